@@ -35,6 +35,16 @@ export interface PassWeights {
   readonly keys: () => Iterable<string>
 }
 
+/** Nodes behind the text in a cache: each attends to the text and to its own path. */
+export interface CachedTree {
+  /** Positions of the text before them. */
+  readonly base: number
+  /** For each node the node that it follows, -1 for the text. */
+  readonly parents: ReadonlyArray<number>
+  /** For each node the number of nodes before it on its path: its position is base + depth. */
+  readonly depths: ReadonlyArray<number>
+}
+
 /**
  * Keys and values of earlier positions, one pair a layer, each [key-value heads, 1, B, P, head size]. Owned by a
  * `Decoding`; an architecture replaces the tensors of its layers while it extends.
@@ -43,6 +53,8 @@ export interface Cache {
   readonly layers: Array<{ readonly k: tf.Tensor; readonly v: tf.Tensor } | undefined>
   /** Positions cached so far, P. */
   length: number
+  /** The open tree, the new tokens of a pass included. */
+  tree?: CachedTree | undefined
   /** Left padding of each sequence: its first `pad_B[b]` positions are not attended to. Left out: there is none. */
   readonly pad_B?: Int32Array
 }
@@ -199,7 +211,7 @@ export interface LogitRows {
 /**
  * Computes logits after the last `rows` positions of each sequence (R = B rows in all) from tokens, without
  * intermediate tensors. A row's numbers depend only on its own sequence, bit by bit. They are those of the head's rows:
- * `choicesAfter` and `distributionsAfter` of `@winnow/generation` give ids.
+ * `choicesAfter` and `distributionsAfter` of `@winnow/generation` give ids. `parents` is as in `Decoding.extend`.
  */
 export interface QuickDecoding {
   /** The most probable row of the head, the lowest among equal ones; the margin to the second on request. */
@@ -208,18 +220,28 @@ export interface QuickDecoding {
     B: number,
     rows: number,
     margins: boolean,
+    parents?: Int32Array,
   ) => { readonly argmax: Int32Array; readonly margin: Float32Array }
-  readonly logits: (ids_BT: Int32Array, B: number, rows: number) => LogitRows
+  readonly logits: (ids_BT: Int32Array, B: number, rows: number, parents?: Int32Array) => LogitRows
 }
 
 /** A decoding state: the cache of one batch, which can be extended and rolled back. */
 export interface Decoding {
   /** Number of stored positions, left padding included. */
   readonly length: number
-  /** Runs the model on the next tokens [B, T'] and returns their hidden states [B, T', d]. */
-  readonly extend: (ids_BT: tf.Tensor2D) => tf.Tensor3D
-  /** Drops all positions from `length` on. */
-  readonly rollback: (length: number) => void
+  /**
+   * Runs the model on the next tokens [B, T'] and returns their hidden states [B, T', d].
+   *
+   * @param parents of one sequence: its last tokens are nodes of a tree behind the text, which is open until the next
+   *   `rollback`. An entry is the node that the token follows, counted from the first node of the tree, or -1 for the text.
+   *   A node attends to the text and its own path, and its numbers are those of that path as a text
+   */
+  readonly extend: (ids_BT: tf.Tensor2D, parents?: Int32Array) => tf.Tensor3D
+  /**
+   * Drops all positions from `length` on. An open tree ends; its nodes of `path`, each behind the one before, become text
+   * behind the first `length` positions.
+   */
+  readonly rollback: (length: number, path?: Int32Array) => void
   readonly dispose: () => void
   /** Present if decoding runs natively. */
   readonly quick?: QuickDecoding

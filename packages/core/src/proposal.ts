@@ -6,12 +6,21 @@
 import type { Decoder } from "./model.ts"
 import type { Sampling } from "./sampling-options.ts"
 
-/** Tokens that may follow the text, one after the other. */
+/**
+ * Tokens that may follow the text: a chain, or a tree of alternatives.
+ *
+ * A tree is lossless if its tokens are in the order in which they were drawn, and every drawn token is in it: a token behind
+ * the one that it follows, and siblings one behind the other. The decision to draw a token may depend on all tokens drawn
+ * before it, never on the token itself.
+ */
 export interface Proposal {
   readonly tokens: ReadonlyArray<number>
+  /** For each token the place of the one that it follows, before its own, or -1 for the text. Left out: a chain. */
+  readonly parents?: ReadonlyArray<number> | undefined
   /**
-   * For each token the distribution over V ids that it was drawn from, after temperature, top-k and top-p. "certain":
-   * the tokens were not drawn and have all mass; so it is for all proposals at temperature 0.
+   * For each token the distribution over V ids that it was drawn from, given its earlier siblings, after temperature, top-k
+   * and top-p: with siblings drawn without replacement they have no mass in it. "certain": the tokens were not drawn and
+   * have all mass; so it is for all proposals at temperature 0.
    */
   readonly q: "certain" | ReadonlyArray<Float64Array>
 }
@@ -20,7 +29,7 @@ export interface Proposal {
 export interface ProposalContext {
   /** Prompt and emitted tokens, L of them; the array belongs to the session and may be read only during the call. */
   readonly text: ReadonlyArray<number>
-  /** Most tokens that may be proposed, 1 or more. */
+  /** Most tokens that may be proposed one after the other, 1 or more: the longest path of a tree. */
   readonly room: number
   /** Draws an id from a distribution: the only random source that a proposer may use. */
   readonly draw: (q_V: Float64Array) => number
@@ -31,10 +40,12 @@ export interface ProposerSequence {
   /** Proposes 0 to `room` tokens; with none the target's call emits only its own token. */
   readonly propose: (context: ProposalContext) => Proposal
   /**
-   * Called after each proposal of 1 token or more: the first `accepted` of its tokens became text, the others did not,
-   * and one token of the target's own follows. A proposer with a cache rolls it back here.
+   * Called after each proposal of 1 token or more: `accepted` of its tokens became text, the others did not, and one token of
+   * the target's own follows. A proposer with a cache rolls it back here.
+   *
+   * @param path places of the accepted tokens in the proposal; of a chain its first ones
    */
-  readonly accept?: (accepted: number) => void
+  readonly accept?: (accepted: number, path: ReadonlyArray<number>) => void
   /** Called once at the end of the text, also after an interrupted decoding. */
   readonly dispose?: () => void
 }

@@ -72,7 +72,7 @@ const checkedSequence = (
       const proposal = guarded(plugin, "propose", () => sequence.propose(context))
       return checkedProposal(plugin, proposal, { room: context.room, vocabularySize, deterministic })
     },
-    accept: (accepted) => guarded(plugin, "accept", () => sequence.accept?.(accepted)),
+    accept: (accepted, path) => guarded(plugin, "accept", () => sequence.accept?.(accepted, path)),
     dispose: () => guarded(plugin, "dispose", () => sequence.dispose?.()),
   }
 }

@@ -74,6 +74,6 @@ describe("residual", () => {
     const p_V = Float64Array.of(0.25, 0.75)
     const never: Chance = { accept: () => false, draw: (p) => p.indexOf(Math.max(...p)) }
     expect(residual(p_V, p_V)).toBe(null)
-    expect(verify({ tokens: [0], q: [p_V] }, [p_V, p_V], never)).toEqual({ accepted: 0, own: 1, fallback: true })
+    expect(verify({ tokens: [0], q: [p_V] }, [p_V, p_V], never)).toEqual({ path: [], own: 1, fallback: true })
   })
 })

@@ -24,8 +24,8 @@ export const chanceOf = (rng: Rng): Chance => ({
 
 /** The target's verdict on a block. */
 export interface Verdict {
-  /** Proposed tokens accepted, 0 to g. */
-  readonly accepted: number
+  /** Places of the accepted tokens in the proposal, each follows the one before; of a chain 0, 1 and so on. */
+  readonly path: ReadonlyArray<number>
   /** The target's own token: the correction after a rejection, else the bonus. */
   readonly own: number
   /** True if the residual was zero everywhere, so that the correction was drawn from p. */
@@ -57,21 +57,53 @@ export const without = (p_V: Float64Array, token: number): Float64Array | null =
   return out_V
 }
 
+/** Places of the tokens that follow the one at `place`, or the text for -1, in their order. */
+export const childrenOf = ({ tokens, parents }: Proposal, place: number): ReadonlyArray<number> => {
+  if (parents === undefined) return place + 1 < tokens.length ? [place + 1] : []
+  const children: Array<number> = []
+  for (let i = place + 1; i < parents.length; i++) if (parents[i] === place) children.push(i)
+  return children
+}
+
+/** Tokens of the longest path. */
+export const depthOf = ({ tokens, parents }: Proposal): number => {
+  if (parents === undefined) return tokens.length
+  const depths: Array<number> = []
+  for (const parent of parents) depths.push(parent < 0 ? 1 : depths[parent]! + 1)
+  return Math.max(0, ...depths)
+}
+
 /**
  * Judges proposed tokens so that the emitted text has the target's distribution.
  *
+ * Siblings are judged in their order. p is the target's distribution at their place, and after each rejection the residual
+ * of p and that sibling's q: the distribution of the token there, given that the sibling was rejected. The next sibling was
+ * drawn from its q whatever the verdicts before, so the rule for one token holds for it with the residual in the place of
+ * p. The token drawn from the last residual completes p.
+ *
  * @param proposal g tokens; tokens[i] was drawn from the array `q[i]` itself, or is certain
- * @param p the target's distribution at the same places and one after, g + 1 rows; read up to the first rejection
- * @source Leviathan et al. 2211.17192, algorithm 1
+ * @param p the target's distribution after the text and after each token, g + 1 rows; read along the path alone
+ * @source Leviathan et al. 2211.17192, algorithm 1; siblings: Miao et al. 2305.09781, algorithm 2, for any q of each sibling
  */
-export const verify = ({ tokens, q }: Proposal, p: Rows, chance: Chance): Verdict => {
-  for (const [i, token] of tokens.entries()) {
-    const p_V = p.at(i)!
-    if (chance.accept(p_V[token]!, q === "certain" ? 1 : q[i]![token]!)) continue
-    const rest_V = q === "certain" ? without(p_V, token) : residual(p_V, q[i]!)
-    return { accepted: i, own: chance.draw(rest_V ?? p_V), fallback: rest_V === null }
+export const verify = (proposal: Proposal, p: Rows, chance: Chance): Verdict => {
+  const { tokens, q } = proposal
+  const path: Array<number> = []
+  for (let place = -1; ; place = path.at(-1)!) {
+    let rest_V = p.at(place + 1)!
+    let next: number | undefined
+    for (const child of childrenOf(proposal, place)) {
+      const token = tokens[child]!
+      if (chance.accept(rest_V[token]!, q === "certain" ? 1 : q[child]![token]!)) {
+        next = child
+        break
+      }
+      const left_V = q === "certain" ? without(rest_V, token) : residual(rest_V, q[child]!)
+      if (left_V === null) return { path, own: chance.draw(rest_V), fallback: true }
+      rest_V = left_V
+    }
+    if (next === undefined) return { path, own: chance.draw(rest_V), fallback: false }
+    path.push(next)
   }
-  return { accepted: tokens.length, own: chance.draw(p.at(tokens.length)!), fallback: false }
 }
 
 /**
@@ -82,9 +114,24 @@ export interface Judging {
   readonly verify?: typeof verify
 }
 
-/** Judges at temperature 0: accepts a proposed token if it is the target's argmax. */
-export const verifyGreedy = ({ tokens }: Proposal, argmax: ArrayLike<number>): Verdict => {
-  let accepted = 0
-  while (accepted < tokens.length && tokens[accepted] === argmax[accepted]) accepted++
-  return { accepted, own: argmax[accepted]!, fallback: false }
+/**
+ * Judges at temperature 0: accepts the longest path whose tokens are the target's choices, the first of several.
+ *
+ * @param argmax the target's choice after the text and after each token, g + 1 of them
+ */
+export const verifyGreedy = ({ tokens, parents }: Proposal, argmax: ArrayLike<number>): Verdict => {
+  let path: ReadonlyArray<number> = []
+  if (parents === undefined) {
+    let accepted = 0
+    while (accepted < tokens.length && tokens[accepted] === argmax[accepted]) accepted++
+    path = Array.from({ length: accepted }, (_, i) => i)
+  } else {
+    const chosen: Array<ReadonlyArray<number> | undefined> = []
+    for (const [i, parent] of parents.entries()) {
+      const before = parent < 0 ? [] : chosen[parent]
+      chosen.push(before && tokens[i] === argmax[parent + 1] ? [...before, i] : undefined)
+      if ((chosen[i]?.length ?? 0) > path.length) path = chosen[i]!
+    }
+  }
+  return { path, own: argmax[(path.at(-1) ?? -1) + 1]!, fallback: false }
 }

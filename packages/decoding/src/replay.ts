@@ -38,7 +38,7 @@ const replayOne = (
       while (agreed < guess.length && t + agreed < T && guess[agreed] === tokens[t + agreed]) agreed++
       proposed_T[t] = guess.length
       agreed_T[t] = agreed
-      if (guess.length > 0) sequence.accept?.(0)
+      if (guess.length > 0) sequence.accept?.(0, [])
     }
     text.push(tokens[t]!)
   }

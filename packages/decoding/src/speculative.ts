@@ -4,7 +4,8 @@
  * Letters: g tokens proposed in a block, L tokens of the text so far (prompt and emitted), V vocabulary.
  *
  * The target's cache holds the first L - 1 tokens when a block begins, nothing at first. One call reads the rest of the
- * text and the g proposed tokens and gives g + 1 distributions; then the cache is rolled back to the accepted text.
+ * text and the g proposed tokens and gives g + 1 distributions; then the cache is rolled back to the accepted text. Of a
+ * tree it keeps the accepted path.
  */
 import {
   checkedIds,
@@ -29,7 +30,16 @@ import {
   type Stop,
 } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
-import { type Chance, chanceOf, type Judging, type Verdict, verify, verifyGreedy } from "./block.ts"
+import {
+  type Chance,
+  chanceOf,
+  childrenOf,
+  depthOf,
+  type Judging,
+  type Verdict,
+  verify,
+  verifyGreedy,
+} from "./block.ts"
 import { proposalRoom, readableLength } from "./block-structure.ts"
 import type { BlockCounts } from "./counts.ts"
 import { DraftLength, draftLengthOption } from "./draft-length.ts"
@@ -63,6 +73,10 @@ export interface SpeculativeCounts extends BlockCounts {
   readonly untruncated: number
   /** Corrections drawn from p because the residual was zero by rounding. */
   readonly fallbacks: number
+  /** How often a token was judged that has so many siblings before it, from 0; of a chain all have none. */
+  readonly testedRank: ReadonlyArray<number>
+  /** How often it was accepted; as long as `testedRank`. */
+  readonly acceptedRank: ReadonlyArray<number>
 }
 
 /** Seconds of each side; the first block, which also reads the prompt, is counted apart. */
@@ -73,12 +87,19 @@ export interface SpeculativeTiming {
   readonly target: number
   /** Tokens of these proposals. */
   readonly proposed: number
+  /** Their places, the tokens of the longest path: as many as tokens, unless they are trees. */
+  readonly places: number
   readonly targetCalls: number
   readonly total: number
 }
 
 /** An empty proposal: the target's call gives one token. */
 const nothing: Proposal = { tokens: [], q: "certain" }
+
+/** Counts one more of each of the first `n` ranks. */
+const addRanks = (ranks: Array<number>, n: number): void => {
+  for (let rank = 0; rank < n; rank++) ranks[rank] = (ranks[rank] ?? 0) + 1
+}
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -95,7 +116,7 @@ export class SpeculativeSession implements Session {
   readonly #length: DraftLength
   readonly #tokens: Array<number> = []
   readonly #margins: Array<number> = []
-  readonly #counts: Mutable<Omit<SpeculativeCounts, "testedAt" | "acceptedAt">> = {
+  readonly #counts: Mutable<Omit<SpeculativeCounts, "testedAt" | "acceptedAt" | "testedRank" | "acceptedRank">> = {
     blocks: 0,
     accepted: 0,
     rejected: 0,
@@ -106,11 +127,14 @@ export class SpeculativeSession implements Session {
   }
   readonly #testedAt: Array<number>
   readonly #acceptedAt: Array<number>
+  readonly #testedRank: Array<number> = []
+  readonly #acceptedRank: Array<number> = []
   readonly #timing: Mutable<SpeculativeTiming> = {
     firstBlock: 0,
     draft: 0,
     target: 0,
     proposed: 0,
+    places: 0,
     targetCalls: 0,
     total: 0,
   }
@@ -161,10 +185,11 @@ export class SpeculativeSession implements Session {
     const L = this.#text.length
     const proposal = this.#propose()
     const drafting = performance.now()
-    const { accepted } = this.#judge(proposal)
-    this.#target.rollback(L + accepted)
-    if (proposal.tokens.length > 0) this.#sequence?.accept?.(accepted)
-    this.#time(began, drafting, proposal.tokens.length)
+    const { path } = this.#judge(proposal)
+    if (proposal.parents === undefined) this.#target.rollback(L + path.length)
+    else this.#target.rollback(L, Int32Array.from(path))
+    if (proposal.tokens.length > 0) this.#sequence?.accept?.(path.length, path)
+    this.#time(began, drafting, proposal)
     return this.#finish === undefined
   }
 
@@ -172,15 +197,16 @@ export class SpeculativeSession implements Session {
   #judge(proposal: Proposal): Verdict {
     const fresh = unseen(this.#target, this.#text, proposal.tokens)
     const rows = proposal.tokens.length + 1
+    const parents = proposal.parents && Int32Array.from(proposal.parents)
     if (this.#options.temperature > 0) {
-      const p = distributionsAfter(this.target, this.#target, fresh, 1, rows, this.#options)
+      const p = distributionsAfter(this.target, this.#target, fresh, 1, rows, this.#options, parents)
       const verdict = this.#verify(proposal, p, this.#chance)
-      this.#emit(proposal.tokens, verdict)
+      this.#emit(proposal, verdict)
       return verdict
     }
-    const choices = choicesAfter(this.target, this.#target, fresh, 1, rows, true)
+    const choices = choicesAfter(this.target, this.#target, fresh, 1, rows, true, parents)
     const verdict = verifyGreedy(proposal, choices.argmax)
-    this.#emit(proposal.tokens, verdict, choices)
+    this.#emit(proposal, verdict, choices)
     return verdict
   }
 
@@ -197,29 +223,33 @@ export class SpeculativeSession implements Session {
     return this.#sequence.propose({ text: this.#text, room, draw: this.#chance.draw })
   }
 
-  /** Seconds of a proposed token over seconds of a target call, once both are timed. */
+  /** Seconds of a place of a block over seconds of a target call, once both are timed. */
   #measuredCostRatio(): number | undefined {
-    const { draft, target, proposed, targetCalls } = this.#timing
-    return proposed > 0 && targetCalls > 0 ? draft / proposed / (target / targetCalls) : undefined
+    const { draft, target, places, targetCalls } = this.#timing
+    return places > 0 && targetCalls > 0 ? draft / places / (target / targetCalls) : undefined
   }
 
   /** Appends the block's tokens up to the end of the text, and counts them. */
-  #emit(proposed: ReadonlyArray<number>, { accepted, own, fallback }: Verdict, choices?: Choices): void {
-    const block = [...proposed.slice(0, accepted), own]
+  #emit(proposal: Proposal, { path, own, fallback }: Verdict, choices?: Choices): void {
+    const accepted = path.length
+    const block = [...path.map((place) => proposal.tokens[place]!), own]
+    /** The siblings at each place of the block, up to the one after the path. */
+    const siblings = [-1, ...path].map((place) => childrenOf(proposal, place))
+    const refused = siblings[accepted]!.length > 0
     let kept = 0
     while (kept < block.length && this.#finish === undefined) {
       this.#tokens.push(block[kept]!)
       this.#text.push(block[kept]!)
-      if (choices !== undefined) this.#margins.push(choices.margin[kept]!)
+      if (choices !== undefined) this.#margins.push(choices.margin[(path[kept - 1] ?? -1) + 1]!)
       kept++
       this.#finish = finishOf(this.#tokens, this.#ending)
     }
     const acceptedKept = Math.min(accepted, kept)
-    const rejectedKept = accepted < proposed.length && kept === block.length ? 1 : 0
-    this.#length.learn(accepted, accepted < proposed.length ? 1 : 0)
+    const rejectedKept = refused && kept === block.length ? 1 : 0
+    this.#length.learn(accepted, refused ? 1 : 0)
     const counts = this.#counts
     counts.blocks++
-    counts.proposed += proposed.length
+    counts.proposed += proposal.tokens.length
     counts.accepted += acceptedKept
     counts.rejected += rejectedKept
     counts.emitted += kept
@@ -227,9 +257,14 @@ export class SpeculativeSession implements Session {
     counts.fallbacks += fallback ? 1 : 0
     for (let i = 0; i < acceptedKept + rejectedKept; i++) this.#testedAt[i]!++
     for (let i = 0; i < acceptedKept; i++) this.#acceptedAt[i]!++
+    for (let i = 0; i < acceptedKept + rejectedKept; i++) {
+      const rank = i < acceptedKept ? siblings[i]!.indexOf(path[i]!) : undefined
+      addRanks(this.#testedRank, rank === undefined ? siblings[i]!.length : rank + 1)
+      if (rank !== undefined) this.#acceptedRank[rank] = (this.#acceptedRank[rank] ?? 0) + 1
+    }
   }
 
-  #time(began: number, drafting: number, proposed: number): void {
+  #time(began: number, drafting: number, proposal: Proposal): void {
     const end = performance.now()
     this.#timing.total += (end - began) / 1000
     if (this.#counts.blocks === 1) {
@@ -238,12 +273,19 @@ export class SpeculativeSession implements Session {
     }
     this.#timing.draft += (drafting - began) / 1000
     this.#timing.target += (end - drafting) / 1000
-    this.#timing.proposed += proposed
+    this.#timing.proposed += proposal.tokens.length
+    this.#timing.places += depthOf(proposal)
     this.#timing.targetCalls++
   }
 
   get counts(): SpeculativeCounts {
-    return { ...this.#counts, testedAt: [...this.#testedAt], acceptedAt: [...this.#acceptedAt] }
+    return {
+      ...this.#counts,
+      testedAt: [...this.#testedAt],
+      acceptedAt: [...this.#acceptedAt],
+      testedRank: [...this.#testedRank],
+      acceptedRank: this.#testedRank.map((_, rank) => this.#acceptedRank[rank] ?? 0),
+    }
   }
 
   /** The tokens so far, as many as `counts.emitted`. */

@@ -27,6 +27,7 @@ export interface Rows {
  * Extends a decoding state by tokens and returns the most probable token after each of the last `rows` positions.
  *
  * @param ids_BT B times T ids
+ * @param parents of the last tokens, which are nodes of a tree: see `Decoding.extend`
  */
 export const choicesAfter = (
   model: Decoder,
@@ -35,11 +36,12 @@ export const choicesAfter = (
   B: number,
   rows: number,
   margins: boolean,
+  parents?: Int32Array,
 ): Choices => {
-  if (decoding.quick !== undefined) return withIds(model, decoding.quick.greedy(ids_BT, B, rows, margins))
+  if (decoding.quick !== undefined) return withIds(model, decoding.quick.greedy(ids_BT, B, rows, margins, parents))
   let choices: Choices | undefined
   tf.tidy(() => {
-    const logits_RU = lastLogits(model, decoding.extend(idsTensor(ids_BT, B, ids_BT.length / B)), rows)
+    const logits_RU = lastLogits(model, decoding.extend(idsTensor(ids_BT, B, ids_BT.length / B), parents), rows)
     choices = margins ? argmaxWithMargin(logits_RU) : { argmax: argmaxRows(logits_RU), margin: [] }
   })
   return withIds(model, choices!)
@@ -60,6 +62,8 @@ const overIds = ({ headIds }: Decoder, p_U: Float64Array): Float64Array => {
 /**
  * Extends a decoding state by tokens and returns the sampling distribution at a row on demand: a block reads only the
  * rows up to its first rejection. The rows are void once the decoding state is used again.
+ *
+ * @param parents as of `choicesAfter`
  */
 export const distributionsAfter = (
   model: Decoder,
@@ -68,11 +72,12 @@ export const distributionsAfter = (
   B: number,
   rows: number,
   sampling: Sampling,
+  parents?: Int32Array,
 ): Rows => {
   const rowCache: Array<Float64Array | undefined> = []
   const once = (make: (r: number) => Float64Array): Rows => ({ at: (r) => (rowCache[r] ??= make(r)) })
   if (decoding.quick !== undefined) {
-    const logits = decoding.quick.logits(ids_BT, B, rows)
+    const logits = decoding.quick.logits(ids_BT, B, rows, parents)
     return once((r) => {
       const p_U = logits.softmax(r, sampling.temperature)
       // `adjusted` refuses the row of a null and states the reason.
@@ -81,7 +86,7 @@ export const distributionsAfter = (
   }
   let values = new Float32Array()
   tf.tidy(() => {
-    const logits_RU = lastLogits(model, decoding.extend(idsTensor(ids_BT, B, ids_BT.length / B)), rows)
+    const logits_RU = lastLogits(model, decoding.extend(idsTensor(ids_BT, B, ids_BT.length / B), parents), rows)
     values = logits_RU.dataSync() as Float32Array<ArrayBuffer>
   })
   return once((r) => overIds(model, adjusted(row(values, r, headRowsOf(model.architecture)), sampling)))

@@ -9,7 +9,7 @@ import { attention, cachedAttention, sequenceReach } from "./attention.ts"
 import { attentionPlan } from "./attention-plan.ts"
 import { widthsOf } from "./axes.ts"
 import { type Description, headColumns, matricesOf, slotWidths } from "./instructions.ts"
-import { attentionMask } from "./mask.ts"
+import { attentionMask, treeMask } from "./mask.ts"
 import { nativeProgram } from "./native-program.ts"
 import { parameter } from "./parameters.ts"
 import { partsOf } from "./parts.ts"
@@ -17,6 +17,7 @@ import { positionsOf } from "./positions.ts"
 import { recordedSteps } from "./recorded-steps.ts"
 import { rotaryEmbedding } from "./rotary.ts"
 import { finalNorm, runTensors } from "./tensor-layers.ts"
+import { treePositions } from "./tree.ts"
 
 /** Hidden states of a description; see `Architecture.hidden` and `Architecture.hiddenByLayer`. */
 const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden" | "hiddenByLayer">> => {
@@ -25,15 +26,18 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
   const rotaries = plan.rotaries.map(rotaryEmbedding)
   const names = [...of.parameters.keys()]
 
-  const positions = (B: number, T: number, P: number, pad_B?: Int32Array, start_N?: Int32Array) =>
-    of.embed.positions === undefined ? undefined : tf.tensor1d(positionsOf(B, T, P, pad_B, start_N), "int32")
+  const learned = (position_N: () => Int32Array) =>
+    of.embed.positions === undefined ? undefined : tf.tensor1d(position_N(), "int32")
 
   const extend = (values: PassWeights, ids_BT: tf.Tensor2D, cache: Cache): tf.Tensor3D => {
     const [B, T] = ids_BT.shape
-    const { layers: past, length: P, pad_B } = cache
-    const tables = rotaries.map((rotary) => rotary(B, T, P, pad_B))
-    const masks = windows.map((window) => attentionMask(B, T, P, pad_B, window))
-    const positions_N = positions(B, T, P, pad_B)
+    const { layers: past, length: P, pad_B, tree } = cache
+    const inTree_N = tree && treePositions(tree, P, T)
+    const tables = rotaries.map((rotary) => rotary(B, T, P, pad_B, undefined, inTree_N))
+    const masks = windows.map((window) =>
+      tree === undefined ? attentionMask(B, T, P, pad_B, window) : treeMask(tree, T, P, window),
+    )
+    const positions_N = learned(() => inTree_N ?? positionsOf(B, T, P, pad_B, undefined))
     const step = () => {
       const present: Array<tf.Tensor> = []
       const attend = (packed_Nc: tf.Tensor2D, l: number) => {
@@ -80,7 +84,7 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
     const tables = rotaries.map((rotary) => rotary(B, T, 0, undefined, start_BT))
     const frames = places.map(({ rotary, window }) => ({ B, T, rotary: tables[rotary]!, ...reaches[window]! }))
     const attend = (packed_Nc: tf.Tensor2D, l: number) => attention(packed_Nc, frames[l]!, of.heads)
-    const surroundings = { attend, positions_N: positions(B, T, 0, undefined, start_BT) }
+    const surroundings = { attend, positions_N: learned(() => positionsOf(B, T, 0, undefined, start_BT)) }
     return runTensors(of, values, ids_BT, surroundings, onLayer)
   }
 

@@ -6,6 +6,7 @@
 import type { Architecture, Cache, Decoding, Parameters } from "@winnow/core"
 import { native, tf } from "@winnow/tensor"
 import { nativeDecoding, refuseBatch, refuseRollback } from "./native-decoding.ts"
+import { grownTree, refusePath } from "./tree.ts"
 
 /** A fresh decoding state of this model, native if possible; `pad_B` counts the left padding of each sequence. */
 export const startDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding => {
@@ -13,6 +14,15 @@ export const startDecoding = (architecture: Architecture, parameters: Parameters
   return program === undefined
     ? plainDecoding(architecture, parameters, pad_B)
     : nativeDecoding(program, parameters, architecture.head, pad_B)
+}
+
+/** The first `length` positions, and behind them those of a path. */
+const keptPositions = (x: tf.Tensor, length: number, path: ArrayLike<number>): tf.Tensor => {
+  if (path.length === 0) return tf.slice(x, [0, 0, 0, 0, 0], x.shape.with(3, length))
+  const slots = Int32Array.from({ length: length + path.length }, (_, s) =>
+    s < length ? s : length + path[s - length]!,
+  )
+  return tf.gather(x, tf.tensor1d(slots, "int32"), 3)
 }
 
 /** A decoding state of tensors, by the architecture's own `hidden`. */
@@ -28,30 +38,41 @@ export const plainDecoding = (architecture: Architecture, parameters: Parameters
       cache.layers[l] = undefined
     }
     cache.length = 0
+    cache.tree = undefined
   }
   return {
     get length() {
       return cache.length
     },
-    extend: (ids_BT) => {
+    extend: (ids_BT, parents) => {
       const B = cache.layers[0]?.k.shape[2] ?? cache.pad_B?.length
-      refuseBatch(ids_BT.shape[0], B)
-      return architecture.hidden(parameters, ids_BT, cache)
+      const [given, T] = ids_BT.shape
+      refuseBatch(given, B)
+      const before = cache.tree
+      cache.tree = grownTree(before, parents, given === 1 && cache.pad_B === undefined, T, cache.length)
+      try {
+        return architecture.hidden(parameters, ids_BT, cache)
+      } catch (error) {
+        cache.tree = before
+        throw error
+      }
     },
-    rollback: (length) => {
+    rollback: (length, path = new Int32Array(0)) => {
       refuseRollback(length, cache.length)
+      refusePath(cache.tree, length, path)
+      cache.tree = undefined
       if (length === cache.length) return
-      if (length === 0) return dispose()
+      if (length + path.length === 0) return dispose()
       for (const [l, layer] of cache.layers.entries()) {
         if (layer === undefined) continue
         const first = (x: tf.Tensor): tf.Tensor => {
-          const kept = tf.keep(tf.slice(x, [0, 0, 0, 0, 0], x.shape.with(3, length)))
+          const kept = tf.tidy(() => tf.keep(keptPositions(x, length, path)))
           x.dispose()
           return kept
         }
         cache.layers[l] = { k: first(layer.k), v: first(layer.v) }
       }
-      cache.length = length
+      cache.length = length + path.length
     },
     dispose,
   }

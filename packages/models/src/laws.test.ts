@@ -69,6 +69,22 @@ const cases: Record<string, readonly [law: string, change: (model: Decoder) => P
       },
     }),
   ],
+  "reads a tree as a text": [
+    "tree",
+    (model) => ({
+      decoding: (pad_B) => {
+        const decoding = model.decoding(pad_B)
+        return {
+          get length() {
+            return decoding.length
+          },
+          extend: (ids) => decoding.extend(ids),
+          rollback: (to) => decoding.rollback(to),
+          dispose: decoding.dispose,
+        }
+      },
+    }),
+  ],
   "doubles its gradient": [
     "finite differences",
     (model) => ({

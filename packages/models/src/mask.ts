@@ -3,8 +3,9 @@
  *
  * Letters: B sequences, T new positions, P cached positions, S = P + T.
  */
-import type { Attends } from "@winnow/core"
+import type { Attends, CachedTree } from "@winnow/core"
 import { tf } from "@winnow/tensor"
+import { treeReach } from "./tree.ts"
 
 /** The term of a masked score: its exp is 0, and a row whose scores are all masked has no NaN. */
 const MASKED = -1e9
@@ -37,6 +38,13 @@ export const attentionMask = (
     }
   return padded === undefined ? tf.tensor2d(mask, [T, S]) : tf.tensor3d(mask, [B, T, S])
 }
+
+/** The same of one sequence whose last positions are nodes of a tree, [T, S]: each reads the text and its own path. */
+export const treeMask = (tree: CachedTree, T: number, P: number, window?: number): tf.Tensor2D =>
+  tf.tensor2d(
+    Float32Array.from(treeReach(tree, P, T, window), (reads) => (reads ? 0 : MASKED)),
+    [T, P + T],
+  )
 
 /**
  * The mask of packed sequences, [B, T, T]: 0 where a position may attend to position s. Causal attention goes from the

@@ -3,10 +3,11 @@
  *
  * Letters: B sequences, T new positions, P cached positions.
  */
-import type { Decoding, Parameters } from "@winnow/core"
+import type { CachedTree, Decoding, Parameters } from "@winnow/core"
 import { NativeDecoder, type NativeProgram, output, type tf } from "@winnow/tensor"
 import { decoderWeights } from "./half-parameters.ts"
 import { checkPositions } from "./rotary-tables.ts"
+import { grownTree, positionsNeeded, refusePath } from "./tree.ts"
 
 /** @error if the decoding state has another number of sequences than B */
 export const refuseBatch = (given: number, B: number | undefined): void => {
@@ -20,6 +21,8 @@ export const refuseRollback = (length: number, held: number): void => {
     throw new Error(`cannot roll back to length ${length}: the cache holds ${held} positions`)
 }
 
+const none = new Int32Array(0)
+
 /** A fresh decoding state; `head` names the head, `pad_B` counts the left padding of each sequence. Needs the native library. */
 export const nativeDecoding = (
   program: NativeProgram,
@@ -30,41 +33,47 @@ export const nativeDecoding = (
   const decoder = new NativeDecoder(program, decoderWeights(parameters), head)
   const padding = pad_B?.some((pad) => pad > 0) ? pad_B.slice() : undefined
   const leastPad = padding === undefined ? 0 : Math.min(...padding)
+  let tree: CachedTree | undefined
 
-  const extend = (ids_BT: Int32Array, B: number, rows: number, into?: number) => {
+  const extend = (ids_BT: Int32Array, B: number, rows: number, parents?: Int32Array, into?: number) => {
     refuseBatch(B, padding?.length ?? (decoder.length > 0 ? decoder.sequences : undefined))
-    checkPositions(decoder.length + ids_BT.length / B - leastPad, program.maxLength)
+    const T = ids_BT.length / B
+    const grown = grownTree(tree, parents, B === 1 && padding === undefined, T, decoder.length)
+    checkPositions(positionsNeeded(grown, decoder.length + T) - leastPad, program.maxLength)
     if (decoder.length === 0) decoder.start(B, padding)
-    decoder.extend(ids_BT, rows, into)
+    decoder.extend(ids_BT, rows, into, grown && parents)
+    tree = grown
   }
 
   return {
     get length() {
       return decoder.length
     },
-    extend: (ids_BT) => {
+    extend: (ids_BT, parents) => {
       const [B, T] = ids_BT.shape
       const { tensor, address } = output([B, T, program.hiddenSize])
       try {
-        extend(Int32Array.from(ids_BT.dataSync()), B, T, address)
+        extend(Int32Array.from(ids_BT.dataSync()), B, T, parents, address)
       } catch (error) {
         tensor.dispose()
         throw error
       }
       return tensor as tf.Tensor3D
     },
-    rollback: (length) => {
+    rollback: (length, path = none) => {
       refuseRollback(length, decoder.length)
-      if (length < decoder.length) decoder.rollback(length)
+      refusePath(tree, length, path)
+      if (length < decoder.length) decoder.rollback(length, path)
+      tree = undefined
     },
     dispose: () => decoder.dispose(),
     quick: {
-      greedy: (ids_BT, B, rows, margins) => {
-        extend(ids_BT, B, rows)
+      greedy: (ids_BT, B, rows, margins, parents) => {
+        extend(ids_BT, B, rows, parents)
         return decoder.greedy(margins)
       },
-      logits: (ids_BT, B, rows) => {
-        extend(ids_BT, B, rows)
+      logits: (ids_BT, B, rows, parents) => {
+        extend(ids_BT, B, rows, parents)
         return decoder.logits()
       },
     },

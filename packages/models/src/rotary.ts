@@ -32,8 +32,16 @@ export interface RotaryFrame {
  * Makes the tensors of a forward pass; the caller's tidy owns them.
  *
  * @param start_N of packed sequences, with P = 0: the first position of each row's own part, from which it counts
+ * @param position_N the positions, where neither P nor starts tell them
  */
-export type Rotary = (B: number, T: number, P: number, pad_B?: Int32Array, start_N?: Int32Array) => RotaryFrame
+export type Rotary = (
+  B: number,
+  T: number,
+  P: number,
+  pad_B?: Int32Array,
+  start_N?: Int32Array,
+  position_N?: Int32Array,
+) => RotaryFrame
 
 const signedTurn = (headSize: number, rotated: number): Float32Array => {
   const turn = new Float32Array(headSize * headSize)
@@ -77,15 +85,20 @@ export const rotaryEmbedding = (spec: RotarySpec): Rotary => {
       }
   }
 
-  return (B, T, P, pad_B, start_N) => {
+  return (B, T, P, pad_B, start_N, given_N) => {
     const pads = pad_B?.some((pad) => pad > 0) ? pad_B : undefined
     const leastPad = pads === undefined ? 0 : Math.min(...pads)
-    const positions = start_N === undefined ? P + T - leastPad : longestPart(start_N, T)
+    const positions =
+      given_N !== undefined
+        ? Math.max(...given_N) + 1
+        : start_N === undefined
+          ? P + T - leastPad
+          : longestPart(start_N, T)
     checkPositions(positions, maxLength)
     if (Math.min(P + T, maxLength) > rows) grow(P + T)
     turn ??= signedTurn(headSize, rotated)
     const turn_hh = tf.tensor2d(turn, [headSize, headSize])
-    if (pads === undefined && start_N === undefined) {
+    if (pads === undefined && start_N === undefined && given_N === undefined) {
       const cos_Th = tf.tensor2d(cos.subarray(P * headSize, (P + T) * headSize), [T, headSize])
       const sin_Th = tf.tensor2d(sin.subarray(P * headSize, (P + T) * headSize), [T, headSize])
       if (T > 1 || rotated === 0) return { cos: cos_Th, sin: sin_Th, turn_hh, rotated }
@@ -99,7 +112,7 @@ export const rotaryEmbedding = (spec: RotarySpec): Rotary => {
     }
     const cos_BTh = new Float32Array(B * T * headSize)
     const sin_BTh = new Float32Array(B * T * headSize)
-    const position_N = positionsOf(B, T, P, pads, start_N)
+    const position_N = given_N ?? positionsOf(B, T, P, pads, start_N)
     for (let n = 0, next = 0; n < B * T; n = next) {
       // Positions of a sequence follow each other, so their rows are copied at once.
       const first = position_N[n]!

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "decode-linear.h"
 #include "pool.h"
@@ -89,26 +90,66 @@ struct Group {
   const float* keys;
   const float* values;
   long h, padded, pad, window, ldq;
+  const Tree* tree;
 
-  // The first position that a query at `limit` reads.
-  long first(long limit) const { return window > 0 ? std::max(pad, limit - window + 1) : pad; }
+  bool branches(long slot) const { return tree && slot >= tree->base; }
+  long position(long slot) const { return branches(slot) ? tree->base + tree->depth[slot - tree->base] : slot; }
+  // The first position that the query in slot `limit` reads.
+  long first(long limit) const { return window > 0 ? std::max(pad, position(limit) - window + 1) : pad; }
+
+  // The slots of the nodes up to `limit` on its path, from the position `first` on, ascending.
+  void path(long limit, long first, std::vector<long>& slots) const {
+    const long least = std::max(0l, first - tree->base);
+    slots.clear();
+    for (int32_t i = static_cast<int32_t>(limit - tree->base); i >= 0 && tree->depth[i] >= least; i = tree->parent[i])
+      slots.push_back(tree->base + i);
+    std::reverse(slots.begin(), slots.end());
+  }
 };
 
-// ROWS queries: query r reads the positions up to limit[r], limits ascending; context rows of `padded` at out.
+// The scores of a path, each moved from its slot to its position, where the scores of a text lie. A position is never behind
+// its slot.
+void gather(const Group& of, const std::vector<long>& slots, float* score) {
+  for (const long slot : slots) score[of.position(slot)] = score[slot];
+}
+
+// The inverse; other slots up to `end` get 0, so that the sum over all slots is that over the path, bit by bit.
+void spread(const Group& of, const std::vector<long>& slots, long end, float* score) {
+  for (size_t j = slots.size(); j-- > 0;) {
+    const float weight = score[of.position(slots[j])];
+    std::fill(score + slots[j] + 1, score + end, 0.f);
+    score[slots[j]] = weight;
+    end = slots[j];
+  }
+  const long begin = slots.empty() ? end : of.position(slots[0]);
+  std::fill(score + begin, score + end, 0.f);
+}
+
+// ROWS queries: query r reads the positions up to slot limit[r], limits ascending; context rows of `padded` at out.
 template <int ROWS>
 void attend_rows(const Group& of, const float* q, const long* limit, float* score, long lds, float* out) {
-  const long last = limit[ROWS - 1], from = of.first(limit[0]);
+  const long last = limit[ROWS - 1];
+  long from = of.first(limit[0]);
+  if (of.tree)
+    for (int r = 1; r < ROWS; r++) from = std::min(from, of.first(limit[r]));
   const long base = from / BLOCK * BLOCK;
   for (long s = base; s <= last; s += WIDE * LANES)
     // scores: the keys of a block lie side by side, weighed by the entries of the queries
     weigh_tile<ROWS, WIDE>(of.keys + s / BLOCK * BLOCK * of.h + s % BLOCK, BLOCK, q, of.ldq, of.h, score + (s - base), lds);
   float sum[ROWS];
   for (int r = 0; r < ROWS; r++) {
-    const long first = of.first(limit[r]), valid = limit[r] - first + 1;
+    const long first = of.first(limit[r]), valid = of.position(limit[r]) - first + 1;
     float* row = score + r * lds;
+    const bool branch = of.branches(limit[r]);
+    thread_local std::vector<long> slots;
+    if (branch) {
+      of.path(limit[r], first, slots);
+      gather(of, slots, row - base);
+    }
     sum[r] = valid > 0 ? exponentials(row + (first - base), valid) : 1;
     std::fill(row + (from - base), row + (first - base), 0.f);
-    std::fill(row + (first - base) + std::max<long>(valid, 0), row + (last - base) + 1, 0.f);
+    if (branch) spread(of, slots, last + 1, row - base);
+    else std::fill(row + (first - base) + std::max<long>(valid, 0), row + (last - base) + 1, 0.f);
   }
   weigh<ROWS>(of.values + from * of.padded, of.padded, score + (from - base), lds, last - from + 1, out);
   for (int r = 0; r < ROWS; r++)
@@ -145,8 +186,17 @@ void LayerCache::reserve(long sequences, long positions, long held, const Heads&
   bytes_ = static_cast<long>(key_bytes + value_bytes);
 }
 
+void LayerCache::move(long b, long from, long to) {
+  for (long g = 0; g < groups_; g++) {
+    const float* key = keys(b, g) + from / BLOCK * BLOCK * size_ + from % BLOCK;
+    float* moved = keys(b, g) + to / BLOCK * BLOCK * size_ + to % BLOCK;
+    for (long i = 0; i < size_; i++) moved[i * BLOCK] = key[i * BLOCK];
+    std::copy_n(values(b, g) + from * padded_, padded_, values(b, g) + to * padded_);
+  }
+}
+
 void attend(const float* packed, long packed_ld, float* context, long context_ld, const LayerCache& cache, const Heads& heads,
-            const Rotation& rotation, long window, long B, long T, long P, const int32_t* pad) {
+            const Rotation& rotation, long window, long B, long T, long P, const int32_t* pad, const Tree* tree) {
   const long h = heads.size, Q = heads.query, G = heads.key_value, each = Q / G;
   const long padded = (h + LANES - 1) / LANES * LANES, S = P + T;
   const bool by_head = heads.order == HeadOrder::HEADS;
@@ -160,9 +210,10 @@ void attend(const float* packed, long packed_ld, float* context, long context_ld
     float* score = q + rows * h;
     float* out = score + SHARE * lds;
     float* key = out + SHARE * padded;
+    const Group of{keys, values, h, padded, padding, window, h, tree};
     for (long t = 0; t < T; t++) {
       const float* row = packed + (b * T + t) * packed_ld;
-      const long s = P + t, position = std::max<long>(0, s - padding);
+      const long s = P + t, position = std::max<long>(0, of.position(s) - padding);
       const float* k = row + (by_head ? g * 3 + 1 : Q + g) * h;
       const float* v = row + (by_head ? g * 3 + 2 : Q + G + g) * h;
       for (long a = 0; a < each; a++)
@@ -172,7 +223,6 @@ void attend(const float* packed, long packed_ld, float* context, long context_ld
       for (long i = 0; i < h; i++) block[i * BLOCK] = key[i];
       std::copy(v, v + h, values + s * padded);
     }
-    const Group of{keys, values, h, padded, padding, window, h};
     for (long r0 = 0; r0 < rows;) {
       const int count = rows - r0 >= SHARE ? SHARE : 1;
       long limit[SHARE];

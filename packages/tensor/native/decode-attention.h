@@ -24,6 +24,14 @@ struct Rotation {
   float scale;
 };
 
+// Positions that form a tree. They lie in the slots of the cache from `base` on, a node behind the node that it follows: the
+// node in slot base + i follows the node parent[i], or the position before `base` for -1. depth[i] nodes lie before it on its
+// path, so its position is base + depth[i].
+struct Tree {
+  long base;
+  const int32_t *parent, *depth;
+};
+
 // Keys and values of one layer. Keys lie in blocks of BLOCK positions; positions are innermost in a block, so that scores
 // are lanes. Values lie row by row, padded to whole vectors.
 class LayerCache {
@@ -31,6 +39,8 @@ class LayerCache {
   static constexpr long BLOCK = 64;
   // Makes room for `positions` of `sequences`; keeps the first `held` positions.
   void reserve(long sequences, long positions, long held, const Heads& heads);
+  // Copies a position of a sequence to another slot.
+  void move(long b, long from, long to);
   long bytes() const { return bytes_; }
 
   float* keys(long b, long g) const { return keys_.get() + (b * groups_ + g) * capacity_ * size_; }
@@ -47,8 +57,9 @@ class LayerCache {
 // Rotates queries and keys of packed [B T, (Q + 2 G) h] (ld `packed_ld`), appends keys and values at positions P to P + T,
 // and writes the context [B T, Q h] (ld `context_ld`). `pad` [B] counts the left padding, null for none; a row
 // of padding has context 0. Positions count from the first real token. A position reads the last `window` positions, its
-// own included; a window of 0 means all.
+// own included; a window of 0 means all. With a tree (or null) the positions of its slots read the text and their own path
+// alone, in the order and with the sums of that path as a text.
 void attend(const float* packed, long packed_ld, float* context, long context_ld, const LayerCache& cache, const Heads& heads,
-            const Rotation& rotation, long window, long B, long T, long P, const int32_t* pad);
+            const Rotation& rotation, long window, long B, long T, long P, const int32_t* pad, const Tree* tree);
 
 }  // namespace winnow::decode

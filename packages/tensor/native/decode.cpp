@@ -99,6 +99,7 @@ class Decoder {
     P_ = 0;
     rows_ = 0;
     pad_.clear();
+    end_tree();
     if (pad) pad_.assign(pad, pad + B);
     count();
   }
@@ -113,15 +114,25 @@ class Decoder {
     of.cos.assign(cos, cos + n);
     of.sin.assign(sin, sin + n);
   }
-  void rollback(long length) { P_ = length; }
+  void rollback(long length) {
+    P_ = length;
+    end_tree();
+  }
+  void keep(const int32_t* path, long n) {
+    for (long i = 0; i < n; i++)
+      if (path[i] != i)
+        for (auto& cache : caches_) cache.move(0, base_ + path[i], base_ + i);
+    rollback(base_ + n);
+  }
 
-  int extend(const int32_t* ids, long T, long rows, float* h) {
+  int extend(const int32_t* ids, long T, long rows, float* h, const int32_t* parents, long nodes) {
     for (long i = 0; i < B_ * T; i++) {
       if (ids[i] < 0) return WINNOW_DECODE_NEGATIVE_ID;
       if (ids[i] >= V_) return WINNOW_DECODE_BAD_ID - ids[i];
     }
     for (auto& cache : caches_) cache.reserve(B_, P_ + T, P_, heads_);
     count();
+    grow_tree(parents, nodes, P_ + T - nodes);
     rows_ = rows;
     result_.of<float>(static_cast<size_t>(B_ * rows * d_));
     const long step = std::max<long>(1, MOST_ROWS / B_);
@@ -154,6 +165,20 @@ class Decoder {
     if (!rounded_) return found;
     return {nullptr, found.halves ? found.halves : reinterpret_cast<const uint16_t*>(at), nullptr};
   }
+
+  void end_tree() {
+    parent_.clear();
+    depth_.clear();
+  }
+  void grow_tree(const int32_t* parents, long nodes, long base) {
+    if (nodes > 0 && parent_.empty()) base_ = base;
+    for (long i = 0; i < nodes; i++) {
+      depth_.push_back(parents[i] < 0 ? 0 : depth_[static_cast<size_t>(parents[i])] + 1);
+      parent_.push_back(parents[i]);
+    }
+  }
+  // The position of a slot of the cache.
+  long position(long slot) const { return parent_.empty() || slot < base_ ? slot : base_ + depth_[static_cast<size_t>(slot - base_)]; }
 
   // Counts the bytes of the caches among the bytes that live.
   void count() {
@@ -201,8 +226,9 @@ class Decoder {
         case Op::ATTEND: {
           const Tables& tables = tables_[static_cast<size_t>(in.p[0])];
           const Rotation rotation{tables.cos.data(), tables.sin.data(), in.outputs, in.eps};
+          const Tree tree{base_, parent_.data(), depth_.data()};
           attend(x, ldx, y, ldy, caches_[static_cast<size_t>(in.layer)], heads_, rotation, in.column, B_, T, P_ + from,
-                 pad_.empty() ? nullptr : pad_.data());
+                 pad_.empty() ? nullptr : pad_.data(), parent_.empty() ? nullptr : &tree);
           break;
         }
       }
@@ -222,7 +248,7 @@ class Decoder {
           for (long i = 0; i < ldy; i++) row[i] = token[i] * in.eps;
         else if (token != row) std::memcpy(row, token, static_cast<size_t>(ldy) * 4);
         if (!positions) continue;
-        const float* place = positions + std::max<long>(0, P_ + from + t - (pad_.empty() ? 0 : pad_[static_cast<size_t>(b)])) * ldy;
+        const float* place = positions + std::max<long>(0, position(P_ + from + t) - (pad_.empty() ? 0 : pad_[static_cast<size_t>(b)])) * ldy;
         for (long i = 0; i < ldy; i++) row[i] += place[i];
       }
   }
@@ -288,8 +314,8 @@ class Decoder {
   std::vector<LayerCache> caches_;
   std::vector<Buffer> slots_;
   Buffer result_, logits_;
-  std::vector<int32_t> pad_;
-  long B_ = 0, P_ = 0, rows_ = 0, counted_ = 0;
+  std::vector<int32_t> pad_, parent_, depth_;  // parent_ is empty without a tree
+  long B_ = 0, P_ = 0, base_ = 0, rows_ = 0, counted_ = 0;
   bool rounded_ = false;
 };
 
@@ -315,8 +341,12 @@ WINNOW_API int32_t winnow_decode_rotary(void* decoder, int64_t place, const floa
   });
 }
 WINNOW_API int32_t winnow_decode_extend(void* decoder, const int32_t* ids, int64_t T, int64_t rows, float* h) {
-  return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] { return static_cast<Decoder*>(decoder)->extend(ids, T, rows, h); });
+  return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] { return static_cast<Decoder*>(decoder)->extend(ids, T, rows, h, nullptr, 0); });
 }
+WINNOW_API int32_t winnow_decode_extend_tree(void* decoder, const int32_t* ids, int64_t T, int64_t rows, float* h, const int32_t* parents, int64_t n) {
+  return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] { return static_cast<Decoder*>(decoder)->extend(ids, T, rows, h, parents, n); });
+}
+WINNOW_API void winnow_decode_keep(void* decoder, const int32_t* path, int64_t n) { static_cast<Decoder*>(decoder)->keep(path, n); }
 WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, const void* screen, int32_t* argmax, float* margin) {
   return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] {
     return static_cast<Decoder*>(decoder)->choose(head, static_cast<const Screen*>(screen), argmax, margin);

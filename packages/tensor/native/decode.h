@@ -57,7 +57,13 @@ WINNOW_API int32_t winnow_decode_extend(void* decoder, const int32_t* ids, int64
 WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, const void* screen, int32_t* argmax, float* margin);
 // Logits [R, U] of the kept rows; the decoder owns them until its next call. Null without memory.
 WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head);
-// Forgets all positions from `length` on.
+// The same, where the last n of the T tokens of one sequence are nodes of a tree: each reads the text before the tree and its
+// own path, so that its row has the bits of that path as a text. parents [n] counts the nodes of the tree from 0, those of
+// earlier calls first: the node that each follows, or -1 for the text. While a tree is open all new tokens are nodes.
+WINNOW_API int32_t winnow_decode_extend_tree(void* decoder, const int32_t* ids, int64_t T, int64_t rows, float* h, const int32_t* parents, int64_t n);
+// Ends the tree: of its nodes those of a path [n] become text, the others are forgotten.
+WINNOW_API void winnow_decode_keep(void* decoder, const int32_t* path, int64_t n);
+// Forgets all positions from `length` on, and ends a tree.
 WINNOW_API void winnow_decode_rollback(void* decoder, int64_t length);
 
 // Weights that stay in the bfloat16 of a file ("halves"): N rows of K, not filled, aligned to 64 bytes; null without

@@ -31,8 +31,12 @@ const draw = (model: Encoder, n: number, seed: number): ReadonlyArray<number> =>
 const run = (model: Encoder, rows: ReadonlyArray<ReadonlyArray<number>>): Float32Array =>
   tf.tidy(() => model.hidden(ids(rows)).dataSync() as Float32Array)
 
-const extend = (decoding: Decoding, rows: ReadonlyArray<ReadonlyArray<number>>): Float32Array =>
-  tf.tidy(() => decoding.extend(ids(rows)).dataSync() as Float32Array)
+const extend = (
+  decoding: Decoding,
+  rows: ReadonlyArray<ReadonlyArray<number>>,
+  parents?: ReadonlyArray<number>,
+): Float32Array =>
+  tf.tidy(() => decoding.extend(ids(rows), parents && Int32Array.from(parents)).dataSync() as Float32Array)
 
 /** Largest difference relative to the largest expected value; infinite if lengths differ or a value is not finite. */
 const distance = (actual: Float32Array, expected: Float32Array): number => {
@@ -62,7 +66,7 @@ const close = (law: Law, name: string, actual: Float32Array, expected: Float32Ar
  * The laws: parameters have the declared names and shapes, and the same seed gives the same; a token changes no hidden
  * state before it, or each one with bidirectional attention; a sequence has the same hidden states alone, in a batch,
  * packed into one row with others and behind left padding; any way to split a sequence over a cache, with positions
- * rolled back and decoded again, equals the run without a cache; every parameter has a finite gradient that agrees with
+ * rolled back and decoded again, equals the run without a cache, and so does each path of a tree; every parameter has a finite gradient that agrees with
  * finite differences; nothing leaks.
  *
  * @param make makes from a seed a model that allows 12 positions or more; weights of a standard deviation near 0.3 make
@@ -86,6 +90,7 @@ export const checkModel = async (make: (seed: number) => Encoder, checks: ModelC
   )
   if (isDecoder(model)) {
     checkCache(law, model)
+    checkTree(law, model)
     checkPadding(law, model)
     checkLimits(law, model)
   }
@@ -241,6 +246,56 @@ const checkCache = (law: Law, model: Decoder) => {
         kept = whole.map((row) => row.slice(0, length - size + keep[i]!))
         decoding.rollback(kept[0]!.length)
       }
+      decoding.dispose()
+    }
+}
+
+/** Nodes behind a text, in one call and level by level: each reads its own path; a path that is kept is text. */
+const checkTree = (law: Law, model: Decoder) => {
+  const d = model.architecture.hiddenSize
+  const parents = [-1, -1, -1, 0, 0, 2, 3, 3, 5, 8]
+  const pathOf = (node: number): ReadonlyArray<number> => (node < 0 ? [] : [...pathOf(parents[node]!), node])
+  const [text, nodes] = [draw(model, 5, 1), draw(model, parents.length, 2)]
+  const along = (path: ReadonlyArray<number>) => [...text, ...path.map((node) => nodes[node]!)]
+  const last = (h: Float32Array, rows: number) => h.subarray(h.length - rows * d)
+  const rows = nodes.map((_, node) => last(run(model, [along(pathOf(node))]), 1))
+  for (const levels of [[10], [3, 3, 4], [1, 9]])
+    for (const kept of [[], [1], [2, 5, 8, 9], [0, 3, 7]]) {
+      const on = `a tree in calls of ${levels} nodes, of which the path ${kept} was kept`
+      const decoding = model.decoding()
+      extend(decoding, [text.slice(0, 3)])
+      let from = 0
+      const found: Array<number> = []
+      for (const size of levels) {
+        const level = nodes.slice(from, from + size)
+        const h = extend(
+          decoding,
+          [from === 0 ? [...text.slice(3), ...level] : level],
+          parents.slice(from, from + size),
+        )
+        found.push(...last(h, size))
+        from += size
+      }
+      for (const [node, row] of rows.entries())
+        close(law, "tree", Float32Array.from(found.slice(node * d, (node + 1) * d)), row, `${on}: node ${node}`)
+      for (const [what, act] of [
+        ["text behind the tree", () => extend(decoding, [[0]])],
+        ["a node that follows itself", () => extend(decoding, [[0]], [nodes.length])],
+        ["the path 0 2 of nodes that do not follow each other", () => decoding.rollback(5, Int32Array.of(0, 2))],
+        ["a length within the tree", () => decoding.rollback(7)],
+        ["a path behind another text", () => decoding.rollback(4, Int32Array.of(0))],
+      ] as const)
+        law("tree", refuses(act), () => `${on}: it took ${what}`)
+      decoding.rollback(5, Int32Array.from(kept))
+      law("length", decoding.length === 5 + kept.length, () => `${on}: length is ${decoding.length}`)
+      const next = draw(model, 2, 3)
+      const expected = last(run(model, [[...along(kept), ...next]]), 2)
+      close(law, "tree", extend(decoding, [next]), expected, `${on}: two tokens behind it`)
+      law(
+        "tree",
+        refuses(() => decoding.rollback(5, Int32Array.of(0))),
+        () => `${on}: it kept a path without a tree`,
+      )
       decoding.dispose()
     }
 }

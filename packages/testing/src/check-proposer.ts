@@ -89,7 +89,7 @@ const checkProposals = (law: Law, proposer: Proposer): void => {
         }
         // One of its tokens is accepted if it has one, and the target's own follows.
         const accepted = Math.min(1, tokens.length)
-        if (tokens.length > 0) for (const of of [one, other]) of.accept?.(accepted)
+        if (tokens.length > 0) for (const of of [one, other]) of.accept?.(accepted, accepted === 0 ? [] : [0])
         text.push(...tokens.slice(0, accepted), (5 * i + block) % V)
       }
       for (const of of [one, other]) of.dispose?.()

@@ -74,11 +74,20 @@ export const tableModel = ({
     tf.tidy(() =>
       tf.cast(tf.oneHot(tf.tensor2d(states_BT as number[][], undefined, "int32"), states), "float32"),
     ) as tf.Tensor3D
-  /** States of each position of each row; the first `pad_B[b]` positions keep the start state. */
-  const run = (rows: ReadonlyArray<ReadonlyArray<number>>, pad_B?: Int32Array) =>
+  /**
+   * States of each position of each row; the first `pad_B[b]` positions keep the start state. `nodes` are those of a tree
+   * at the end: each goes on from the state of its parent.
+   */
+  const run = (rows: ReadonlyArray<ReadonlyArray<number>>, pad_B?: Int32Array, nodes: ReadonlyArray<number> = []) =>
     rows.map((ids, b) => {
-      let state = 0
-      return ids.map((id, t) => (t < (pad_B?.[b] ?? 0) ? state : (state = next(state, id))))
+      const base = ids.length - nodes.length
+      const states: Array<number> = []
+      for (const [t, id] of ids.entries()) {
+        const before = t < base ? t - 1 : nodes[t - base]! < 0 ? base - 1 : base + nodes[t - base]!
+        const state = states[before] ?? 0
+        states.push(t < (pad_B?.[b] ?? 0) ? state : next(state, id))
+      }
+      return states
     })
   const rowsOf = (ids_BT: tf.Tensor2D): Array<Array<number>> => {
     const [B, T] = ids_BT.shape
@@ -87,18 +96,31 @@ export const tableModel = ({
   }
   const decoding = (pad_B?: Int32Array): Decoding => {
     let cache: Array<Array<number>> = []
-    const append = (fresh: ReadonlyArray<ReadonlyArray<number>>) => {
+    let nodes: Array<number> = []
+    const append = (fresh: ReadonlyArray<ReadonlyArray<number>>, parents: ArrayLike<number> = []) => {
+      if (nodes.length > 0 && fresh[0]!.length !== parents.length) throw new Error("text behind an open tree")
       cache = fresh.map((ids, b) => [...(cache[b] ?? []), ...ids])
+      nodes = [...nodes, ...Array.from(parents)]
     }
     /** Logits after the last `rows` positions of each sequence. */
-    const logitsAfterLast = (ids_BT: Int32Array, B: number, rows: number): Array<Float32Array> => {
+    const logitsAfterLast = (
+      ids_BT: Int32Array,
+      B: number,
+      rows: number,
+      parents?: Int32Array,
+    ): Array<Float32Array> => {
       const T = ids_BT.length / B
-      append(Array.from({ length: B }, (_, b) => Array.from(ids_BT.subarray(b * T, (b + 1) * T))))
-      return run(cache, pad_B).flatMap((states) => states.slice(states.length - rows).map((state) => table_dU[state]!))
+      append(
+        Array.from({ length: B }, (_, b) => Array.from(ids_BT.subarray(b * T, (b + 1) * T))),
+        parents,
+      )
+      return run(cache, pad_B, nodes).flatMap((states) =>
+        states.slice(states.length - rows).map((state) => table_dU[state]!),
+      )
     }
     const quickly: QuickDecoding = {
-      greedy: (ids_BT, B, rows) => {
-        const logits_RV = logitsAfterLast(ids_BT, B, rows)
+      greedy: (ids_BT, B, rows, _margins, parents) => {
+        const logits_RV = logitsAfterLast(ids_BT, B, rows, parents)
         return {
           argmax: Int32Array.from(logits_RV, argmax),
           margin: Float32Array.from(logits_RV, (logits_V) => {
@@ -107,8 +129,8 @@ export const tableModel = ({
           }),
         }
       },
-      logits: (ids_BT, B, rows) => {
-        const logits_RV = logitsAfterLast(ids_BT, B, rows)
+      logits: (ids_BT, B, rows, parents) => {
+        const logits_RV = logitsAfterLast(ids_BT, B, rows, parents)
         return {
           row: (r) => logits_RV[r]!,
           softmax: (r, temperature) => adjusted(logits_RV[r]!, { temperature }),
@@ -122,17 +144,20 @@ export const tableModel = ({
       get length() {
         return cache[0]?.length ?? 0
       },
-      extend: (ids_BT) => {
+      extend: (ids_BT, parents) => {
         const fresh = rowsOf(ids_BT)
-        append(fresh)
-        return oneHot(run(cache, pad_B).map((s, b) => s.slice(s.length - fresh[b]!.length)))
+        append(fresh, parents)
+        return oneHot(run(cache, pad_B, nodes).map((s, b) => s.slice(s.length - fresh[b]!.length)))
       },
-      rollback: (length) => {
+      rollback: (length, path = Int32Array.of()) => {
         if (length > (cache[0]?.length ?? 0)) throw new RangeError(`rollback to ${length} beyond what is held`)
-        cache = cache.map((ids) => ids.slice(0, length))
+        const kept = Array.from(path, (node) => cache[0]![length + node]!)
+        cache = cache.map((ids) => [...ids.slice(0, length), ...kept])
+        nodes = []
       },
       dispose: () => {
         cache = []
+        nodes = []
       },
     }
   }

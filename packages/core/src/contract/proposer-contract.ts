@@ -27,6 +27,26 @@ export const checkedParts = (plugin: string, place: string | undefined, answer: 
   return answer as ProposerParts
 }
 
+/** Tokens of the longest path. @error PluginFault (thrown) for a token that follows none before it */
+const longestPath = (
+  refuse: (rule: string, detail: string) => PluginFault,
+  { length }: ReadonlyArray<number>,
+  parents: ReadonlyArray<number>,
+): number => {
+  if (!Array.isArray(parents) || parents.length !== length)
+    throw refuse("parents", `its parents are ${brief(parents, 40)}; expected a list of ${length}, one a token`)
+  const lengths: Array<number> = []
+  for (const [i, parent] of parents.entries()) {
+    if (!(Number.isInteger(parent) && parent >= -1 && parent < i))
+      throw refuse(
+        "parents",
+        `its token ${i} follows ${brief(parent, 40)}; expected -1 for the text, or the place of an earlier token`,
+      )
+    lengths.push(parent < 0 ? 1 : lengths[parent]! + 1)
+  }
+  return Math.max(0, ...lengths)
+}
+
 /** Checks a proposal. @error PluginFault (thrown) with the first wrong token or distribution */
 export const checkedProposal = (
   plugin: string,
@@ -34,11 +54,12 @@ export const checkedProposal = (
   of: { readonly room: number; readonly vocabularySize: number; readonly deterministic: boolean },
 ): Proposal => {
   const refuse = (rule: string, detail: string) => new PluginFault(plugin, rule, detail)
-  const { tokens, q } = (proposal ?? {}) as Partial<Proposal>
+  const { tokens, q, parents } = (proposal ?? {}) as Partial<Proposal>
   if (!Array.isArray(tokens) || !(q === "certain" || Array.isArray(q)))
     throw refuse("proposal", `propose returned ${kindOf(proposal)}; expected { tokens: [...], q: "certain" or a list }`)
-  if (tokens.length > of.room)
-    throw refuse("room", `it proposed ${tokens.length} tokens; expected at most ${of.room}, the room of the call`)
+  const longest = parents === undefined ? tokens.length : longestPath(refuse, tokens, parents)
+  if (longest > of.room)
+    throw refuse("room", `it proposed ${longest} tokens in a row; expected at most ${of.room}, the room of the call`)
   const V = of.vocabularySize
   const odd = tokens.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < V))
   if (odd >= 0)

@@ -42,7 +42,7 @@ const block = ({ p, q, gamma }: Setting, chance: Chance) => {
   for (let i = 0; i < gamma; i++) drafted.push(chance.draw(q(drafted)))
   const rows = Array.from({ length: gamma + 1 }, (_, i) => drafted.slice(0, i))
   const verdict = verify({ tokens: drafted, q: rows.slice(0, gamma).map(q) }, rows.map(p), chance)
-  return { tokens: [...drafted.slice(0, verdict.accepted), verdict.own], verdict }
+  return { tokens: [...drafted.slice(0, verdict.path.length), verdict.own], verdict }
 }
 
 const sequences = (V: number, length: number): Array<Array<number>> =>
@@ -126,7 +126,7 @@ describe("a block has the target's distribution, exactly", () => {
 describe("acceptance of a block", () => {
   test("the chance that the first token is accepted is sum min(p, q); 1 for p = q; 0 for disjoint supports", () => {
     const first = (p: Distribution, q: Distribution) =>
-      everyOutcome((chance) => block({ p, q, gamma: 1 }, chance).verdict.accepted).reduce(
+      everyOutcome((chance) => block({ p, q, gamma: 1 }, chance).verdict.path.length).reduce(
         (sum, o) => sum + o.weight * o.value,
         0,
       )

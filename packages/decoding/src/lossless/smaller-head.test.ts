@@ -72,7 +72,7 @@ describe("every outcome of a text", () => {
         const sequence = proposer.begin(start)
         return {
           ...sequence,
-          accept: (n: number) => sequence.accept?.(n),
+          accept: (n: number, path: ReadonlyArray<number>) => sequence.accept?.(n, path),
           dispose: () => sequence.dispose?.(),
           propose: (context: Parameters<typeof sequence.propose>[0]) => {
             const { tokens, q } = sequence.propose(context)

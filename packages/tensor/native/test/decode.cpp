@@ -322,6 +322,58 @@ static void cuts(Random& random) {
   if (winnow_decode_live() != live || winnow_decode_live_bytes() != bytes) check::fail("caches were not freed");
 }
 
+// Nodes of a tree, read in one call or level by level, have the bits of their paths as texts; a path that is kept is text.
+static void trees(Random& random) {
+  const Model model(random);
+  const long d = model.columns, base = random.size(150), nodes = random.size(30);
+  const int64_t live = winnow_decode_live(), bytes = winnow_decode_live_bytes();
+  auto draw = [&] { return static_cast<int32_t>(random.between(0, model.V - 1)); };
+  std::vector<int32_t> ids, parents;
+  for (long t = 0; t < base + nodes; t++) ids.push_back(draw());
+  for (long i = 0; i < nodes; i++) parents.push_back(static_cast<int32_t>(random.coin(0.4) ? i - 1 : random.between(-1, i - 1)));
+  auto path_of = [&](long node) {
+    std::vector<int32_t> path;
+    for (long i = node; i >= 0; i = parents[static_cast<size_t>(i)]) path.insert(path.begin(), static_cast<int32_t>(i));
+    return path;
+  };
+  auto text_of = [&](const std::vector<int32_t>& path) {
+    std::vector<int32_t> text(ids.begin(), ids.begin() + base);
+    for (const int32_t node : path) text.push_back(ids[static_cast<size_t>(base + node)]);
+    return text;
+  };
+  void* alone = model.decoder();
+  auto last_row = [&](const std::vector<int32_t>& text) {
+    std::vector<float> h(static_cast<size_t>(d));
+    winnow_decode_start(alone, 1, nullptr);
+    winnow_decode_extend(alone, text.data(), static_cast<int64_t>(text.size()), 1, h.data());
+    return h;
+  };
+  void* tree = model.decoder();
+  winnow_decode_start(tree, 1, nullptr);
+  const long before = random.between(0, base - 1);  // of the text, in a call of its own; the tree's first call reads the rest
+  if (before > 0) winnow_decode_extend(tree, ids.data(), before, 1, nullptr);
+  std::vector<float> h(static_cast<size_t>(nodes * d));
+  for (long i = 0; i < nodes;) {
+    const long n = random.coin() ? nodes - i : random.between(1, nodes - i), text = i == 0 ? base - before : 0;
+    const int32_t* from = ids.data() + (i == 0 ? before : base + i);
+    if (winnow_decode_extend_tree(tree, from, text + n, n, h.data() + i * d, parents.data() + i, n) != 0) check::fail("extend by %ld nodes failed", n);
+    i += n;
+  }
+  for (long i = 0; i < nodes; i++) check::same("a node's hidden state", h.data() + i * d, last_row(text_of(path_of(i))).data(), static_cast<size_t>(d));
+  std::vector<int32_t> path = path_of(random.between(-1, nodes - 1));
+  std::vector<int32_t> text = text_of(path);
+  if (path.empty() && random.coin()) winnow_decode_rollback(tree, base);
+  else winnow_decode_keep(tree, path.data(), static_cast<int64_t>(path.size()));
+  for (int i = 0; i < 3; i++) {
+    text.push_back(draw());
+    winnow_decode_extend(tree, &text.back(), 1, 1, h.data());
+    check::same("a hidden state behind a path", h.data(), last_row(text).data(), static_cast<size_t>(d));
+  }
+  winnow_decode_free(alone);
+  winnow_decode_free(tree);
+  if (winnow_decode_live() != live || winnow_decode_live_bytes() != bytes) check::fail("caches were not freed");
+}
+
 static void distributions(Random& random) {
   const long V = random.size(60000);
   const auto logits = random.normals(static_cast<size_t>(V), 5);
@@ -370,5 +422,5 @@ static void distributions(Random& random) {
 }
 
 int main(int argc, char** argv) {
-  return check::run(argc, argv, {{"products of few rows", products}, {"products in bfloat16", rounded}, {"products of halves", halves}, {"gates", gates}, {"screened heads", heads}, {"texts however cut", cuts}, {"distributions", distributions}});
+  return check::run(argc, argv, {{"products of few rows", products}, {"products in bfloat16", rounded}, {"products of halves", halves}, {"gates", gates}, {"screened heads", heads}, {"texts however cut", cuts}, {"trees", trees}, {"distributions", distributions}});
 }

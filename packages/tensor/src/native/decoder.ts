@@ -170,9 +170,10 @@ export class NativeDecoder {
    * @param ids_BT B times T ids
    * @param rows 1 to T
    * @param into where the kept hidden states [B, rows, d] are written as well
+   * @param parents of the last tokens, which are nodes of a tree (`native/decode.h`); left out: all are text
    * @error for ids outside the vocabulary, before anything is changed; when memory does not suffice
    */
-  extend(ids_BT: Int32Array, rows: number, into?: Address): void {
+  extend(ids_BT: Int32Array, rows: number, into?: Address, parents?: Int32Array): void {
     const handle = this.#live()
     const T = ids_BT.length / this.#B
     if (!(Number.isInteger(T) && T > 0 && Number.isInteger(rows) && rows > 0 && rows <= T))
@@ -181,7 +182,11 @@ export class NativeDecoder {
       )
     this.#bind()
     this.#growRotary(this.#length + T)
-    const status = this.#native.C.winnow_decode_extend(handle, ids_BT, T, rows, into ?? null)
+    const { C } = this.#native
+    const status =
+      parents === undefined
+        ? C.winnow_decode_extend(handle, ids_BT, T, rows, into ?? null)
+        : C.winnow_decode_extend_tree(handle, ids_BT, T, rows, into ?? null, parents, parents.length)
     if (status === -1) throw noMemory(this.#length + T)
     if (status !== 0) {
       const { vocabularySize: V } = this.program
@@ -217,10 +222,11 @@ export class NativeDecoder {
     return new NativeLogits(this.#native, at, R, this.program.headRows)
   }
 
-  /** Forgets all positions from `length` on. */
-  rollback(length: number): void {
-    this.#native.C.winnow_decode_rollback(this.#live(), length)
-    this.#length = length
+  /** Forgets all positions from `length` on; of a tree behind `length` positions a path of nodes [n] becomes text. */
+  rollback(length: number, path?: Int32Array): void {
+    if (path !== undefined && path.length > 0) this.#native.C.winnow_decode_keep(this.#live(), path, path.length)
+    else this.#native.C.winnow_decode_rollback(this.#live(), length)
+    this.#length = length + (path?.length ?? 0)
     this.#rows = 0
   }
 

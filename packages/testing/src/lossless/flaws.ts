@@ -39,9 +39,9 @@ const verifyBy =
     for (const [i, token] of tokens.entries()) {
       const [p_V, q_V] = [p.at(i)!, q[i]!]
       if (!chance.accept(...ratioOf(p_V, q_V, token)))
-        return { accepted: i, own: chance.draw(correction(p_V, q_V)), fallback: false }
+        return { path: [...tokens.keys()].slice(0, i), own: chance.draw(correction(p_V, q_V)), fallback: false }
     }
-    return { accepted: tokens.length, own: chance.draw(p.at(tokens.length)!), fallback: false }
+    return { path: [...tokens.keys()], own: chance.draw(p.at(tokens.length)!), fallback: false }
   }
 
 const ratio = (p_V: Float64Array, q_V: Float64Array, token: number) => [p_V[token]!, q_V[token]!] as const

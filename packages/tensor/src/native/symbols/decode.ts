@@ -8,6 +8,8 @@ export const decodeSymbols = {
   winnow_decode_bind: { args: [pointer, pointer, long, int], returns: nothing },
   winnow_decode_rotary: { args: [pointer, long, pointer, pointer, long], returns: int },
   winnow_decode_extend: { args: [pointer, pointer, long, long, pointer], returns: int },
+  winnow_decode_extend_tree: { args: [pointer, pointer, long, long, pointer, pointer, long], returns: int },
+  winnow_decode_keep: { args: [pointer, pointer, long], returns: nothing },
   winnow_decode_greedy: { args: [pointer, pointer, pointer, pointer, pointer], returns: int },
   winnow_decode_logits: { args: [pointer, pointer], returns: pointer },
   winnow_decode_rollback: { args: [pointer, long], returns: nothing },
