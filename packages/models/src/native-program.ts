@@ -84,7 +84,7 @@ export const nativeProgram = (of: Description): NativeProgram => {
   const { heads, kvHeads, headSize, order } = of.heads
   const body = [
     ...line("embed", none, slot(stream), [of.embed.table, of.embed.positions].map(parameter), [
-      0,
+      of.parameters.get(of.embed.table)!.shape[1]!,
       0,
       0,
       of.embed.scale ?? 1,

@@ -236,14 +236,14 @@ class Decoder {
   }
 
   // The rows of the ids, times a factor, plus the rows of the positions if they have a table. Positions count from the first
-  // real token.
+  // real token. A table with more columns than the slot is a tied head with its bias, whose last column is left out.
   void embed(const Instruction& in, const int32_t* ids, long all, long from, long T, float* y, long ldy) {
     const Weights table = weights_at(parameter(in.p[0]));
     const float* positions = parameter(in.p[1]);
     for (long b = 0; b < B_; b++)
       for (long t = 0; t < T; t++) {
         float* row = y + (b * T + t) * ldy;
-        const float* token = table.row(ids[b * all + from + t], ldy, row);
+        const float* token = table.row(ids[b * all + from + t], in.outputs, row);
         if (in.eps != 1.f)
           for (long i = 0; i < ldy; i++) row[i] = token[i] * in.eps;
         else if (token != row) std::memcpy(row, token, static_cast<size_t>(ldy) * 4);

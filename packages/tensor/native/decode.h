@@ -24,7 +24,8 @@ enum : int {
 // A hidden state of d columns that is wider than the last norm's slot ends in ones, which a bias in the head's last column
 // multiplies. Parameters p are places in the addresses that winnow_decode_bind gives, -1 for none. A `to` of -1 is the result [R, d], for
 // which only the rows that are kept are computed. Ops:
-//   0 embed      to = table p0 [V, width of to] at the ids, times eps, plus p1 [positions, width of to] at the positions if it is there
+//   0 embed      to = table p0 [V, outputs] at the ids, times eps, plus p1 [positions, width of to] at the positions if it is
+//                there; of a table with more columns than `to` the first ones, and it is in float32
 //   1 layerNorm  scale p0, shift p1 (or -1), eps; flags 2 adds to the slot's content, 8 adds one to the scale
 //   2 rmsNorm    scale p0, eps; flags as of layerNorm
 //   3 linear     weight p0 [outputs, width of from], bias p1; to the columns from `column` on; flags 1 gelu, 2 added to what

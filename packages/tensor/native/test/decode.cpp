@@ -229,8 +229,8 @@ struct Model {
       if (llama) add(2, from, to, {gain}, 0, (gemma ? 8 : 0) + (added ? 2 : 0));
       else add(1, from, to, {gain, weight(1, d)});
     };
-    if (learned) add(0, -1, 0, {weight(V, d), weight(400, d)}, 0, 0, 0, 1);
-    else add(0, -1, 0, {weight(V, d)}, 0, 0, 0, gemma ? std::sqrt(static_cast<double>(d)) : 1);
+    if (learned) add(0, -1, 0, {weight(V, d), weight(400, d)}, d, 0, 0, 1);
+    else add(0, -1, 0, {weight(V, d)}, d, 0, 0, gemma ? std::sqrt(static_cast<double>(d)) : 1);
     const double activation = learned ? 4 : 1;
     for (long l = 0; l < layers; l++) {
       norm(0, 1);

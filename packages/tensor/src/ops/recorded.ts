@@ -43,6 +43,7 @@ const outputNames: Readonly<Record<string, string>> = {
   Sum: "output",
   Tanh: "y",
   Transpose: "y",
+  ZerosLike: "y",
 }
 
 let counter = 0
