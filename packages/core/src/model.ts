@@ -118,6 +118,23 @@ export interface Family {
   readonly names: FileNames
   /** The role of each key of a config.json that `fromConfig` accepts, in its order. Left out: the family does not tell. */
   readonly keys?: (config: Readonly<Record<string, unknown>>) => ReadonlyArray<ConfigKey>
+  /** The family of the same layers with the other attention. Left out: there is none. */
+  readonly turned?: () => Turned
+}
+
+/** The family of the same layers with the other attention, such as the decoder of an encoder. */
+export interface Turned {
+  readonly family: Family
+  /** The fields of its config.json that differ. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** The parameters here whose rows, one below the other, are a parameter there. */
+  readonly sources: (name: string) => ReadonlyArray<RowsOf>
+}
+
+/** All rows of a parameter, or one of several equal parts of them, from above. */
+export interface RowsOf {
+  readonly name: string
+  readonly part?: { readonly index: number; readonly of: number }
 }
 
 /** The positions of its sequence that a position attends to: earlier ones and its own, or all. */
@@ -352,11 +369,15 @@ export const defineModel = <const O extends Type, A extends Attends>(spec: {
   readonly make: (options: O["infer"]) => Architecture<A>
   readonly fromConfig: Family["fromConfig"]
   readonly names: FileNames
+  /** The family with the other attention, where there is one. */
+  readonly turned?: Family["turned"]
 }): Plugin<O, ModelUse<A>> & Family => {
-  const { fromConfig, names } = spec
+  const { fromConfig, names, turned } = spec
   checkDefinition("model", spec, {
     fromConfig: (value) => (typeof value === "function" ? undefined : "is no function; expected one of a config.json"),
     names: (value) => (typeof value === "object" && value !== null ? undefined : "are missing; expected FileNames"),
+    turned: (value) =>
+      value === undefined || typeof value === "function" ? undefined : "is no function; expected one",
   })
   const plugin = definePlugin({
     kind: "model",
@@ -368,6 +389,7 @@ export const defineModel = <const O extends Type, A extends Attends>(spec: {
   })
   const family: Plugin<O, ModelUse<A>> & Family = Object.assign(plugin, {
     names,
+    ...(turned && { turned }),
     fromConfig: (config: Readonly<Record<string, unknown>>, where: string): Architecture<Attends> => ({
       ...fromConfig(config, where),
       family,

@@ -63,6 +63,7 @@ test("the house's families are the folders plugins/model-*", async () => {
     "llama",
     "mistral",
     "modernbert",
+    "modernbert-decoder",
     "phi",
     "phi3",
     "qwen2",

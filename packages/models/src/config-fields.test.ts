@@ -16,6 +16,7 @@ const configs: Readonly<Record<string, object>> = {
   gpt_neox: sizes,
   llama: sizes,
   modernbert: sizes,
+  "modernbert-decoder": sizes,
   phi: sizes,
   phi3: sizes,
   mistral: { ...sizes, num_key_value_heads: 2 },

@@ -6,7 +6,7 @@ import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
 import { mistral } from "@winnow/model-mistral"
-import { modernbert } from "@winnow/model-modernbert"
+import { modernbert, modernbertDecoder } from "@winnow/model-modernbert"
 import { phi } from "@winnow/model-phi"
 import { phi3 } from "@winnow/model-phi3"
 import { qwen2 } from "@winnow/model-qwen2"
@@ -14,7 +14,20 @@ import { qwen3 } from "@winnow/model-qwen3"
 import * as config from "./config.ts"
 import * as files from "./files.ts"
 
-export const families = [codegen, gemma3, gpt2, gptNeox, llama, mistral, modernbert, phi, phi3, qwen2, qwen3]
+export const families = [
+  codegen,
+  gemma3,
+  gpt2,
+  gptNeox,
+  llama,
+  mistral,
+  modernbert,
+  modernbertDecoder,
+  phi,
+  phi3,
+  qwen2,
+  qwen3,
+]
 export const architectureFromConfig = (given: unknown, where?: string) =>
   config.architectureFromConfig(families, given, where)
 export const loadModel = (dir: string) => files.loadModel(dir, families)

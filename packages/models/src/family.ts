@@ -1,5 +1,13 @@
 /** A family of models as a plugin: options, a description of the layers, and the reading of its folders. */
-import { type Attends, defineModel, type Family, type FileNames, type ModelUse, type Plugin } from "@winnow/core"
+import {
+  type Attends,
+  defineModel,
+  type Family,
+  type FileNames,
+  type ModelUse,
+  type Plugin,
+  type Turned,
+} from "@winnow/core"
 import { ArkErrors, type Type } from "arktype"
 import { architectureOf } from "./architecture.ts"
 import { type ConfigKeys, keysOfConfig, optionsFromConfig } from "./config.ts"
@@ -22,6 +30,7 @@ export type FamilyPlugin<O extends Type, A extends Attends = "before"> = Plugin<
  * @param spec.describe computes sizes, parameters and layers from options
  * @param spec.config the way from a config.json to options
  * @param spec.names the names of its parts in its files
+ * @param spec.turned the family of the same layers with the other attention, where there is one
  */
 export const defineFamily = <const O extends Type, A extends Attends>(spec: {
   readonly name: string
@@ -29,8 +38,9 @@ export const defineFamily = <const O extends Type, A extends Attends>(spec: {
   readonly describe: (options: O["infer"]) => Description<A>
   readonly config: ConfigKeys
   readonly names: FileNames
+  readonly turned?: () => Turned
 }): FamilyPlugin<O, A> => {
-  const { name, options, describe, config: keys, names } = spec
+  const { name, options, describe, config: keys, names, turned } = spec
   // config.json has many keys that do not change the computation: `keys.fields` judges them.
   const fromFile = options.onUndeclaredKey("delete")
   const fields = new Map([...commonFields, ...keys.fields])
@@ -38,6 +48,7 @@ export const defineFamily = <const O extends Type, A extends Attends>(spec: {
     name,
     options,
     names,
+    ...(turned && { turned }),
     make: (options) => architectureOf(describe(options)),
     fromConfig: (config, where) => {
       const { read, notes, strange, fail } = optionsFromConfig(name, { ...keys, fields }, config, where)

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test"
-import { parameterCount } from "@winnow/models"
+import type { Encoder } from "@winnow/core"
+import { initialise, logitsOf, parameterCount, turnedModel } from "@winnow/models"
+import { tf } from "@winnow/tensor"
 import { checkFamily, checkGolden, instanceOf } from "@winnow/testing"
-import { modernbert } from "./index.ts"
+import { modernbert, modernbertDecoder } from "./index.ts"
 
 const sizes = {
   vocab_size: 23,
@@ -24,14 +26,47 @@ const forms = {
   },
 }
 
-for (const [name, more] of Object.entries(forms))
-  test(`${name}: keeps the laws`, () => checkFamily(modernbert, { ...sizes, ...more }), 60_000)
+for (const family of [modernbert, modernbertDecoder])
+  for (const [name, more] of Object.entries(forms))
+    test(`${family.plugin}, ${name}: keeps the laws`, () => checkFamily(family, { ...sizes, ...more }), 60_000)
 
-test(
-  "random configurations have the numbers of transformers, or are refused by name",
-  () => expect(checkGolden(modernbert, `${import.meta.dir}/../golden.json.gz`)).toEqual({ computed: 32, refused: 6 }),
-  60_000,
-)
+for (const [family, file] of [
+  [modernbert, "golden"],
+  [modernbertDecoder, "golden-decoder"],
+] as const)
+  test(
+    `${family.plugin}: random configurations have the numbers of transformers, or are refused by name`,
+    () => expect(checkGolden(family, `${import.meta.dir}/../${file}.json.gz`)).toEqual({ computed: 32, refused: 6 }),
+    60_000,
+  )
+
+const valuesOf = ({ parameters }: Encoder) => new Map([...parameters].map(([name, v]) => [name, v.dataSync()]))
+
+for (const [name, more] of Object.entries(forms))
+  test(`${name}: turned twice, a model is itself bit by bit; turned once, it reads what is before alone`, async () => {
+    const of = { ...sizes, ...more, layer_types: ["full_attention", "full_attention", "full_attention"] as const }
+    const encoder = initialise(await instanceOf(modernbert({ ...of, layer_types: [...of.layer_types] })), 3)
+    const before = tf.memory().numTensors
+    const decoder = turnedModel(encoder)
+    expect(decoder.architecture).toMatchObject({ attends: "before", type: "modernbert-decoder" })
+    expect(decoder.architecture.config["architectures"]).toEqual(["ModernBertDecoderForCausalLM"])
+    expect(parameterCount(decoder.architecture)).toBe(parameterCount(encoder.architecture))
+    const back = turnedModel(decoder)
+    expect(back.architecture.config).toEqual(encoder.architecture.config)
+    expect(valuesOf(back)).toEqual(valuesOf(encoder))
+    const logits = (model: Encoder, ids: Array<number>) =>
+      tf.tidy(() => logitsOf(model, tf.tensor2d([ids], undefined, "int32")).dataSync())
+    // of one token both read the same; of more, the encoder reads what follows too
+    const [one, other] = [logits(encoder, [5]), logits(decoder, [5])]
+    for (const [v, x] of other.entries()) expect(x).toBeCloseTo(one[v]!, 4)
+    const [a, b] = [logits(decoder, [5, 7, 9]), logits(decoder, [5, 7, 11])]
+    expect(a.subarray(0, 2 * 23)).toEqual(b.subarray(0, 2 * 23))
+    expect(logits(encoder, [5, 7, 9]).subarray(0, 23)).not.toEqual(logits(encoder, [5, 7, 11]).subarray(0, 23))
+    decoder.dispose()
+    back.dispose()
+    expect(tf.memory().numTensors).toBe(before)
+    encoder.dispose()
+  })
 
 test("sizes of ModernBERT-base: 149.7 million parameters", () => {
   const base = modernbert.fromConfig({ model_type: "modernbert" }, "config.json")
