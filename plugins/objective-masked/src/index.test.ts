@@ -21,10 +21,20 @@ const input = (more: Partial<ObjectiveInput> = {}): ObjectiveInput => ({
   ...more,
 })
 
-test.each([{}, { of: "all" }, { rate: { from: 0.6, to: 0.2 } }, { of: "all", rate: { from: 0.6, to: 0.2 } }] as const)(
-  "keeps the laws: %j",
-  (options) => checkObjective(masked({ maskId, ...options })),
-)
+const phases = [
+  { until: 0.1, rate: 0.6 },
+  { until: 0.8, rate: 0.4 },
+  { until: 1, rate: 0.15 },
+]
+
+test.each([
+  {},
+  { of: "all" },
+  { rate: { from: 0.6, to: 0.2 } },
+  { of: "all", rate: { from: 0.6, to: 0.2 } },
+  { rate: { phases } },
+  { by: "before", of: "all" },
+] as const)("keeps the laws: %j", (options) => checkObjective(masked({ maskId, ...options })))
 
 describe("the input", () => {
   test("unmasked tokens and the prompt stay unchanged; padding fills the right", async () => {
@@ -82,6 +92,25 @@ describe("the rate", () => {
     const counts = [await countAt(options, 0), await countAt(options, 5), await countAt(options, 10)]
     expect(counts).toEqual([expected(0.5), expected(0.3), expected(0.1)])
   })
+
+  test("has phases: each up to its share of the steps", async () => {
+    const options = { maskId, rate: { phases } }
+    const counts = await Promise.all([0, 1, 2, 8, 9, 10].map((step) => countAt(options, step)))
+    expect(counts).toEqual([0.6, 0.6, 0.4, 0.4, 0.15, 0.15].map(expected))
+    expect(instanceOf(masked({ maskId, rate: { phases: phases.slice(0, 2) } }))).rejects.toThrow("ascend to 1")
+    expect(instanceOf(masked({ maskId, rate: { phases: phases.toReversed() } }))).rejects.toThrow("ascend to 1")
+  })
+})
+
+test("by the position before, the masked token stays where it was and the row is one to the left", async () => {
+  const one = [{ ids: Int32Array.from({ length: 8 }, (_, i) => i), promptLength: 0 }]
+  const shares = { mask: 1, random: 0, keep: 0 }
+  const { problem } = await instanceOf(masked({ maskId, rate: 1, by: "before", ...shares }))
+  const { ids_BT, row_N, gold_N, position_N } = problem(input({ examples: one }))
+  expect([...ids_BT]).toEqual([0, ...Array.from({ length: 7 }, () => maskId)])
+  expect([...row_N]).toEqual([0, 1, 2, 3, 4, 5, 6])
+  expect([...gold_N]).toEqual([1, 2, 3, 4, 5, 6, 7])
+  expect([...position_N]).toEqual([...gold_N])
 })
 
 test("positions are drawn evenly, and again in each micro-batch", async () => {
