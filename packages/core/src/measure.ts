@@ -15,8 +15,9 @@ import { guarded, PluginFault } from "./contract/fault.ts"
 import { strict } from "./contract/strict.ts"
 import type { DraftRows } from "./draft-rows.ts"
 import type { InvalidInput } from "./errors.ts"
-import type { Encoder } from "./model.ts"
-import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
+import type { Attends, Encoder } from "./model.ts"
+import type { ObjectiveUse } from "./objective.ts"
+import { definePlugin, type Plugin, type UseWith, usesIn } from "./plugin.ts"
 import type { EncodedExample, Problem } from "./problem.ts"
 
 /** The values that a measure may read, by name. Tensors made of them are freed when the measure returns. */
@@ -62,8 +63,20 @@ export type MeasureUse = UseWith<
   MeasureInstance,
   never,
   never,
-  { readonly reads: ReadonlyArray<MeasurableName> }
+  {
+    readonly reads: ReadonlyArray<MeasurableName>
+    /** The attention that its question needs; undefined: it asks a model as it is. */
+    readonly attends: Attends | undefined
+  }
 >
+
+/** The attention that the objective among a measure's options needs. */
+const attentionOf = (options: unknown): Attends | undefined => {
+  const [objective] = usesIn(options).filter(
+    ({ kind }) => kind === "objective",
+  ) as unknown as ReadonlyArray<ObjectiveUse>
+  return objective?.traits.reads
+}
 
 const isPair = (value: unknown): value is readonly [number, number] =>
   Array.isArray(value) && value.length === 2 && value.every((x) => typeof x === "number" && Number.isFinite(x))
@@ -72,6 +85,8 @@ const isPair = (value: unknown): value is readonly [number, number] =>
  * Defines a measure.
  *
  * @param spec.reads the values that the function reads; its input has no others
+ * @param spec.attends the attention that its question needs; if left out, that of the objective among its options. A model
+ * with the other attention is turned for it, if its family has both
  * @param spec.make makes from valid options, which may contain other plugins, the function of a portion of texts, or an
  * Effect of it
  */
@@ -80,6 +95,7 @@ export const defineMeasure = <const O extends Type, const R extends MeasurableNa
   /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly reads: ReadonlyArray<R>
+  readonly attends?: Attends
   readonly better: "higher" | "lower"
   readonly unit?: string
   readonly options: O
@@ -91,6 +107,10 @@ export const defineMeasure = <const O extends Type, const R extends MeasurableNa
 }): Plugin<O, MeasureUse> => {
   const place = checkDefinition("measure", spec, {
     reads: namesAmong("value that a measure can read", measurableNames),
+    attends: (value) =>
+      value === undefined || value === "before" || value === "both"
+        ? undefined
+        : `is ${kindOf(value)}; expected "before" or "both"`,
     better: (value) =>
       value === "higher" || value === "lower" ? undefined : `is ${kindOf(value)}; expected "higher" or "lower"`,
     unit: (value) =>
@@ -107,7 +127,7 @@ export const defineMeasure = <const O extends Type, const R extends MeasurableNa
     name,
     options: spec.options,
     from: spec.from,
-    more: () => ({ reads }),
+    more: (options) => ({ reads, attends: spec.attends ?? attentionOf(options) }),
     make: (options) =>
       Effect.gen(function* () {
         const answer = spec.make(options)

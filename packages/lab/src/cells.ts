@@ -30,7 +30,7 @@ import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./sta
 import { architectureOfStart, type BeginModel, begunStage } from "./stages/start.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
-import { withVocabulary } from "./stages/vocabulary.ts"
+import { withChanges } from "./stages/turned.ts"
 import { type Texts, taskKey, tasksOf } from "./texts.ts"
 import { type TextStages, type TrainingText, textOf } from "./training-text.ts"
 
@@ -57,7 +57,7 @@ export const frozenReference = (
     const begun =
       start && isOwn(start)
         ? yield* ownModel(start, shared, { name: "reference start", seed })
-        : yield* withVocabulary(start ?? {}, draft, { name: `reference start, seed ${seed}`, data: shared.data })
+        : yield* withChanges(start ?? {}, draft, { name: `reference start, seed ${seed}`, data: shared.data })
     const { architecture } = begun
     if (spec.kind === "trained") {
       const label = `reference (trained), seed ${seed}`
@@ -115,7 +115,7 @@ const ownModel = (
       textOf: (text, begin) => textOf(text, shared, begin),
       target,
     })
-    return yield* withVocabulary(start, whole, { name: `${name}, seed ${seed}`, data: shared.data })
+    return yield* withChanges(start, whole, { name: `${name}, seed ${seed}`, data: shared.data })
   })
 
 /** Tokens of the training split and its mean length, where the store has its data. */
@@ -281,7 +281,7 @@ export interface Cell {
   readonly architecture: Architecture<Attends>
   /** The head that the arm trains, where it trains no model. */
   readonly head: HeadUse | undefined
-  readonly reference: Stage | undefined
+  readonly reference: BeginModel | undefined
   readonly signals: SignalStages
   readonly trained: Stage
 }
@@ -304,11 +304,11 @@ export const cellStages = (
     const begun = yield* Effect.gen(function* () {
       if (isOwn(start)) return yield* ownModel(start, shared, { name: `${arm.name} start`, seed })
       const place = { name: `${arm.name} start, seed ${seed}`, data: shared.data }
-      if (start.kind === "draft") return yield* withVocabulary(start, draft, place)
-      if (start.kind === "reference") return yield* withVocabulary(start, reference!, place) // `resolve` refuses a reference that is no model
+      if (start.kind === "draft") return yield* withChanges(start, draft, place)
+      if (start.kind === "reference") return yield* withChanges(start, reference!, place) // `resolve` refuses a reference that is no model
       const before = yield* cellStages(others.get(start.arm)!, shared, draft, seed, others)
       const { trained, architecture, head } = before
-      return yield* withVocabulary(start, { stage: trained, architecture, head }, place)
+      return yield* withChanges(start, { stage: trained, architecture, head }, place)
     })
     const from = distillingFrom(begun, arm.text, shared, seed)
     const distilling = {
@@ -321,5 +321,5 @@ export const cellStages = (
     const selection = arm.examples && (yield* selectionStage(arm.examples, arm.loss, reference?.stage, distilling))
     const trained = yield* armStage(settled, compared, signals, { ...distilling, selection, probe: shared.probe })
     const { stage, architecture, head } = begun
-    return { start: stage, architecture, head, reference: reference?.stage, signals, trained }
+    return { start: stage, architecture, head, reference, signals, trained }
   })

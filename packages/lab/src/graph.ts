@@ -1,5 +1,15 @@
 /** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
-import { type DataError, type HeadUse, type InvalidInput, isShuffled, type MeasureInstance } from "@winnow/core"
+import {
+  type Architecture,
+  type Attends,
+  type DataError,
+  type HeadUse,
+  type InvalidInput,
+  isShuffled,
+  type MeasureInstance,
+  type MeasureUse,
+} from "@winnow/core"
+import { canTurn, parameterCount } from "@winnow/models"
 import { Effect } from "effect"
 import type { Architectures } from "./architectures.ts"
 import { type Arm, cellStages, otherTexts, rowsOf, sharedStages, startOf, withProbe } from "./cells.ts"
@@ -14,7 +24,9 @@ import { modelMeasureStage } from "./stages/model-measure.ts"
 import { proposerStage } from "./stages/proposer.ts"
 import { rolloutsStage } from "./stages/rollouts.ts"
 import { scoreStage } from "./stages/score.ts"
+import type { BeginModel } from "./stages/start.ts"
 import type { Sizes } from "./stages/training.ts"
+import { turnedStage } from "./stages/turned.ts"
 import { type PlannedStudy, planStudy } from "./study/plan.ts"
 import type { Texts } from "./texts.ts"
 
@@ -25,6 +37,8 @@ export interface Measured {
   readonly role: "start" | "reference" | "arm" | "capacity"
   readonly seed: number
   readonly trained: Stage
+  /** Of a head that of the target. */
+  readonly architecture: Architecture<Attends>
   /** The head that `trained` has, where it has no model. */
   readonly head?: HeadUse | undefined
   /** The model that an arm begins with. */
@@ -76,6 +90,15 @@ const divides = ({ filter, objective }: Arm): boolean =>
 
 /** The stages that measure a draft. */
 export const measuring = ({ measure, more }: Measured): ReadonlyArray<Stage> => [...(measure ? [measure] : []), ...more]
+
+/** The model that a measure asks: a draft, turned if the measure needs the other attention and the family has it. */
+const askedBy = (
+  { attends }: MeasureUse,
+  { name, seed, trained, architecture, head }: Omit<Measured, "more">,
+): Stage =>
+  head === undefined && attends !== undefined && attends !== architecture.attends && canTurn(architecture)
+    ? turnedStage(`${name} turned, seed ${seed}`, trained, parameterCount(architecture))
+    : trained
 
 /** A judge that knows no score. */
 const unknown: Judge = (trials) => Effect.succeed(trials.map(() => undefined))
@@ -129,33 +152,53 @@ const graphOf = <E, R>(
     const rollouts = settled.acceptance ? yield* rolloutsOf(settled, inputs) : undefined
     const common = rollouts && { target, tokenizer, ...rollouts, measure, dataset: datasetName(settled) }
     const drafts: Array<Omit<Measured, "more">> = []
-    const add = (name: string, role: Measured["role"], seed: number, trained: Stage, more: Partial<Measured> = {}) => {
+    const add = (
+      name: string,
+      role: Measured["role"],
+      seed: number,
+      { stage: trained, architecture, head }: BeginModel,
+      more: Partial<Measured> = {},
+    ) => {
       const label = `measure ${name}, seed ${seed}`
       const of = common && measureStage({ ...common, label, draft: trained, timed: role === "arm" })
-      drafts.push({ name, role, seed, trained, signals: [], ...more, measure: of })
+      drafts.push({ name, role, seed, trained, architecture, head, signals: [], ...more, measure: of })
     }
     const probing = withProbe(shared, settled.stability)
     const byName = new Map(settled.arms.map((arm) => [arm.name, arm]))
     for (const seed of settled.seeds) {
       const start = yield* startOf(settled, shared, seed)
-      add("start", "start", seed, start.stage, { head: start.head })
-      const references = new Map<string, Stage>()
+      add("start", "start", seed, start)
+      const references = new Map<string, BeginModel>()
       const armKeys = new Set<string>()
       for (const arm of settled.arms) {
         const cell = yield* cellStages(arm, probing, start, seed, byName)
         const { trained, reference } = cell
-        if (reference) references.set(reference.key, reference)
+        if (reference) references.set(reference.stage.key, reference)
         armKeys.add(trained.key)
         const signals = [cell.signals.target, cell.signals.reference].filter((stage) => stage !== undefined)
         const kept =
           rollouts && divides(arm)
-            ? yield* keptStage(arm, { ...shared, start: cell.start, seed, reference, greedy: rollouts.greedy })
+            ? yield* keptStage(arm, {
+                ...shared,
+                start: cell.start,
+                seed,
+                reference: reference?.stage,
+                greedy: rollouts.greedy,
+              })
             : undefined
-        const { start: began, head } = cell
-        add(arm.name, "arm", seed, trained, { start: began, head, reference, signals, ...(kept && { kept }) })
+        const { start: began, architecture, head } = cell
+        add(
+          arm.name,
+          "arm",
+          seed,
+          { stage: trained, architecture, head },
+          { start: began, reference: reference?.stage, signals, ...(kept && { kept }) },
+        )
       }
       // A reference that is one of the arms, or the start, is measured as that.
-      const others = [...references.values()].filter(({ key }) => !armKeys.has(key) && key !== start.stage.key)
+      const others = [...references.values()].filter(
+        ({ stage: { key } }) => !armKeys.has(key) && key !== start.stage.key,
+      )
       for (const [i, reference] of others.entries())
         add(`reference${i === 0 ? "" : ` ${i + 1}`}`, "reference", seed, reference)
     }
@@ -165,8 +208,8 @@ const graphOf = <E, R>(
       for (const part of [2, 1]) {
         const steps = Math.round(settled.capacity.steps / part)
         const name = part === 1 ? "capacity" : "capacity, half"
-        const { trained, head } = yield* cellStages({ ...settled.capacity, name, steps }, shared, start, seed)
-        add(name, "capacity", seed, trained, { head })
+        const cell = yield* cellStages({ ...settled.capacity, name, steps }, shared, start, seed)
+        add(name, "capacity", seed, { ...cell, stage: cell.trained })
       }
     }
     const measures = yield* Effect.forEach(settled.measures, ({ instance }) => instance)
@@ -176,7 +219,7 @@ const graphOf = <E, R>(
         Effect.forEach(settled.measures, (use) =>
           modelMeasureStage({
             label: `${use.name} of ${one.name}, seed ${one.seed}`,
-            ...{ measure: use, model: one.trained, head: one.head, target, data, split, prompts, seed: drawn },
+            ...{ measure: use, model: askedBy(use, one), head: one.head, target, data, split, prompts, seed: drawn },
           }),
         ),
         (more): Measured => ({ ...one, more }),

@@ -11,6 +11,7 @@ import { type } from "arktype"
 export const exactAnswers = defineMeasure({
   name: "exact-answers",
   reads: ["rows"],
+  attends: "before",
   better: "higher",
   unit: "%",
   options: type({ "+": "reject" }),

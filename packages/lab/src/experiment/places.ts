@@ -54,28 +54,39 @@ export interface PlacedTraining {
   readonly start: ResolvedStart
   /** The model that the start comes from in the end, by its own start: it has the shape of this one. */
   readonly from: OwnStart
+  /** True if the model has the other attention than that of `from`. */
+  readonly turned: boolean
 }
+
+/** A model by its own start, and if it has the other attention. */
+type Root = Pick<PlacedTraining, "from" | "turned">
 
 /** Every training of an experiment: of starts, of arms and of their references. */
 export const trainingsOf = (resolved: Trainings): ReadonlyArray<PlacedTraining> => {
   const { draft, placed } = resolved
-  const fromOf = (start: ResolvedStart, { reference }: Partial<Pick<ResolvedArm, "reference">>): OwnStart => {
-    if (isOwn(start)) return start
-    if (start.kind === "reference" && reference)
-      return isOwn(reference) ? reference : fromOf((isTrained(reference) && reference.start) || draft.start, {})
-    const before = start.kind === "arm" ? placed.find(({ at }) => at === `arms.${start.arm}`) : undefined
-    return before === undefined ? draft.start : fromOf(before.arm.start, before.arm)
+  const fromOf = (start: ResolvedStart, { reference }: Partial<Pick<ResolvedArm, "reference">>): Root => {
+    if (isOwn(start)) return { from: start, turned: false }
+    const before = (): Root => {
+      if (start.kind === "reference" && reference)
+        return fromOf(isOwn(reference) ? reference : (isTrained(reference) && reference.start) || draft.start, {})
+      const arm = start.kind === "arm" ? placed.find(({ at }) => at === `arms.${start.arm}`)?.arm : undefined
+      return arm === undefined ? { from: draft.start, turned: false } : fromOf(arm.start, arm)
+    }
+    const { from, turned } = before()
+    return { from, turned: turned !== (start.turned ?? false) }
   }
   const ofStarts = ownStarts(resolved).flatMap(({ at, start }) =>
-    start.pretraining ? [{ at: `${at}.pretraining`, training: start.pretraining, start, from: start }] : [],
+    start.pretraining
+      ? [{ at: `${at}.pretraining`, training: start.pretraining, start, from: start, turned: start.turned ?? false }]
+      : [],
   )
   const ofArms = placed.flatMap(({ at, arm }) => {
     const { reference } = arm
     const start = (isTrained(reference) && reference.start) || { kind: "draft" as const }
     return [
-      { at, training: arm, start: arm.start, from: fromOf(arm.start, arm) },
+      { at, training: arm, start: arm.start, ...fromOf(arm.start, arm) },
       ...(isTrained(reference)
-        ? [{ at: `the reference of ${at}`, training: reference, start, from: fromOf(start, {}) }]
+        ? [{ at: `the reference of ${at}`, training: reference, start, ...fromOf(start, {}) }]
         : []),
     ]
   })

@@ -19,14 +19,18 @@ const ascending = type("number.integer >= 0")
       ctx.reject({ expected: "numbers of layers in ascending order, the first layer is 0", actual: brief(layers) }),
   )
 
-/** Number of ids that a head predicts, where it predicts some of them only: the most frequent ones among the tokens that the experiment's text trains on. */
-const smaller = { "vocabulary?": natural } as const
+/**
+ * Changes of a model without training. `turned`: the same weights with the other attention. `vocabulary`: the number of ids
+ * that a head predicts, where it predicts some of them only: the most frequent ones among the tokens that the experiment's
+ * text trains on.
+ */
+const changes = { "turned?": "true", "vocabulary?": natural } as const
 
 /**
- * The pretraining by cross-entropy, the seed of initialisation and data order (the run's own if left out), and the smaller
- * vocabulary that the model has after it.
+ * The pretraining by cross-entropy, the seed of initialisation and data order (the run's own if left out), and the changes
+ * of the model after it.
  */
-const begin = { "pretraining?": trainingSpec, "seed?": seed, ...smaller } as const
+const begin = { "pretraining?": trainingSpec, "seed?": seed, ...changes } as const
 
 const ofFresh = type({ "+": "reject", kind: "'fresh'", model: modelUse, ...begin })
 const ofFolder = type({ "+": "reject", kind: "'folder'", path: "string >= 1", ...begin })
@@ -53,11 +57,12 @@ const ofHead = type({
   "seed?": seed,
   "pretraining?": type("undefined").describe("left out, as a head begins untrained"),
   "vocabulary?": type("undefined").describe("left out, as a head predicts the target's ids"),
+  "turned?": type("undefined").describe("left out, as a head has no attention of its own"),
 })
-const ofDraft = type({ "+": "reject", kind: "'draft'", ...smaller })
+const ofDraft = type({ "+": "reject", kind: "'draft'", ...changes })
 const ofUntrained = type({ "+": "reject", kind: "'untrained'" })
-const ofReference = type({ "+": "reject", kind: "'reference'", ...smaller })
-const ofArm = type({ "+": "reject", kind: "'arm'", arm: "string >= 1", ...smaller })
+const ofReference = type({ "+": "reject", kind: "'reference'", ...changes })
+const ofArm = type({ "+": "reject", kind: "'arm'", arm: "string >= 1", ...changes })
 
 export type FreshStart = typeof ofFresh.infer
 export type FolderStart = typeof ofFolder.infer
@@ -76,15 +81,18 @@ export type ResolvedStart = OwnStart | typeof ofDraft.infer | typeof ofReference
 
 const freshOrFolder = ofFresh.or(ofFolder)
 /** The start of a target: a fresh model, or a folder. */
-export const targetStart = freshOrFolder.narrow(
-  ({ vocabulary }, ctx) =>
+export const targetStart = freshOrFolder.narrow(({ vocabulary, turned }, ctx) => {
+  if (turned !== undefined)
+    return ctx.reject({ path: ["turned"], expected: "left out, as a target is as it was trained", actual: "true" })
+  return (
     vocabulary === undefined ||
     ctx.reject({
       path: ["vocabulary"],
       expected: "left out, as a target predicts every id",
       actual: brief(vocabulary),
-    }),
-)
+    })
+  )
+})
 /** A model: a reference that no stage trains. */
 export const modelStart = freshOrFolder.or(ofLayers).or(ofResized)
 /** The start of the drafts: a model, or a head on the target. */
@@ -129,8 +137,13 @@ export const shortStarts: ShortForms = {
   arm: { form: "arm:NAME", read: (arm) => ({ kind: "arm", arm }) },
 }
 
-/** A head that predicts some of the ids only. */
-interface Smaller {
+/** Changes of a model without training, after its pretraining. */
+interface Changes {
+  /**
+   * The same weights with the other attention: an encoder as a decoder, or a decoder as an encoder, of a family that has
+   * both.
+   */
+  readonly turned?: true
   /**
    * The number of ids that the head predicts: the most frequent ones among the tokens that the experiment's text trains
    * on. The model reads every id. All if left out.
@@ -138,7 +151,7 @@ interface Smaller {
   readonly vocabulary?: number
 }
 
-interface Begin extends Smaller {
+interface Begin extends Changes {
   /** Training by cross-entropy on the text before any distillation. */
   readonly pretraining?: TrainingSpec
   /** Seed of the initialisation and of the data's order; the run's own if left out. */
@@ -170,10 +183,10 @@ export type DraftStartSpec = StartSpec | HeadSpec
 /** A start of an arm. */
 export type ArmStartSpec =
   | DraftStartSpec
-  | ({ readonly kind: "draft" } & Smaller)
+  | ({ readonly kind: "draft" } & Changes)
   | { readonly kind: "untrained" }
-  | ({ readonly kind: "reference" } & Smaller)
-  | ({ readonly kind: "arm"; readonly arm: string } & Smaller)
+  | ({ readonly kind: "reference" } & Changes)
+  | ({ readonly kind: "arm"; readonly arm: string } & Changes)
 /** The start of a target. */
 export type TargetSpec = Exclude<StartSpec, { readonly kind: "layers" | "resized" }>
 
@@ -185,7 +198,7 @@ export type TargetSpec = Exclude<StartSpec, { readonly kind: "layers" | "resized
 export const fresh = (
   model: ModelUse<Attends>,
   pretraining?: TrainingSpec,
-  options: { readonly seed?: number } & Smaller = {},
+  options: { readonly seed?: number } & Changes = {},
 ): Extract<StartSpec, { kind: "fresh" }> => ({
   kind: "fresh",
   model,
@@ -239,18 +252,21 @@ export const head = (of: HeadUse, options: { readonly seed?: number } = {}): Hea
  * Another model of the run: the drafts' start, the same without its pretraining, the arm's trained reference, or another
  * arm with its final weights.
  *
+ * @param options.turned the same weights with the other attention; "untrained" has that of the drafts' start
  * @param options.vocabulary of the same model with a smaller head; "untrained" has that of the drafts' start
  */
 export const artifactOf = (
   of: "draft" | "untrained" | "reference" | { readonly arm: string },
-  options: Smaller = {},
+  options: Changes = {},
 ): ArmStartSpec => (typeof of === "object" ? { kind: "arm", arm: of.arm, ...options } : { kind: of, ...options })
 
 const describePath = (path: string) => (isHubReference(path) ? shortReference(path) : `folder ${path}`)
 
 /** A start in a few words, for tables and messages. */
-export const describeStart = (start: ResolvedStart): string =>
-  start.vocabulary === undefined ? describeWhole(start) : `${describeWhole(start)}, ${start.vocabulary} ids`
+export const describeStart = (start: ResolvedStart): string => {
+  const { turned, vocabulary } = start
+  return [describeWhole(start), ...(turned ? ["turned"] : []), ...(vocabulary ? [`${vocabulary} ids`] : [])].join(", ")
+}
 
 const describeWhole = (start: ResolvedStart): string => {
   switch (start.kind) {

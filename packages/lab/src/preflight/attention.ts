@@ -10,10 +10,11 @@ import {
   type MeasureUse,
   type ObjectiveUse,
   reads,
-  withInner,
+  usesIn,
 } from "@winnow/core"
+import { canTurn, turnedArchitecture } from "@winnow/models"
 import { Effect } from "effect"
-import { isOwn, ownStarts, trainingsOf } from "../experiment/places.ts"
+import { isOwn, ownStarts, type PlacedTraining, trainingsOf } from "../experiment/places.ts"
 import type { PlacedArm, Resolved, ResolvedArm } from "../experiment/resolved.ts"
 import type { OwnStart } from "../experiment/start.ts"
 import { type ResolvedText, writersOf } from "../experiment/text.ts"
@@ -39,16 +40,18 @@ const masked = "an objective that reads both ways, such as masked"
 /** The trainings of an experiment with their models. */
 const modelTrainings = (resolved: Resolved, byStart: ReadonlyMap<OwnStart, Model>): ReadonlyArray<ModelTraining> => {
   const all = trainingsOf(resolved)
-  const modelAt = (at: string) => byStart.get(all.find((training) => training.at === at)!.from)!
+  const modelOf = ({ from, turned }: Pick<PlacedTraining, "from" | "turned">): Model =>
+    turned ? turnedArchitecture(byStart.get(from)!) : byStart.get(from)!
+  const modelAt = (at: string) => modelOf(all.find((training) => training.at === at)!)
   const target = ["the target", byStart.get(resolved.target)!] as const
   const referenceOf = ({ at, arm: { reference } }: PlacedArm): Model => {
     if (reference?.kind === "distilled" || reference?.kind === "trained") return modelAt(`the reference of ${at}`)
     if (reference?.kind === "earlier") return byStart.get(reference.start ?? resolved.draft.start)!
     return reference && isOwn(reference) ? byStart.get(reference)! : modelAt(at)
   }
-  return all.map(({ at, training, from }) => {
+  return all.map(({ at, training, ...root }) => {
     const placed = resolved.placed.find((one) => one.at === at)
-    const of = { at, training, model: byStart.get(from)! }
+    const of = { at, training, model: modelOf(root) }
     if (placed === undefined) {
       const distilled = resolved.placed.flatMap(({ at: place, arm: { reference } }) =>
         at === `the reference of ${place}` && reference?.kind === "distilled" ? [reference] : [],
@@ -86,17 +89,15 @@ const faultsOf = ({ at, training, model, arm, frozen }: ModelTraining, target: M
   ]
 }
 
-/** A measure whose objective predicts tokens that a model sees. */
+/** A measure that asks for tokens that a model sees. */
 const measureFaults = (at: string, measure: MeasureUse, models: ReadonlyArray<Model>): ReadonlyArray<string> => {
   const seer = models.find(isBoth)
-  const [objective] = withInner(measure).filter(
-    (use) => use.kind === "objective" && readsBefore(use as unknown as ObjectiveUse), // Its kind says so.
-  )
-  return seer === undefined || objective === undefined
-    ? []
-    : [
-        `${at}: measure ${measure.name} asks for the tokens of objective ${objective.name}, and ${seer.type} attends both ways and sees them; give it ${masked}`,
-      ]
+  if (seer === undefined || measure.attends !== "before") return []
+  const [objective] = usesIn(measure.options).filter(({ kind }) => kind === "objective")
+  const asks = objective ? `the tokens of objective ${objective.name}` : "next tokens"
+  return [
+    `${at}: measure ${measure.name} asks for ${asks}, and ${seer.type} attends both ways and sees them; give it ${masked}`,
+  ]
 }
 
 /**
@@ -106,9 +107,17 @@ const measureFaults = (at: string, measure: MeasureUse, models: ReadonlyArray<Mo
  * @error InvalidInput with a line for each place
  */
 export const checkAttention = (resolved: Resolved, models: ReadonlyArray<Model>): Effect.Effect<void, InvalidInput> => {
-  if (!models.some(isBoth)) return Effect.void
+  if (!models.some(isBoth) && !trainingsOf(resolved).some(({ turned }) => turned)) return Effect.void
   const places = ownStarts(resolved)
   const byStart = new Map(places.map(({ start }, i) => [start, models[i]!]))
+  const fixed = trainingsOf(resolved).flatMap(({ at, from, turned }) =>
+    turned && !canTurn(byStart.get(from)!)
+      ? [
+          `${at}.start: it is turned, and no family has the layers of ${byStart.get(from)!.type} with the other attention; take one that has, such as modernbert`,
+        ]
+      : [],
+  )
+  if (fixed.length > 0) return Effect.fail(new InvalidInput({ what: `experiment ${resolved.name}`, problems: fixed }))
   const target = byStart.get(resolved.target)!
   const decoded = resolved.acceptance
     ? places.flatMap(({ name }, i) =>
@@ -121,13 +130,26 @@ export const checkAttention = (resolved: Resolved, models: ReadonlyArray<Model>)
     : []
   const { sweep, measures } = resolved
   const trainings = modelTrainings(resolved, byStart)
+  const undecoded = trainings.flatMap(({ at, arm, model }) =>
+    resolved.acceptance && arm && isBoth(model) && decoded.length === 0
+      ? [`${at}: its start is turned into ${model.type}, which attends both ways and decodes nothing; leave turned out`]
+      : [],
+  )
   const drafts = [byStart.get(resolved.draft.start)!, ...trainings.flatMap(({ arm, model }) => (arm ? [model] : []))]
   const measured = (measure: MeasureUse) => [...drafts, ...(measure.reads.includes("targetRows") ? [target] : [])]
   const by = sweep?.by
   const problems = [
     ...decoded,
+    ...undecoded,
     ...trainings.flatMap((training) => faultsOf(training, target)),
-    ...measures.flatMap((measure) => measureFaults("measures", measure, measured(measure))),
+    // The run turns the other models for a measure.
+    ...measures.flatMap((measure) =>
+      measureFaults(
+        "measures",
+        measure,
+        measured(measure).filter((model) => model === target || !canTurn(model)),
+      ),
+    ),
     ...(by !== undefined && typeof by !== "string" ? measureFaults("sweep.by", by, measured(by)) : []),
     ...(by === "loss" && drafts.some(isBoth)
       ? [

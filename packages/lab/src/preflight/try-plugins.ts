@@ -154,11 +154,11 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
           },
         }),
       ).pipe(Effect.catch((error) => Effect.sync(() => problems.push(`${at}: ${error.message}`))))
-    for (const { at, training, from } of trainingsOf(resolved)) {
+    for (const { at, training, from, turned } of trainingsOf(resolved)) {
       const { objective, steps } = training
       if (objective === undefined) continue
       const model = yield* architectureOfStart(from, at, ofTarget)
-      if (objective.traits.reads === "both" && model.attends === "before")
+      if (objective.traits.reads === "both" && (model.attends === "before") !== turned)
         notes.push(
           `${at}: objective ${objective.name} has tokens predicted from those behind them too, and ${model.type} attends to what ` +
             "is before alone; take a model that attends both ways, or expect a draft that guesses",

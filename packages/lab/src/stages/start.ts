@@ -11,6 +11,7 @@ import {
   parameterCount,
   saveHead,
   saveModel,
+  turnedArchitecture,
 } from "@winnow/models"
 import { Effect } from "effect"
 import { headParameters } from "../budget.ts"
@@ -56,9 +57,9 @@ export const architectureOfStart = (
   name: string,
   target: Architecture<Attends> | undefined,
 ): Effect.Effect<Architecture<Attends>, InvalidInput | DataError> =>
-  Effect.flatMap(wholeArchitecture(start, name, target), (whole) => smallerArchitecture(name, whole, start))
+  Effect.flatMap(wholeArchitecture(start, name, target), (whole) => changedArchitecture(name, whole, start))
 
-/** The same before a smaller vocabulary. */
+/** The same before changes without training. */
 const wholeArchitecture = (
   start: OwnStart,
   name: string,
@@ -95,6 +96,18 @@ const refusedAs = <A>(name: string, run: () => A): Effect.Effect<A, InvalidInput
       throw error
     },
   })
+
+/** The architecture of a model with the attention that a start names. @error InvalidInput where no family has it */
+export const otherArchitecture = (
+  name: string,
+  whole: Architecture<Attends>,
+  { turned }: Pick<ResolvedStart, "turned">,
+): Effect.Effect<Architecture<Attends>, InvalidInput> =>
+  turned === undefined ? Effect.succeed(whole) : refusedAs(name, () => turnedArchitecture(whole))
+
+/** The architecture of a model with the attention and the vocabulary that a start names. */
+const changedArchitecture = (name: string, whole: Architecture<Attends>, start: ResolvedStart) =>
+  Effect.flatMap(otherArchitecture(name, whole, start), (turned) => smallerArchitecture(name, turned, start))
 
 /** The architecture of a model with the vocabulary of a start. @error InvalidInput for a size that it cannot have */
 export const smallerArchitecture = (
@@ -228,7 +241,7 @@ const beginStage = (
   })
 
 /**
- * A start with its stage, before a smaller vocabulary.
+ * A start with its stage, before changes without training.
  *
  * @param place.name of the model in labels and errors: "target", "draft start"
  * @param place.label of the stage that has the start as training found it: "draft start, seed 1"
