@@ -19,3 +19,16 @@ export * from "./speculate.ts"
 export * from "./speculative.ts"
 export * from "./speedup.ts"
 export { type ForcedRows, type PassOptions, passOptions, teacherForced } from "./teacher-forced.ts"
+export { type Grown, growBest, growFixed, type ReadNode, type TreeContext, type TreeSource } from "./tree/grow.ts"
+export { mostProbable, type Probable } from "./tree/most-probable.ts"
+export {
+  depthOfShape,
+  fixedShape,
+  MOST_NODES,
+  nodesOf,
+  type ShapeNode,
+  type TreeOption,
+  treeName,
+  treeOption,
+} from "./tree/shape.ts"
+export { treeGrower, treeProposer } from "./tree/tree-proposer.ts"
