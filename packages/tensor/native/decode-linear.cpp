@@ -2,14 +2,15 @@
 
 #include <algorithm>
 
+#include "decode-many-rows.h"
 #include "gemm.h"
 #include "pool.h"
 
 namespace winnow::decode {
 namespace {
 
-// Bytes of rows of x that stay in a near cache during the pass over the outputs.
-constexpr long NEAR_BYTES = 128 * 1024;
+// Bytes of rows of x that stay in the second cache during the pass over the outputs.
+constexpr long NEAR_BYTES = 192 * 1024;
 // The most bytes of weights that a thread takes at a time. A part begins without prefetched weights, so parts are few: two a
 // thread, which lets a quick thread help, and more only for a very large matrix.
 constexpr long PART_BYTES = 8 * 1024 * 1024;
@@ -66,6 +67,10 @@ void rows_of(const typename W::weight* w, long K, long n0, long n1, const typena
         for (int o = 0; o < 8; o++) at[o] = w + (n + o) * K;
         dot_tile<W, 8, 1, true>(at, xs, ldx, K, ahead, ys + n, ldy);
       }
+    if (rows > TILE_ROWS && rows * K * static_cast<long>(sizeof *x) > FIRST_CACHE) {
+      n = n0 + (n1 - n0) / 4 * 4;
+      if (n > n0) many_rows<W>(w, K, n0, n, xs, ldx, rows, ys, ldy);
+    }
     for (; n + 4 <= n1; n += 4) {
       const typename W::weight* at[4] = {w + n * K, w + (n + 1) * K, w + (n + 2) * K, w + (n + 3) * K};
       four_outputs<W>(at, xs, ldx, rows, K, m0 == 0, ys + n, ldy);

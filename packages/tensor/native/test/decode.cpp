@@ -14,7 +14,8 @@ namespace decode = winnow::decode;
 
 // Every row has the bits that it has alone, and is near the sum in double.
 static void products(Random& random) {
-  const long M = random.size(40), N = random.size(150), K = random.size(300);
+  const bool many = random.coin(0.1);  // inputs beyond the first cache
+  const long M = random.size(40), N = random.size(many ? 40 : 150), K = random.size(many ? 4000 : 300);
   const auto w = random.normals(static_cast<size_t>(N * K)), x = random.normals(static_cast<size_t>(M * K));
   const auto bias = random.normals(static_cast<size_t>(N)), before = random.normals(static_cast<size_t>(M * N));
   decode::Epilogue then;
@@ -54,7 +55,8 @@ static void products(Random& random) {
 
 // Weights and inputs rounded to bfloat16: every row has the bits that it has alone, and is near the sum of rounded numbers.
 static void rounded(Random& random) {
-  const long M = random.size(40), N = random.size(150), K = random.size(300);
+  const bool many = random.coin(0.1);  // inputs beyond the first cache
+  const long M = random.size(40), N = random.size(many ? 40 : 150), K = random.size(many ? 4000 : 300);
   const auto w = random.normals(static_cast<size_t>(N * K)), x = random.normals(static_cast<size_t>(M * K));
   void* copy = winnow_rounded_new(w.data(), N, K);
   const decode::Weights weights{nullptr, static_cast<const uint16_t*>(copy)};
@@ -78,7 +80,8 @@ static void rounded(Random& random) {
 
 // Halves: every product, choice and table has the bits of the same numbers in float32, and the first odd value is found.
 static void halves(Random& random) {
-  const long M = random.size(20), N = random.size(400), K = 32 * random.between(1, 9);
+  const bool many = random.coin(0.1);  // inputs beyond the first cache
+  const long M = random.size(20), N = random.size(many ? 100 : 400), K = 32 * random.between(1, many ? 60 : 9);
   const int64_t live = winnow_decode_live(), bytes = winnow_decode_live_bytes();
   auto wide = random.normals(static_cast<size_t>(N * K));
   auto* half = static_cast<uint16_t*>(winnow_halves_new(N, K));
