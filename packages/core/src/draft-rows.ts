@@ -27,6 +27,8 @@ export interface Seen {
   readonly targetHead: tf.Tensor2D | tf.Variable
   /** The target's final norm, [N, d] to [N, D], differentiable in the rows; the 1 of a head's bias is behind them. */
   readonly targetNorm: (x_Nd: tf.Tensor2D) => tf.Tensor2D
+  /** The text of a token; U+FFFD for a part of a character. */
+  readonly pieceOf: PieceOf
 }
 export type SeenName = keyof Seen
 export const seenNames = [
@@ -36,19 +38,36 @@ export const seenNames = [
   "targetEmbedding",
   "targetHead",
   "targetNorm",
+  "pieceOf",
 ] as const satisfies ReadonlyArray<SeenName>
+
+/** The text of the token with this id. */
+export type PieceOf = (id: number) => string
+
+/** Classes that an entry predicts in the place of tokens. */
+export interface OwnClasses {
+  /** The gold class of each row, 0 to C - 1, [M]. */
+  readonly gold_M: Int32Array
+  /** Of a number in bins: the middle of each bin, [C], and the exact number of each row, [M]. */
+  readonly numbers?: { readonly middle_C: Float32Array; readonly exact_M: Float32Array } | undefined
+}
 
 /** One entry of an answer: hidden states, each of which predicts one row of the problem. */
 export interface DraftRows {
   /** [M, d], differentiable in the trained variables. */
   readonly h_Md: tf.Tensor2D
-  /** The vocabulary head, [V, d]: logits = h . head^T. A frozen head gets no gradient. */
+  /** The vocabulary head, [V, d], or [C, d] of `classes`: logits = h . head^T. A frozen head gets no gradient. */
   readonly head_Vd: tf.Tensor2D | tf.Variable
   /**
    * The ids of the head's rows, where it predicts some of the ids only. Training then leaves out the rows whose gold
    * token is another id, and compares with the target's distribution over these ids.
    */
   readonly headIds?: HeadIds | undefined
+  /**
+   * Classes of the entry's own in the place of the vocabulary. The target has no distribution over them, so losses and
+   * statistics of the draft alone train them.
+   */
+  readonly classes?: OwnClasses | undefined
   /**
    * The rows of the problem that they predict, increasing; left out: all N, in order. The gold token, the target's
    * distribution and the statistics of an entry's row are those of the problem's row.

@@ -1,5 +1,5 @@
 /** A draft in training: a model with its own trunk, or a head on the hidden states of another model. */
-import type { DraftRows, Seen, SeenName } from "./draft-rows.ts"
+import type { DraftRows, PieceOf, Seen, SeenName } from "./draft-rows.ts"
 import { InvalidInput } from "./errors.ts"
 import type { Encoder, Trainable } from "./model.ts"
 import type { Problem } from "./problem.ts"
@@ -12,6 +12,8 @@ export interface DraftHead extends Trainable {
   readonly layers?: ReadonlyArray<number> | undefined
   /** The frozen model whose hidden states the head reads; it stays its owner's. */
   readonly target: Encoder
+  /** The text of the target's tokens, for a head that reads it. */
+  readonly pieceOf?: PieceOf | undefined
   readonly rows: (problem: Problem, seen: Seen) => ReadonlyArray<DraftRows>
   readonly dispose: () => void
 }

@@ -5,6 +5,7 @@
  */
 import type { Type } from "arktype"
 import { Effect } from "effect"
+import { kindOf } from "./contract/brief.ts"
 import { checkDefinition, namesAmong } from "./contract/definition.ts"
 import { guarded } from "./contract/fault.ts"
 import { checkedRows, checkLayers, seenInput } from "./contract/head-contract.ts"
@@ -33,6 +34,8 @@ export interface HeadArchitecture<R extends SeenName = SeenName> {
    * is the embedding, l the l-th layer's output; below the number of layers.
    */
   readonly layers?: ReadonlyArray<number>
+  /** Number of the classes that it predicts in the place of tokens; left out: it predicts tokens. */
+  readonly classes?: number | undefined
   /** Called inside the step's tidy, on the tape. `seen` has only the values that the head reads. */
   readonly rows: (parameters: Parameters, problem: Problem, seen: Pick<Seen, R>) => ReadonlyArray<DraftRows>
 }
@@ -44,7 +47,16 @@ export interface HeadInstance {
   readonly on: (target: TargetSizes) => HeadArchitecture
 }
 
-export type HeadUse = UseWith<"head", HeadInstance, never, never, { readonly reads: ReadonlyArray<SeenName> }>
+/** The predictions of a head's entries: tokens, or classes of their own. */
+export type HeadPredicts = "tokens" | "classes"
+
+export type HeadUse = UseWith<
+  "head",
+  HeadInstance,
+  never,
+  never,
+  { readonly reads: ReadonlyArray<SeenName>; readonly predicts: HeadPredicts }
+>
 
 /**
  * Defines a head.
@@ -57,10 +69,19 @@ export const defineHead = <const O extends Type, const R extends SeenName>(spec:
   /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly reads: ReadonlyArray<R>
+  /** "classes" of a head whose entries have `classes`; "tokens" if left out. */
+  readonly predicts?: HeadPredicts
   readonly options: O
   readonly make: (options: O["infer"], target: TargetSizes) => HeadArchitecture<R>
 }): Plugin<O, HeadUse> => {
-  checkDefinition("head", spec, { reads: namesAmong("value that a draft can read", seenNames) })
+  checkDefinition("head", spec, {
+    reads: namesAmong("value that a draft can read", seenNames),
+    predicts: (value) =>
+      value === undefined || value === "tokens" || value === "classes"
+        ? undefined
+        : `is ${kindOf(value)}; expected "tokens" or "classes"`,
+  })
+  const { predicts = "tokens" } = spec
   const plugin = `head ${spec.name}`
   const seenOf = seenInput(plugin, spec.reads)
   return definePlugin({
@@ -68,7 +89,7 @@ export const defineHead = <const O extends Type, const R extends SeenName>(spec:
     name: spec.name,
     options: spec.options,
     from: spec.from,
-    more: () => ({ reads: spec.reads }),
+    more: () => ({ reads: spec.reads, predicts }),
     make: (options) =>
       Effect.succeed({
         name: spec.name,

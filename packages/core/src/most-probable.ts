@@ -24,23 +24,32 @@ export const mostProbable = ({
 }
 
 /**
- * For each text of a problem the number of rows whose most probable token is the wanted one, and of all rows that the
+ * For each text of a problem the number of rows whose most probable token, or class, is the wanted one, and of all rows that the
  * entries predict.
  *
- * @param wanted_N the wanted token of each row of the problem
+ * @param wantedOf the wanted tokens of an entry's rows, [M]: `goldOfEntry`, or a model's
  */
 export const countMatches = (
   { B, sequence_N }: Pick<Problem, "B" | "sequence_N">,
   entries: ReadonlyArray<DraftRows>,
-  wanted_N: Int32Array,
+  wantedOf: (entry: DraftRows) => Int32Array,
 ): MeasuredTexts => {
   const counts = Array.from({ length: B }, (): [number, number] => [0, 0])
-  for (const entry of entries)
+  for (const entry of entries) {
+    const wanted_M = wantedOf(entry)
     for (const [m, id] of mostProbable(entry).entries()) {
-      const n = entry.at_M?.[m] ?? m
-      const text = counts[sequence_N[n]!]!
+      const text = counts[sequence_N[entry.at_M?.[m] ?? m]!]!
       text[1]++
-      if (id === wanted_N[n]) text[0]++
+      if (id === wanted_M[m]) text[0]++
     }
+  }
   return counts
 }
+
+/**
+ * The gold class of each row of an entry: its own classes', or the problem's tokens.
+ *
+ * @param gold_N the gold token of each row of the problem
+ */
+export const goldOfEntry = ({ classes, at_M }: Pick<DraftRows, "classes" | "at_M">, gold_N: Int32Array): Int32Array =>
+  classes?.gold_M ?? at_M?.map((n) => gold_N[n]!) ?? gold_N

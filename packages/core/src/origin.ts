@@ -32,6 +32,7 @@ const machinery = new Set(
     "proposer",
     "service",
     "task",
+    "variable",
   ].map((name) => join(import.meta.dir, `${name}.ts`)),
 )
 const seen = new Map<string, number>()

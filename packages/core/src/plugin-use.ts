@@ -13,6 +13,7 @@ import type { ProposerUse } from "./proposer.ts"
 import type { ScoreUse } from "./score.ts"
 import type { ServiceUse } from "./service.ts"
 import type { TaskUse } from "./task.ts"
+import type { VariableUse } from "./variable.ts"
 
 /** The schema of a plugin with options, of one kind, whatever it requires. */
 export const useOf = <U extends AnyUse>(kind: PluginKind) =>
@@ -41,3 +42,4 @@ export const scoreUse = useOf<ScoreUse>("score")
 export const serviceUse = useOf<ServiceUse>("service")
 export const modelUse = useOf<ModelUse<Attends>>("model")
 export const taskUse = useOf<TaskUse>("task")
+export const variableUse = useOf<VariableUse>("variable")

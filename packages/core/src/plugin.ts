@@ -26,6 +26,7 @@ export type PluginKind =
   | "service"
   | "study"
   | "task"
+  | "variable"
 
 /** One plugin with one set of options, in the form that an arm or a stage names. */
 export interface Use<Kind extends PluginKind, Instance, Requirements = never, Failure = never> {

@@ -60,17 +60,21 @@ const sizeOf = ({ shape }: { readonly shape: ReadonlyArray<number> }): number =>
 export const headParameters = ({ parameters }: HeadArchitecture): number =>
   parameters.values().reduce((sum, of) => sum + sizeOf(of), 0)
 
-/** FLOPs of a head on a target: its matrices on the valid rows, the vocabulary head on the trained ones. */
+/**
+ * FLOPs of a head on a target: its matrices on the valid rows, the vocabulary head on the trained ones. A head with classes of
+ * its own has them among its matrices.
+ */
 const headFlops = (
   { valid, trained }: TokenCounts,
-  { parameters }: HeadArchitecture,
+  { parameters, classes }: HeadArchitecture,
   target: Architecture<Attends>,
 ) => {
   const matrices = [...parameters.values()].filter(({ shape }) => shape.length === 2)
   const isVocabulary = ({ shape: [V, d] }: (typeof matrices)[number]) =>
     V === target.vocabularySize && d === target.hiddenSize
   const block = matrices.filter((of) => !isVocabulary(of)).reduce((sum, of) => sum + sizeOf(of), 0)
-  return 3 * valid * 2 * block + (matrices.some(isVocabulary) ? 3 : 2) * trained * head(target)
+  const ofVocabulary = (matrices.some(isVocabulary) ? 3 : 2) * trained * head(target)
+  return 3 * valid * 2 * block + (classes === undefined ? ofVocabulary : 0)
 }
 
 /**

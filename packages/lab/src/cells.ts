@@ -90,6 +90,7 @@ const distillingFrom = (
   seed: number,
 ): Distilling => ({
   ...textOf(text, shared, begin),
+  tokenizer: shared.tokenizer,
   target: shared.target,
   start: begin.stage,
   head: begin.head,

@@ -219,7 +219,8 @@ const graphOf = <E, R>(
         Effect.forEach(settled.measures, (use) =>
           modelMeasureStage({
             label: `${use.name} of ${one.name}, seed ${one.seed}`,
-            ...{ measure: use, model: askedBy(use, one), head: one.head, target, data, split, prompts, seed: drawn },
+            ...{ measure: use, model: askedBy(use, one), head: one.head, target, tokenizer, data },
+            ...{ split, prompts, seed: drawn },
           }),
         ),
         (more): Measured => ({ ...one, more }),
@@ -234,7 +235,17 @@ const graphOf = <E, R>(
         drafts: measured.flatMap(({ name, seed, start, trained }) => (start ? [{ name, seed, start, trained }] : [])),
         measureOf: (label, draft) => measureStage({ ...common, label, draft, timed: false }),
         measureBy: (label, use, draft) =>
-          modelMeasureStage({ label, measure: use, model: draft, target, data, split, prompts, seed: drawn }),
+          modelMeasureStage({
+            label,
+            measure: use,
+            model: draft,
+            target,
+            tokenizer,
+            data,
+            split,
+            prompts,
+            seed: drawn,
+          }),
         measureProposer: (label, proposer) => proposerStage({ ...common, label, proposer }),
       }))
     const leaves = [

@@ -7,7 +7,7 @@ import { type } from "arktype"
 import type { Effect } from "effect"
 import { attempt, withDataErrors } from "./data-errors.ts"
 import { nonFiniteProblem } from "./finite.ts"
-import { makeHead } from "./make-head.ts"
+import { type HeadText, makeHead } from "./make-head.ts"
 import { ownVariable } from "./model.ts"
 import { openSafetensors, writeSafetensors } from "./safetensors.ts"
 
@@ -56,6 +56,7 @@ export const loadHead = (
   dir: string,
   head: HeadInstance,
   target: Encoder,
+  text: HeadText = {},
 ): Effect.Effect<DraftHead, DataError | InvalidInput> =>
   attempt(() => {
     const file = join(dir, settings)
@@ -93,7 +94,7 @@ export const loadHead = (
           ownVariable(() => fillTensor(shape, "float32", fill)),
         )
       }
-      return makeHead(head, target, parameters)
+      return makeHead(head, target, parameters, text)
     } catch (error) {
       tf.dispose([...parameters.values()])
       throw error

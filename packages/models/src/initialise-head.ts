@@ -2,7 +2,7 @@
 import type { DraftHead, Encoder, HeadInstance, HeadParameter } from "@winnow/core"
 import { fillTensor, Halves, tf } from "@winnow/tensor"
 import { freshValues } from "./initialise.ts"
-import { makeHead } from "./make-head.ts"
+import { type HeadText, makeHead } from "./make-head.ts"
 import { ownVariable } from "./model.ts"
 
 /**
@@ -12,7 +12,7 @@ import { ownVariable } from "./model.ts"
  * @param seed any safe integer
  * @error Error if a parameter that starts as one of the target's has another shape
  */
-export const initialiseHead = (head: HeadInstance, target: Encoder, seed: number): DraftHead => {
+export const initialiseHead = (head: HeadInstance, target: Encoder, seed: number, text: HeadText = {}): DraftHead => {
   const { parameters: specs } = head.on(target.architecture)
   const copyOfHead = (name: string, shape: ReadonlyArray<number>) => {
     const own = target.frozenHead_Vd
@@ -46,5 +46,5 @@ export const initialiseHead = (head: HeadInstance, target: Encoder, seed: number
     }
   }
   const parameters = new Map(Array.from(specs, ([name, spec]) => [name, ownVariable(() => first(name, spec))]))
-  return makeHead(head, target, parameters)
+  return makeHead(head, target, parameters, text)
 }

@@ -2,11 +2,19 @@
 import type { DraftHead, Encoder, HeadInstance, Parameters } from "@winnow/core"
 import { freeOfWeights, tf } from "@winnow/tensor"
 
+/** The text of the target's tokens, for a head that reads it. */
+export type HeadText = Pick<DraftHead, "pieceOf">
+
 /**
  * A head on a target with these parameters; owns the variables.
  * @error if the names or shapes are not the head's
  */
-export const makeHead = (head: HeadInstance, target: Encoder, parameters: Parameters): DraftHead => {
+export const makeHead = (
+  head: HeadInstance,
+  target: Encoder,
+  parameters: Parameters,
+  { pieceOf }: HeadText = {},
+): DraftHead => {
   const { parameters: specs, layers, rows } = head.on(target.architecture)
   for (const [name, { shape }] of specs) {
     const found = parameters.get(name)?.shape
@@ -20,6 +28,7 @@ export const makeHead = (head: HeadInstance, target: Encoder, parameters: Parame
     reads: head.reads,
     layers,
     target,
+    pieceOf,
     parameters,
     trained: parameters,
     rows: (problem, seen) => rows(parameters, problem, seen),

@@ -5,6 +5,7 @@
  */
 import {
   type DraftRows,
+  goldOfEntry,
   type HeadInstance,
   type HeadUse,
   PluginFault,
@@ -72,6 +73,7 @@ const seenOf = ({ problem: { B, T, ids_BT }, hidden_BTD }: Case, layers: Readonl
     targetEmbedding: tf.tensor2d(table_VD, [V, D]),
     targetHead: tf.tensor2d(head_VD, [V, D]),
     targetNorm: (x_Nd) => rmsNorm(x_Nd, tf.tensor1d(scale_D), 1e-5),
+    pieceOf: (id) => " aB(.\n3)e_"[id] ?? "",
   }
 }
 
@@ -103,14 +105,13 @@ const answerOf = (head: Head, problem: Case) => {
   return entries
 }
 
-/** A mean of -log softmax at the gold tokens, and of a loss that the head adds, by TFJS's own ops. */
+/** A mean of -log softmax at the gold tokens, or classes, and of a loss that the head adds, by TFJS's own ops. */
 const lossOf = (head: Head, problem: Case): tf.Scalar => {
-  const gold_N = Array.from(problem.problem.gold_N)
-  const of = ({ h_Md, head_Vd, at_M, added_M }: DraftRows) => {
-    const logP_MV = tf.logSoftmax(tf.matMul(h_Md, head_Vd as tf.Tensor2D, false, true))
-    const gold_M = at_M === undefined ? gold_N : Array.from(at_M, (n) => gold_N[n]!)
-    const ofGold = tf.neg(tf.mean(tf.sum(tf.mul(logP_MV, tf.oneHot(tf.tensor1d(gold_M, "int32"), V)), 1)))
-    return added_M === undefined ? ofGold : tf.add(ofGold, tf.mean(added_M))
+  const of = (entry: DraftRows) => {
+    const logP_MV = tf.logSoftmax(tf.matMul(entry.h_Md, entry.head_Vd as tf.Tensor2D, false, true))
+    const gold_M = tf.tensor1d(goldOfEntry(entry, problem.problem.gold_N), "int32")
+    const ofGold = tf.neg(tf.mean(tf.sum(tf.mul(logP_MV, tf.oneHot(gold_M, logP_MV.shape[1]!)), 1)))
+    return entry.added_M === undefined ? ofGold : tf.add(ofGold, tf.mean(entry.added_M))
   }
   return tf.addN(head.rows(problem).map(of)) as tf.Scalar
 }

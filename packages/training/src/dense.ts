@@ -7,6 +7,7 @@
 import {
   Categorical,
   type DraftRows,
+  goldOfEntry,
   type HeadIds,
   type LossChunk,
   modelsRead,
@@ -56,7 +57,9 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
       if (ids === undefined || own !== undefined) return of
       return new Categorical(tf.gather(of.logits_RV, tf.tensor1d(ids.id_U, "int32"), 1) as tf.Tensor2D)
     }
-    const goldOf = (n: number, ids: HeadIds | undefined) => ids?.id_U.indexOf(batch.gold_N[n]!) ?? batch.gold_N[n]!
+    /** The row of the head that each row of an entry is to predict. */
+    const goldOf = (entry: DraftRows): Int32Array =>
+      goldOfEntry(entry, batch.gold_N).map((id) => entry.headIds?.id_U.indexOf(id) ?? id)
     const [target, reference] = [frozen(input.target), frozen(input.reference)]
 
     /** Rows of the batch that an entry predicts. */
@@ -64,16 +67,14 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     const taken = (logits: tf.Tensor2D, at: Int32Array) =>
       new Categorical(tf.gather(logits, tf.tensor1d(at, "int32")) as tf.Tensor2D)
     /**
-     * Losses of the rows `at` of the batch, where `of` is the draft; the loss's batch statistics cover these rows too.
+     * Losses of the rows `at` of the batch, where `of` is the draft and `gold` is to be predicted; the loss's batch
+     * statistics cover these rows too.
      */
-    const lossOn = (of: Categorical, at: Int32Array, ids: HeadIds | undefined): tf.Tensor1D => {
+    const lossOn = (of: Categorical, at: Int32Array, gold: Int32Array, ids: HeadIds | undefined): tf.Tensor1D => {
       const chunk = (batchNumbers: ReadonlyArray<number>): LossChunk => ({
         draft: of,
         target: loss.target ? within(taken(target!.logits_RV, at), ids) : undefined,
-        gold_R: tf.tensor1d(
-          Int32Array.from(at, (n) => goldOf(n, ids)),
-          "int32",
-        ),
+        gold_R: tf.tensor1d(gold, "int32"),
         uniform_R: Float32Array.from(at, (n) => uniform_N[n]!),
         step: input.step,
         steps: input.steps,
@@ -87,7 +88,7 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
       tf.matMul(h_Md, head_Vd as tf.Tensor2D, false, true)
 
     const choices = entriesOf(draft, batch, seen, row_N).map((entry, i) => {
-      const at_M = allOf(entry)
+      const [at_M, gold_M] = [allOf(entry), goldOf(entry)]
       const at = (of: Categorical | undefined) => of && taken(of.logits_RV, at_M)
       const { headIds } = entry
       const models = {
@@ -103,10 +104,10 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
         const { lossOf, ...own } = table[name]
         statistics[name] =
           lossOf !== undefined
-            ? (lossOn(models[lossOf]!, at_M, headIds).dataSync() as Float32Array)
-            : Float32Array.from(at_M, (n, m) => {
+            ? (lossOn(models[lossOf]!, at_M, gold_M, headIds).dataSync() as Float32Array)
+            : Float32Array.from(gold_M, (gold, m) => {
                 const row = Object.fromEntries(Object.entries(logP).map(([of, rows]) => [of, rows[m]!]))
-                return (own as OwnStatistic).definition({ ...row, gold: goldOf(n, headIds) } as unknown as StatisticRow)
+                return (own as OwnStatistic).definition({ ...row, gold } as unknown as StatisticRow)
               })
       }
       const tokens = tokensOf(batch, entry.at_M)
@@ -119,10 +120,10 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
         const { weights_N, weight } = choices[i]!
         const kept = Int32Array.from(weights_N.keys()).filter((m) => weights_N[m]! > 0)
         const weights_K = tf.tensor1d(Float32Array.from(kept, (m) => weight * weights_N[m]!))
-        const all_M = allOf(entry)
-        const at_K = kept.map((m) => all_M[m]!)
+        const [all_M, gold_M] = [allOf(entry), goldOf(entry)]
+        const [at_K, gold_K] = [kept.map((m) => all_M[m]!), kept.map((m) => gold_M[m]!)]
         const { added_M } = entry
-        let loss_K: tf.Tensor = lossOn(taken(entryLogits(entry), kept), at_K, entry.headIds)
+        let loss_K: tf.Tensor = lossOn(taken(entryLogits(entry), kept), at_K, gold_K, entry.headIds)
         if (added_M !== undefined) loss_K = tf.add(loss_K, tf.gather(added_M, tf.tensor1d(kept, "int32")))
         sum = tf.add(sum, tf.sum(tf.mul(loss_K, weights_K)))
       }

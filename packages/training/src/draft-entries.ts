@@ -37,12 +37,18 @@ const startsFor = ({ architecture }: Encoder, { start_BT, length_B, T }: Problem
 /** The values that a draft reads; for a model, the tokens. They belong to the caller's tidy. */
 export type SeenBy = Pick<Seen, "ids"> & Partial<Seen>
 
+/** @error InvalidInput (thrown) for a head that reads the text of tokens, and has none */
 export const seenBy = (draft: Draft, problem: Problem, ids_BT: tf.Tensor2D): SeenBy => {
   if (!isDraftHead(draft)) return { ids: ids_BT }
-  const { target, reads } = draft
+  const { target, reads, pieceOf } = draft
   const has = (name: SeenName) => reads.includes(name)
+  if (pieceOf === undefined && has("pieceOf")) {
+    const problems = ["reads the text of tokens, and it has no tokenizer; give pieceOf where the head is made or read"]
+    throw new InvalidInput({ what: `head ${draft.name}`, problems })
+  }
   return {
     ids: ids_BT,
+    ...(pieceOf && { pieceOf }),
     ...(has("targetLayers")
       ? statesBetween(draft, problem, ids_BT)
       : has("targetHidden") && { targetHidden: tf.tidy(() => hiddenOf(target, problem, ids_BT)) }),

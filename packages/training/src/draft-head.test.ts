@@ -21,6 +21,7 @@ import { batches, collate } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
+import { bracketDepth, capital, mlp } from "@winnow/head-mlp"
 import { next } from "@winnow/head-next"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
@@ -51,7 +52,7 @@ const batch = collate(
 
 /** A head with random numbers everywhere: a head that begins as the target's has a block of zeros. */
 const headOf = async (use: HeadUse): Promise<DraftHead> => {
-  const head = initialiseHead(await instanceOf(use), target, 7)
+  const head = initialiseHead(await instanceOf(use), target, 7, { pieceOf: (id) => " aB(c)D"[id % 7]! })
   for (const [name, variable] of head.parameters) {
     const rng = seeded(1, name)
     tf.tidy(() =>
@@ -173,6 +174,45 @@ const expectSame = (found: MicroResult, dense: MicroResult) => {
       near(x, b[i]!, largest, `gradient of ${name}[${i}]`)
   }
 }
+
+describe("a head with classes of its own", () => {
+  const uses = {
+    "a class": mlp({ variable: capital(), width: 6 }),
+    "the previous one": mlp({ variable: bracketDepth(), width: 6, previous: true }),
+  }
+  for (const [name, use] of Object.entries(uses))
+    for (const filterName of ["none", "random"] as const)
+      test(`${name}, ${filterName}: the dense step's loss and gradients, and no tensor is left`, async () => {
+        const before = tf.memory().numTensors
+        const draft = await headOf(use)
+        const parts = partsOf(draft, filters[filterName]!, losses["cross-entropy"]!)
+        const fast = runMicroBatch(withHead(parts))
+        const [chunked, dense] = withoutNative(() => [
+          runMicroBatch(withHead(parts)),
+          runDenseMicroBatch(withHead(parts)),
+        ])
+        expectSame(fast, dense)
+        expectSame(chunked, dense)
+        tf.dispose([fast.gradients, chunked.gradients, dense.gradients])
+        draft.dispose()
+        expect(tf.memory().numTensors).toBe(before)
+      })
+
+  test("the target has no distribution over them; a head without a tokenizer is refused", async () => {
+    const draft = await headOf(uses["a class"])
+    expect(() => runMicroBatch(withHead(partsOf(draft, filters["none"]!, losses["kl"]!)))).toThrow(
+      "it predicts classes of its own, and the target has no distribution over them",
+    )
+    expect(() => runMicroBatch(withHead(partsOf(draft, filters["adaspec"]!, losses["cross-entropy"]!)))).toThrow(
+      "and the reference has no distribution",
+    )
+    const bare = { ...draft, pieceOf: undefined }
+    expect(() => runMicroBatch(withHead(partsOf(bare, filters["none"]!, losses["cross-entropy"]!)))).toThrow(
+      "head mlp: reads the text of tokens, and it has no tokenizer",
+    )
+    draft.dispose()
+  })
+})
 
 for (const [headName, use] of Object.entries(heads))
   describe(headName, () => {

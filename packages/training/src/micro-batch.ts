@@ -27,7 +27,7 @@ import { type Rng, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { type EntryTokens, entriesOf, hiddenOf, type SeenBy, seenBy, tokensOf, validRows } from "./draft-entries.ts"
 import type { Head } from "./head/head.ts"
-import { type FrozenPass, type Rows, takeFrozen } from "./head/pass.ts"
+import { classPass, type FrozenPass, type Rows, takeFrozen } from "./head/pass.ts"
 import { passWithin } from "./head/within.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
@@ -130,7 +130,7 @@ const tensorsOf = ({ ids_BT, B, T, row_N }: Batch) => ({
 /** An entry with its statistics and the filter's choice of its rows. It belongs to the caller's tidy. */
 const readEntry = (
   input: MicroBatch,
-  { h_Md, head_Vd, headIds, at_M, weight = 1, added_M }: DraftRows,
+  { h_Md, head_Vd, headIds, classes, at_M, weight = 1, added_M }: DraftRows,
   frozen: FrozenPass,
   i: number,
   headIsFrozen: boolean,
@@ -138,7 +138,7 @@ const readEntry = (
   const of = at_M === undefined ? frozen : takeFrozen(frozen, at_M, tf.tensor1d(at_M, "int32"))
   const { statistics, gradient } = input.head.open({
     draft: { h_Nd: h_Md, head_Vd: head_Vd as tf.Tensor2D, headIsFrozen },
-    ...passWithin(of, headIds),
+    ...(classes ? classPass(of, classes, input.head.reads) : passWithin(of, headIds)),
   })
   const tokens = tokensOf(input.batch, at_M)
   return { tokens, statistics, gradient, weight, added_M, ...select(input, statistics, tokens, i) }

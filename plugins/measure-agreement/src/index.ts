@@ -1,7 +1,14 @@
 /** The share of tokens for which a draft and the frozen target make the same prediction in an objective's problem. */
-import { countMatches, defineMeasure, mostProbable, objectiveUse } from "@winnow/core"
+import { countMatches, type DraftRows, defineMeasure, InvalidInput, mostProbable, objectiveUse } from "@winnow/core"
 import { type } from "arktype"
 import { Effect } from "effect"
+
+/** @error InvalidInput (thrown) for an entry with classes of its own, which the target does not predict */
+const tokensOfTarget = ({ classes, at_M }: DraftRows, target_N: Int32Array): Int32Array => {
+  if (classes === undefined) return at_M?.map((n) => target_N[n]!) ?? target_N
+  const problems = ["the head predicts classes of its own, and the target predicts tokens; take accuracy"]
+  throw new InvalidInput({ what: "measure agreement", problems })
+}
 
 /**
  * The measure `agreement`: for each text the number of tokens whose most probable prediction is the target's, over all
@@ -19,6 +26,7 @@ export const agreement = defineMeasure({
   make: ({ objective }) =>
     Effect.map(objective.instance, ({ problem: make }) => ({ rows, targetRows, examples, vocabularySize, rng }) => {
       const problem = make({ examples, padId: 0, vocabularySize, step: 0, steps: 1, rng })
-      return countMatches(problem, rows(problem), mostProbable(targetRows(problem)))
+      const target_N = mostProbable(targetRows(problem))
+      return countMatches(problem, rows(problem), (entry) => tokensOfTarget(entry, target_N))
     }),
 })

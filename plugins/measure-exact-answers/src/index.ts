@@ -1,5 +1,5 @@
 /** The share of texts whose whole answer a draft would write: every token greedily predicted, the end too. */
-import { countMatches, defineMeasure, nextTokenProblem } from "@winnow/core"
+import { countMatches, defineMeasure, goldOfEntry, nextTokenProblem } from "@winnow/core"
 import { type } from "arktype"
 
 /**
@@ -19,7 +19,7 @@ export const exactAnswers = defineMeasure({
     () =>
     ({ rows, examples }) => {
       const problem = nextTokenProblem(examples, 0)
-      return countMatches(problem, rows(problem), problem.gold_N).map(([right, all]) => [
+      return countMatches(problem, rows(problem), (entry) => goldOfEntry(entry, problem.gold_N)).map(([right, all]) => [
         all > 0 && right === all ? 1 : 0,
         all > 0 ? 1 : 0,
       ])

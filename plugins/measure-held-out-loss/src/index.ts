@@ -3,7 +3,7 @@
  *
  * Letters: N rows of a problem, M rows of an entry, R rows of a chunk, V vocabulary.
  */
-import { Categorical, type DraftRows, defineMeasure, objectiveUse } from "@winnow/core"
+import { Categorical, type DraftRows, defineMeasure, goldOfEntry, objectiveUse } from "@winnow/core"
 import { linear, tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect } from "effect"
@@ -42,7 +42,7 @@ export const heldOutLoss = defineMeasure({
       const problem = make({ examples, padId: 0, vocabularySize, step: 0, steps: 1, rng })
       const texts = Array.from({ length: problem.B }, (): [number, number] => [0, 0])
       for (const entry of rows(problem)) {
-        const gold_M = entry.at_M?.map((n) => problem.gold_N[n]!) ?? problem.gold_N
+        const gold_M = goldOfEntry(entry, problem.gold_N)
         for (const [m, loss] of lossesOf(entry, gold_M).entries()) {
           const text = texts[problem.sequence_N[entry.at_M?.[m] ?? m]!]!
           text[0] += loss

@@ -31,6 +31,7 @@ const answer = (rows: (seen: Seen) => unknown) => {
       targetEmbedding: tf.zeros([V, d]),
       targetHead: tf.zeros([V, d]) as tf.Tensor2D,
       targetNorm: (x) => x,
+      pieceOf: () => "",
     }
     on({ hiddenSize: d, vocabularySize: V }).rows(new Map(), problem, seen)
     return tf.scalar(0)

@@ -1,5 +1,5 @@
 /** The contract of a head: the input and the answer of `rows`. Letters as in draft-rows.ts. */
-import type { DraftRows, Seen, SeenName, TargetSizes } from "../draft-rows.ts"
+import type { DraftRows, OwnClasses, Seen, SeenName, TargetSizes } from "../draft-rows.ts"
 import type { Problem } from "../problem.ts"
 import { brief, kindOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"
@@ -12,6 +12,26 @@ export const seenInput = <R extends SeenName>(plugin: string, reads: ReadonlyArr
     return new PluginFault(plugin, "reads", `reads ${name}, which its reads do not list; it is given ${names}`)
   })
   return (seen: Seen): Pick<Seen, R> => make(Object.fromEntries(reads.map((name) => [name, seen[name]])) as never)
+}
+
+/** Checks the classes of an entry of M rows whose head has C rows. */
+const checkClasses = (
+  refuse: (rule: string, detail: string) => PluginFault,
+  i: number,
+  M: number,
+  C: number,
+  { gold_M, numbers }: OwnClasses,
+) => {
+  const sizes = [
+    ["gold_M", gold_M.length, M],
+    ...(numbers
+      ? [["middle_C", numbers.middle_C.length, C] as const, ["exact_M", numbers.exact_M.length, M] as const]
+      : []),
+  ] as const
+  for (const [name, found, expected] of sizes)
+    if (found !== expected) throw refuse("classes", `entry ${i} has a ${name} of ${found}; expected ${expected}`)
+  const odd = gold_M.findIndex((c) => !(c >= 0 && c < C))
+  if (odd >= 0) throw refuse("classes", `entry ${i} has class ${gold_M[odd]} at row ${odd}; its head has ${C} rows`)
 }
 
 /**
@@ -48,12 +68,13 @@ export const checkedRows = (
   const value: unknown = answer
   if (!Array.isArray(value) || value.length === 0)
     throw refuse("answer", `rows returned ${kindOf(value)}; expected a list of one or more { h_Md, head_Vd, at_M }`)
-  for (const [i, { h_Md, head_Vd, headIds, at_M, weight = 1, added_M }] of answer.entries()) {
+  for (const [i, { h_Md, head_Vd, headIds, classes, at_M, weight = 1, added_M }] of answer.entries()) {
     const M = at_M?.length ?? N
     if (h_Md.shape.length !== 2 || h_Md.shape[0] !== M)
       throw refuse("rows", `entry ${i} has hidden states [${h_Md.shape}] for ${M} rows; expected [${M}, d]`)
     const d = h_Md.shape[1]
-    const rows = headIds?.id_U.length ?? V
+    if (classes !== undefined) checkClasses(refuse, i, M, head_Vd.shape[0]!, classes)
+    const rows = classes === undefined ? (headIds?.id_U.length ?? V) : head_Vd.shape[0]!
     if (head_Vd.shape.join() !== `${rows},${d}`)
       throw refuse(
         "head",

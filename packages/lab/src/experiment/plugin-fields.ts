@@ -16,6 +16,7 @@ export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
   ["service", "service"],
   ["study", "study"],
   ["task", "task"],
+  ["variable", "variable"],
 ])
 
 /** All kinds. Measures stand in a list, so no field names them; `measure` holds settings. */

@@ -1,18 +1,29 @@
 /** Refuses, before any work, settings that need a model where a draft is a head on the target. */
-
+import { type HeadUse, reads } from "@winnow/core"
 import { ownStarts, type PlacedTraining, trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { writersOf } from "../experiment/text.ts"
 
 /** The faults of one training of a head. */
-const faultsOf = ({ at, training }: PlacedTraining, name: string, { placed }: Pick<Resolved, "placed">) => {
+const faultsOf = (
+  { at, training }: PlacedTraining,
+  { name, predicts }: Pick<HeadUse, "name" | "predicts">,
+  { placed }: Pick<Resolved, "placed">,
+) => {
   if (at.startsWith("the reference of "))
     return [`${at}: it would begin with head ${name}, which is no model; give the reference a start of its own`]
   const arm = placed.find((one) => one.at === at)?.arm
   const { reference } = arm ?? {}
   const follows = arm?.filterNeedsReference && (reference?.kind === "checkpoint" || reference?.kind === "average")
   const part = training.frozen ? "frozen" : training.adapters ? "adapters" : undefined
+  const frozen = (["target", "reference"] as const).filter((of) => arm && reads(of, arm.filter, arm.loss))
   return [
+    ...(predicts === "classes" && frozen.length > 0
+      ? [
+          `${at}: head ${name} predicts classes of its own, and the ${frozen.join(" and the ")} has no distribution over ` +
+            "them; take a filter and a loss of the draft alone, such as none and cross-entropy",
+        ]
+      : []),
     ...(follows
       ? [`${at}: a reference of kind ${reference?.kind} follows a model, and ${name} is a head; name another`]
       : []),
@@ -33,13 +44,22 @@ export const headProblems = (
   resolved: Pick<Resolved, "target" | "draft" | "placed" | "acceptance" | "measures" | "sweep">,
 ): ReadonlyArray<string> => {
   const heads = ownStarts(resolved).flatMap(({ at, start }) =>
-    start.kind === "head" ? [{ at, name: start.head.name }] : [],
+    start.kind === "head" ? [{ at, name: start.head.name, predicts: start.head.predicts }] : [],
   )
   if (heads.length === 0) return []
   const { acceptance, measures, sweep } = resolved
   const by = sweep?.by
   const readsModel = measures.filter(({ reads }) => reads.includes("model"))
+  const own = heads.find(({ predicts }) => predicts === "classes")
+  const compare = measures.filter(({ reads }) => reads.includes("rows") && reads.includes("targetRows"))
   return [
+    ...(own === undefined
+      ? []
+      : compare.map(
+          (one) =>
+            `measures: measure ${one.name} compares with the target's tokens, and ${own.at} predicts classes of its own; ` +
+            "take accuracy",
+        )),
     ...(acceptance
       ? heads.map(
           ({ at, name }) =>
@@ -55,7 +75,7 @@ export const headProblems = (
         ]
       : []),
     ...trainingsOf(resolved).flatMap((training) =>
-      training.from.kind === "head" ? faultsOf(training, training.from.head.name, resolved) : [],
+      training.from.kind === "head" ? faultsOf(training, training.from.head, resolved) : [],
     ),
   ]
 }

@@ -27,7 +27,7 @@ import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Distilling, OwnWriting } from "./distilling.ts"
 import { modelDirectory } from "./folder.ts"
-import { openModel, openOwnHead, openOwnModel } from "./models.ts"
+import { openModel, openOwnHead, openOwnModel, readsPieces } from "./models.ts"
 import { probeOf, readProbeBatches } from "./probe.ts"
 import { passOf, readChosen } from "./selection.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
@@ -96,7 +96,20 @@ export const armStage = (
   arm: SettledArm,
   reference: Stage | undefined,
   signals: SignalStages,
-  { data, own, target, start, seed, selection, sizes, architectures, services, head, probe: probeText }: Distilling,
+  {
+    data,
+    own,
+    tokenizer,
+    target,
+    start,
+    seed,
+    selection,
+    sizes,
+    architectures,
+    services,
+    head,
+    probe: probeText,
+  }: Distilling,
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const label = `${arm.name.startsWith("reference") ? "" : "arm "}${arm.name}, seed ${seed}`
@@ -114,7 +127,7 @@ export const armStage = (
       targetSignals: signals.target,
       referenceSignals: signals.reference,
       selection,
-      tokenizer: own?.tokenizer,
+      tokenizer: own?.tokenizer ?? (readsPieces(head) ? tokenizer : undefined),
       probe: probed && partOf(probed.data, probed.split),
     }
     const ownText = own && ownTextOf(own)
@@ -154,7 +167,7 @@ export const armStage = (
             artifact("reference"),
           ]
           const draft = head
-            ? yield* openOwnHead(artifact("start")!, head, yield* openModel(targetArtifact!))
+            ? yield* openOwnHead(artifact("start")!, head, yield* openModel(targetArtifact!), artifact("tokenizer"))
             : yield* openOwnModel(artifact("start")!)
           if (ofReference && compared && !isDraftHead(draft)) {
             // The architectures have as many ids, as the graph has checked; a count over other text has others.

@@ -19,6 +19,7 @@ export interface OwnWriting {
 export interface Distilling {
   readonly data: Stage
   readonly own?: OwnWriting | undefined
+  readonly tokenizer: Stage
   readonly target: Stage
   readonly start: Stage
   readonly seed: number

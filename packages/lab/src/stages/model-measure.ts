@@ -10,7 +10,7 @@ import { plain } from "../experiment/plain-json.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
-import { openModel, openOwnHead } from "./models.ts"
+import { openModel, openOwnHead, readsPieces } from "./models.ts"
 import { decodingStep } from "./rollouts.ts"
 import { readSplit } from "./text.ts"
 
@@ -33,25 +33,29 @@ export const modelMeasureStage = (spec: {
   /** The head that the stage `model` has in the place of a model. */
   readonly head?: HeadUse | undefined
   readonly target: Stage
+  readonly tokenizer: Stage
   readonly data: Stage
   readonly split: "validation" | "test"
   readonly prompts: number
   readonly seed: number
 }) =>
   Effect.gen(function* () {
-    const { label, measure, model, head, target, data, split, prompts, seed } = spec
+    const { label, measure, model, head, target, tokenizer, data, split, prompts, seed } = spec
     const readsTarget = head !== undefined || measure.reads.includes("targetRows")
+    // Inputs are known by their places: a stage that reads the tokenizer reads the target too.
     return stage({
       kind: "model-measure",
       label,
       config: { measure: yield* plain(measure), split, prompts, portion },
-      inputs: [model, partOf(data, split), ...(readsTarget ? [target] : [])],
+      inputs: [model, partOf(data, split), ...(readsTarget ? [target] : []), ...(readsPieces(head) ? [tokenizer] : [])],
       code: stageCode({ revisions: ["measuring"], tensors: true, plugins: [measure] }),
       seed,
-      run: ({ directory, inputs: [modelArtifact, dataArtifact, targetArtifact] }) =>
+      run: ({ directory, inputs: [modelArtifact, dataArtifact, targetArtifact, words] }) =>
         Effect.gen(function* () {
           const ofTarget = targetArtifact && (yield* openModel(targetArtifact))
-          const opened = head ? yield* openOwnHead(modelArtifact!, head, ofTarget!) : yield* openModel(modelArtifact!)
+          const opened = head
+            ? yield* openOwnHead(modelArtifact!, head, ofTarget!, words)
+            : yield* openModel(modelArtifact!)
           const { vocabularySize } = (isDraftHead(opened) ? opened.target : opened).architecture
           const values = {
             // `resolve` has refused a measure that reads the model of a head.

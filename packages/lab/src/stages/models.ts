@@ -11,6 +11,7 @@ import {
   type Encoder,
   type HeadUse,
   InvalidInput,
+  type PieceOf,
 } from "@winnow/core"
 import { loadHead, loadModel } from "@winnow/models"
 import { Context, Effect, Layer, RcMap, type Scope } from "effect"
@@ -19,6 +20,7 @@ import type { StageError } from "../stage.ts"
 import { keyOf } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
 import { modelDirectory, rowsOfFolder } from "./folder.ts"
+import { openTokenizer } from "./text.ts"
 
 /** A model or a head that is freed with the scope. */
 export const acquire = <D extends Draft>(
@@ -34,13 +36,36 @@ export const loadFrom = (directory: string, rows?: number): Effect.Effect<Encode
 export const openOwnModel = (artifact: Artifact): Effect.Effect<Encoder, StageError, Scope.Scope> =>
   Effect.flatMap(modelDirectory(artifact), (directory) => loadFrom(directory, rowsOfFolder(artifact)))
 
-/** A head of a stage's own, which it may train, from an artifact; freed with the scope. The target stays frozen. */
+/**
+ * A head of a stage's own, which it may train, from an artifact; freed with the scope. The target stays frozen.
+ *
+ * @param tokenizer for a head that reads the text of tokens
+ */
 export const openOwnHead = (
   artifact: Artifact,
   head: HeadUse,
   target: Encoder,
+  tokenizer: Artifact | undefined,
 ): Effect.Effect<DraftHead, StageError, Scope.Scope> =>
-  Effect.flatMap(head.instance, (instance) => acquire(loadHead(artifact.directory, instance, target)))
+  Effect.gen(function* () {
+    const instance = yield* head.instance
+    const pieceOf = tokenizer && (yield* piecesOf(tokenizer))
+    return yield* acquire(loadHead(artifact.directory, instance, target, { pieceOf }))
+  })
+
+/** The text of each token of a tokenizer. */
+export const piecesOf = (artifact: Artifact): Effect.Effect<PieceOf, StageError> =>
+  Effect.map(openTokenizer(artifact), ({ decode }) => {
+    const known = new Map<number, string>()
+    return (id) => {
+      const piece = known.get(id) ?? decode([id])
+      known.set(id, piece)
+      return piece
+    }
+  })
+
+/** True for a head that reads the text of tokens: its stages open the tokenizer. */
+export const readsPieces = (head: HeadUse | undefined): boolean => head?.reads.includes("pieceOf") ?? false
 
 /** Hashes of the files that hold a model's numbers, wherever they are. */
 export const weightsOf = ({ manifest }: Artifact): string => {

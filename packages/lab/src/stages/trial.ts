@@ -111,7 +111,7 @@ export const trialsBy = (
   prompts: number,
   inputs: { readonly tokenizer: Stage; readonly data: Stage; readonly target: Stage },
 ): TrialOf => {
-  const { data, target } = inputs
+  const { data, target, tokenizer } = inputs
   if (typeof by !== "string")
     return (label, model, head) =>
       modelMeasureStage({
@@ -120,6 +120,7 @@ export const trialsBy = (
         model,
         head,
         target,
+        tokenizer,
         data,
         split: "validation",
         prompts,

@@ -3,7 +3,14 @@
  *
  * Letters: N valid rows, K kept rows, V vocabulary, d and D hidden sizes of draft and target.
  */
-import type { HeadIds, ReferenceStatistic, Statistics } from "@winnow/core"
+import {
+  type HeadIds,
+  InvalidInput,
+  type ModelRole,
+  type OwnClasses,
+  type ReferenceStatistic,
+  type Statistics,
+} from "@winnow/core"
 import { type HeadRows, type TrainedRows, tf } from "@winnow/tensor"
 import { type CachedRows, takeRows } from "../signals/rows.ts"
 import { take } from "../take.ts"
@@ -54,6 +61,23 @@ export const takeFrozen = (pass: FrozenPass, at_M: Int32Array, index_M: tf.Tenso
     step: pass.step,
     steps: pass.steps,
   }
+}
+
+/**
+ * The pass of an entry with classes of its own.
+ *
+ * @param reads the models that the filter and the loss read
+ * @error InvalidInput (thrown) for a frozen model among them, as it has no distribution over the classes
+ */
+export const classPass = (
+  { uniform_N, step, steps }: FrozenPass,
+  { gold_M }: OwnClasses,
+  reads: ReadonlySet<ModelRole>,
+): FrozenPass => {
+  const frozen = [...reads].filter((role) => role !== "draft")
+  if (frozen.length === 0) return { gold_N: gold_M, uniform_N, step, steps }
+  const fault = `it predicts classes of its own, and the ${frozen.join(" and the ")} has no distribution over them`
+  throw new InvalidInput({ what: "head", problems: [`${fault}; take a filter and a loss of the draft alone`] })
 }
 
 /** The rows with a weight above 0, in order. */
