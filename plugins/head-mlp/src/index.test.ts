@@ -8,6 +8,7 @@ import { bracketDepth, capital, distanceToEnd, linePosition, mlp } from "./index
 for (const [name, head] of Object.entries({
   "two layers": mlp({ variable: capital(), width: 7 }),
   "a linear probe": mlp({ variable: capital(), layers: 0 }),
+  "the states of a layer": mlp({ variable: capital(), width: 7, layer: 1 }),
   "a number in bins": mlp({ variable: linePosition(), width: 5, bins: 4 }),
   "a variable that looks ahead": mlp({ variable: distanceToEnd({ longest: 8 }), width: 5, bins: 4 }),
   "the previous value beside the state": mlp({ variable: bracketDepth(), width: 5, previous: true }),
@@ -29,9 +30,11 @@ const D = 3
 /** The entry of a head for the problem, and the number of its parameters' rows. */
 const entryOf = async (use: ReturnType<typeof mlp>) => {
   const { parameters, rows, classes } = (await instanceOf(use)).on({ hiddenSize: D, vocabularySize: 6 })
-  const seen: Pick<Seen, "ids" | "targetHidden" | "pieceOf"> = {
+  const seen: Pick<Seen, "ids" | "targetHidden" | "targetLayers" | "pieceOf"> = {
     ids: tf.zeros([2, 5], "int32"),
     targetHidden: tf.reshape(tf.range(1, 2 * 5 * D + 1), [2, 5, D]) as tf.Tensor3D,
+    // One column less, as of a target whose head has a bias.
+    targetLayers: new Map([[0, tf.ones([2, 5, D - 1]) as tf.Tensor3D]]),
     pieceOf: (id) => "ab(c)e"[id]!,
   }
   const values = new Map(
@@ -43,7 +46,7 @@ const entryOf = async (use: ReturnType<typeof mlp>) => {
   )
   const [entry] = rows(values, problem, seen as Seen)
   const h = [...entry!.h_Md.dataSync()]
-  tf.dispose([...values.values(), seen.ids, seen.targetHidden])
+  tf.dispose([...values.values(), seen.ids, seen.targetHidden, ...seen.targetLayers.values()])
   return { ...entry!, h, count: classes, shapes: new Map([...parameters].map(([name, { shape }]) => [name, shape])) }
 }
 
@@ -56,6 +59,13 @@ test("a row predicts its token's class from the state before it, divided by its 
   // Position 1 holds 4, 5, 6; the last column is the bias's.
   const rms = Math.sqrt((16 + 25 + 36) / 3)
   for (const [i, x] of [4 / rms, 5 / rms, 6 / rms, 1].entries()) expect(h[i]).toBeCloseTo(x, 5)
+})
+
+test("a layer is named by its number; the embedding is layer 0", async () => {
+  const { h } = await entryOf(mlp({ variable: capital(), layers: 0, layer: 0 }))
+  expect(h.slice(0, 4).map((x) => x.toFixed(4))).toEqual(["1.0000", "1.0000", "0.0000", "1.0000"])
+  const ahead = await instanceOf(mlp({ variable: capital(), layer: 3 }))
+  expect(() => ahead.on({ hiddenSize: D, vocabularySize: 6, layers: 3 })).toThrow("reads the states of layer 3")
 })
 
 test("a number is cut into bins of equal width, with their middles and the exact numbers", async () => {

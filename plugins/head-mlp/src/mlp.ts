@@ -14,6 +14,8 @@ import { valuesOfRows } from "./values.ts"
 const options = type({
   "+": "reject",
   variable: variableUse,
+  // The states to read: the last layer's after the final norm, or those of a layer below it; 0 is the embedding.
+  layer: type("'last' | number.integer >= 0").default("last"),
   // Hidden layers, 0 for a linear probe; two of this width are half a percent of a target of 100M parameters.
   layers: "0 <= number.integer <= 8 = 2",
   width: "1 <= number.integer <= 65536 = 128",
@@ -36,13 +38,22 @@ const instanceOf = (variable: VariableUse) => {
 const scaled = (h_MD: tf.Tensor2D): tf.Tensor2D =>
   tf.div(h_MD, tf.sqrt(tf.add(tf.mean(tf.square(h_MD), 1, true), 1e-6)))
 
+/** States between layers lack the column of a target's bias: a 0 stands there. */
+const withColumns = (h_Md: tf.Tensor2D, D: number): tf.Tensor2D =>
+  h_Md.shape[1] === D
+    ? h_Md
+    : tf.pad(h_Md, [
+        [0, 0],
+        [0, D - h_Md.shape[1]],
+      ])
+
 /** The head: linear layers with ReLU between them, then one row a class. */
 export const mlp = defineHead({
   name: "mlp",
-  reads: ["targetHidden", "pieceOf"],
+  reads: ["targetHidden", "targetLayers", "pieceOf"],
   predicts: "classes",
   options,
-  make: ({ variable, layers, width, bins, previous }, { hiddenSize: D }) => {
+  make: ({ variable, layer, layers, width, bins, previous }, { hiddenSize: D }) => {
     const instance = instanceOf(variable)
     if (previous && instance.looksAhead) {
       const problems = [
@@ -70,12 +81,14 @@ export const mlp = defineHead({
     return {
       parameters,
       classes: C,
-      rows: (values, problem, { targetHidden, pieceOf }) => {
+      ...(layer !== "last" && { layers: [layer] }),
+      rows: (values, problem, { targetHidden, targetLayers, pieceOf }) => {
         const weight = (name: string) => values.get(name) as unknown as tf.Tensor2D
         const { at_M, gold_M, previous_M, numbers } = valuesOfRows(instance, bins, problem, pieceOf)
-        const flat = tf.reshape(targetHidden, [-1, D])
+        const states = layer === "last" ? targetHidden : targetLayers.get(layer)!
+        const flat = tf.reshape(states, [-1, states.shape[2]])
         const row_M = at_M.map((n) => problem.row_N[n]!)
-        let h = scaled(tf.gather(flat, tf.tensor1d(row_M, "int32")) as tf.Tensor2D)
+        let h = withColumns(scaled(tf.gather(flat, tf.tensor1d(row_M, "int32")) as tf.Tensor2D), D)
         if (previous) {
           const before_ME = tf.gather(weight("previous.weight"), tf.tensor1d(previous_M, "int32"))
           h = tf.concat([h, before_ME as tf.Tensor2D], 1)
