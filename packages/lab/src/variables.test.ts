@@ -82,7 +82,9 @@ const experiment = defineExperiment({
 })
 
 const runIn = (folder: string, of: Experiment = experiment) =>
-  Effect.flatMap(resolve(of), (r) => runExperiment(r, { slug: "000-variables", results: join(folder, "results") })).pipe(
+  Effect.flatMap(resolve(of), (r) =>
+    runExperiment(r, { slug: "000-variables", results: join(folder, "results") }),
+  ).pipe(
     Effect.provide(Layer.merge(datasetsLayer({ folder: undefined }), Store.layer(folder))),
     Effect.provideService(Progress, { report: () => {} }),
   )
@@ -137,6 +139,8 @@ test("losses and measures that read the target's tokens are refused before any w
   const arms = { kl: arm({ ...training, loss: kl() }) }
   const problem = resolve({ ...experiment, arms, about: "kl", measures: [agreement({ objective })] })
   const { message } = await Effect.runPromise(Effect.flip(problem))
-  expect(message).toContain("arms.kl: head mlp predicts classes of its own, and the target has no distribution over them")
+  expect(message).toContain(
+    "arms.kl: head mlp predicts classes of its own, and the target has no distribution over them",
+  )
   expect(message).toContain("measures: measure agreement compares with the target's tokens")
 })
