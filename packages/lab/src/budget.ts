@@ -99,11 +99,11 @@ const adapterFlops = (
   { places }: TrainedPart,
   { adapters, steps, microBatches }: Pick<Training, "adapters" | "steps" | "microBatches">,
 ): number =>
-  adapters === undefined
+  adapters?.kind !== "lora"
     ? 0
     : places.reduce((sum, { e, d }) => sum + 2 * e * d * adapters.rank * steps * (1 + 2 * microBatches), 0)
 
-/** FLOPs of a training stage, its adapters included; a head has no part. */
+/** FLOPs of a training stage, its adapters included; a private part counts in the draft's trunk; a head has no part. */
 export const trainingFlops = (
   tokens: TokenCounts,
   passes: Passes & { readonly part: TrainedPart | undefined },

@@ -29,6 +29,7 @@ import { selectionStage } from "./stages/selection.ts"
 import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
 import { architectureOfStart, type BeginModel, begunStage } from "./stages/start.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
+import { architectureAfter } from "./stages/trained-model.ts"
 import type { Sizes } from "./stages/training.ts"
 import { withChanges } from "./stages/turned.ts"
 import { type Texts, taskKey, tasksOf } from "./texts.ts"
@@ -72,14 +73,17 @@ export const frozenReference = (
           architecture,
           seed,
         }),
-        architecture,
+        architecture: yield* architectureAfter(label, architecture, spec),
       }
     }
     const { kind: _, start: __, ...training } = spec
     const arm = { ...training, name: "reference (distilled)", reference: undefined }
     const from = distillingFrom(begun, spec.text, shared, seed)
     const signals = yield* signalStages(arm, undefined, from)
-    return { stage: yield* armStage(arm, undefined, signals, from), architecture }
+    return {
+      stage: yield* armStage(arm, undefined, signals, from),
+      architecture: yield* architectureAfter(arm.name, architecture, arm),
+    }
   })
 
 /** The inputs of a stage that distils into this model, on this text. */
@@ -279,6 +283,7 @@ export const startOf = ({ draft }: Pick<Resolved, "draft">, shared: Shared, seed
 export interface Cell {
   /** The model that the arm begins with. */
   readonly start: Stage
+  /** Of the trained model. */
   readonly architecture: Architecture<Attends>
   /** The head that the arm trains, where it trains no model. */
   readonly head: HeadUse | undefined
@@ -321,6 +326,7 @@ export const cellStages = (
     const signals = yield* signalStages(settled, compared, distilling)
     const selection = arm.examples && (yield* selectionStage(arm.examples, arm.loss, reference?.stage, distilling))
     const trained = yield* armStage(settled, compared, signals, { ...distilling, selection, probe: shared.probe })
-    const { stage, architecture, head } = begun
+    const { stage, head } = begun
+    const architecture = head ? begun.architecture : yield* architectureAfter(arm.name, begun.architecture, arm)
     return { start: stage, architecture, head, reference, signals, trained }
   })

@@ -32,7 +32,7 @@ export {
   type TargetSpec,
 } from "./experiment/start.ts"
 export { mixture, type PartText, plainText, type TextSpec, taskText, written, writtenAt } from "./experiment/text.ts"
-export { lora, type TrainingSpec } from "./experiment/training-spec.ts"
+export { lora, privatePart, type TrainingSpec } from "./experiment/training-spec.ts"
 export {
   type ExperimentFile as Found,
   experimentNamed,

@@ -17,7 +17,8 @@ import { fromConfig } from "./experiment/from-config.ts"
 import { registryOf } from "./experiment/registry.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
-import { lora } from "./experiment/training-spec.ts"
+import { artifactOf } from "./experiment/start.ts"
+import { lora, privatePart } from "./experiment/training-spec.ts"
 import { Progress } from "./progress.ts"
 import { inOrder } from "./stage.ts"
 import { Store } from "./store/store.ts"
@@ -32,6 +33,8 @@ const experiment: Experiment = {
     all: arm(common),
     frozen: arm({ ...common, frozen: ["embedding", "head"] }),
     lora: arm({ ...common, adapters: lora({ rank: 2, alpha: 4, on: ["q_proj", "up_proj"] }) }),
+    private: arm({ ...common, adapters: privatePart({ size: 3 }) }),
+    further: arm({ ...common, start: artifactOf({ arm: "private" }), frozen: ["*.private.*"] }),
   },
   seeds: [1],
 }
@@ -66,13 +69,28 @@ test("frozen parameters keep the start's bits, adapters are saved merged and alo
   expect(left.toSorted()).toEqual(["lm_head.weight", "model.embed_tokens.weight"])
   expect(ends(moved("arm lora, seed 1"))).toEqual(["q_proj", "up_proj"])
   expect(weights("arm lora, seed 1", "adapter/adapter_model.safetensors").size).toBe(4)
+  // A private part is in the model and alone; an arm that begins with it has its parameters too.
+  const own = weights("arm private, seed 1", "adapter/private.safetensors")
+  const whole = weights("arm private, seed 1")
+  expect([...own.keys()].every((name) => name.includes(".private."))).toBe(true)
+  expect(whole.size).toBe(start.size + own.size)
+  for (const [name, { data }] of start) expect(whole.get(name)!.data).toEqual(data)
+  for (const [name, { data }] of own) {
+    expect(whole.get(name)!.data).toEqual(data)
+    expect(weights("arm further, seed 1").get(name)!.data).toEqual(data)
+    expect(data.some((x) => x !== 0)).toBe(true)
+  }
 
   const counts = Object.fromEntries(record.rows.map(({ name, budget }) => [name, budget[0]!.arm.trainedParameters]))
   // d = 8, m = 24: r (e + d) a matrix; 2 V d less than all
-  expect(counts).toMatchObject({ lora: 2 * (8 + 8) + 2 * (24 + 8), frozen: record.draftParameters - 2 * 257 * 8 })
+  expect(counts).toMatchObject({
+    lora: 2 * (8 + 8) + 2 * (24 + 8),
+    private: 3 * 3 * 8 + 2 * 8,
+    frozen: record.draftParameters - 2 * 257 * 8,
+  })
   expect(counts["all"]).toBeUndefined()
   expect(caption(record).find((line) => line.startsWith("Trained in part"))).toMatch(
-    /^Trained in part: frozen .*, lora 96 of .* parameters\.$/,
+    /^Trained in part: frozen .*, lora 96, private 88, further .* of .* parameters\.$/,
   )
   const flops = Object.fromEntries(record.rows.map(({ name, budget }) => [name, budget[0]!.arm.flops]))
   expect(flops["frozen"]!).toBeLessThan(flops["all"]!)

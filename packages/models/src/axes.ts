@@ -35,6 +35,7 @@ export const widthsOf = (of: Description<Attends>): Widths => {
       const from = slots.get(i.from)!
       if (i.op === "norm") norm(i, l, i.to)
       if (i.op === "headNorm") for (const name of [i.queries, i.keys]) put(name, "norm", ["fixed"], l)
+      if (i.op === "weigh") continue // `architectureOfWidths` refuses models with a private part
       const to =
         i.op === "linear"
           ? writtenAxis(layer, at, i.to)

@@ -5,6 +5,8 @@
  * A field is used, without effect (with the reason), or refused if its value would change the numbers.
  */
 
+import { privateKey } from "./private-part.ts"
+
 /** The meaning of a field's value. */
 export type Field =
   | { readonly part: "used"; readonly how: string }
@@ -66,6 +68,7 @@ const quantised = refused("quantised weights cannot be read; save the model in f
 const common: ReadonlyArray<readonly [string, Field]> = [
   ["model_type", used("chooses the family")],
   ["vocab_size", used("rows of embedding and head")],
+  [privateKey, used("columns and gate of a feed-forward beside the shared one of each layer")],
   ["draft_vocab_size", used("rows of the head where it predicts some of the ids only; d2t names them")],
   [
     "tie_word_embeddings",

@@ -13,6 +13,7 @@ import { architectureOf } from "./architecture.ts"
 import { type ConfigKeys, keysOfConfig, optionsFromConfig } from "./config.ts"
 import { commonFields, type Field } from "./config-fields.ts"
 import type { Description } from "./instructions.ts"
+import { privateOfConfig, withPrivatePart } from "./private-part.ts"
 import { headRowsKey, headRowsOfConfig, withHeadRows } from "./smaller-head.ts"
 
 /** A family that can be called with options, or passed to `loadDecoder`. */
@@ -56,10 +57,13 @@ export const defineFamily = <const O extends Type, A extends Attends>(spec: {
       if (valid instanceof ArkErrors) throw fail(valid.map((error) => error.message))
       const whole = describe(valid as O["infer"])
       const rows = headRowsOfConfig(config, whole.vocabularySize)
-      if (typeof rows === "string") throw fail([rows])
+      const own = privateOfConfig(config)
+      const faults = [rows, own].filter((one) => typeof one === "string")
+      if (typeof rows === "string" || typeof own === "string") throw fail(faults)
       if (rows !== undefined && whole.head.weight === whole.embed.table)
         throw fail([`${headRowsKey} ${rows} needs a head apart from the embedding; set tie_word_embeddings to false`])
-      const described = architectureOf(rows === undefined ? whole : withHeadRows(whole, rows))
+      const cut = rows === undefined ? whole : withHeadRows(whole, rows)
+      const described = architectureOf(own === undefined ? cut : withPrivatePart(cut, own))
       const architecture = { ...described, config: { ...strange, ...described.config } }
       return notes.length === 0 ? architecture : { ...architecture, notes }
     },

@@ -36,6 +36,16 @@ export { type MaskedJudgeOptions, maskedJudge } from "./masked-judge.ts"
 export * from "./model.ts"
 export { hasHeadBias, normal, normalWithBias, ones, parameterCount, zeros } from "./parameters.ts"
 export { paddedStarts } from "./positions.ts"
+export { loadPrivate, savePrivate } from "./private-files.ts"
+export { sharedFiles } from "./private-folder.ts"
+export { mergePrivate, type PrivateModel, withPrivate } from "./private-model.ts"
+export {
+  type PrivateForm,
+  type PrivateOptions,
+  privateArchitecture,
+  privateFormOf,
+  privateOptions,
+} from "./private-part.ts"
 export { type RopeKinds, ropeByKindReader } from "./rope-by-kind.ts"
 export { type RopeConfig, type RopeKeys, ropeReader } from "./rope-config.ts"
 export { longRope, type RopeScaling, ropeScaling, scalingFits } from "./rope-scaling.ts"

@@ -4,9 +4,9 @@ import { basename } from "node:path"
 import type { Architecture, Attends, ConfigKey, DataError, Family, InvalidInput, ModelPart } from "@winnow/core"
 import type { Effect } from "effect"
 import { attempt } from "./data-errors.ts"
-import { weightFiles } from "./folder.ts"
 import { mayStayHalf } from "./half-parameters.ts"
 import { openFolder } from "./open-folder.ts"
+import { weightsOfFolder } from "./private-folder.ts"
 import { tensorsOf } from "./stored.ts"
 
 /** A parameter, and its tensor in the files. */
@@ -65,7 +65,7 @@ export const inspectModel = (
           mayStayHalf: mayStayHalf(architecture, name, entries[0]!.dtype),
         }
       })
-      const files = weightFiles(dir).files.map((path) => ({ name: basename(path), bytes: statSync(path).size }))
+      const files = weightsOfFolder(dir).files.map((path) => ({ name: basename(path), bytes: statSync(path).size }))
       return { architecture, parameters, keys: architecture.family?.keys?.(config) ?? [], beside, files }
     } finally {
       close()

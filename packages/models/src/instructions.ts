@@ -90,6 +90,17 @@ export type Instruction =
       /** The rotary embedding of this attention, in place of the description's. */
       readonly rotary?: Rotation | undefined
     }
+  | {
+      /**
+       * Multiplies each row of `to` by 2 g, g the first of softmax([from . by, from . against]); the names are of vectors.
+       * It is exactly 1 where both vectors are equal.
+       */
+      readonly op: "weigh"
+      readonly from: string
+      readonly to: string
+      readonly by: string
+      readonly against: string
+    }
 
 /** The rotary embedding of queries and keys; `headSize`, `maxLength` and the factor of scores come from elsewhere. */
 export type Rotation = Omit<RotarySpec, "headSize" | "maxLength" | "factor">
@@ -172,6 +183,15 @@ export const slotWidths = (of: Description<Attends>): ReadonlyMap<string, number
               `${name} is ${shape ? `[${shape}]` : "no parameter"}, expected [${headSize}] and heads by kind`,
             )
         }
+      if (i.op === "weigh") {
+        for (const name of [i.by, i.against]) {
+          const shape = of.parameters.get(name)?.shape
+          if (shape?.join() !== `${from}`)
+            throw fail(l, `${name} is ${shape ? `[${shape}]` : "no parameter"}, expected [${from}]`)
+        }
+        if (!read.has(i.to)) throw fail(l, `weigh changes slot ${i.to}, which nothing in the layer wrote before`)
+        continue
+      }
       if (i.op === "attend" && !((i.window ?? 1) >= 1))
         throw fail(l, `found a window of ${i.window}, expected 1 or more`)
       const to = {

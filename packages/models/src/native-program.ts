@@ -17,7 +17,7 @@ import {
 } from "./instructions.ts"
 import { rotaryScale, rotaryTables } from "./rotary-tables.ts"
 
-const opCodes = { embed: 0, layer: 1, rms: 2, linear: 3, gate: 4, attend: 5, headNorm: 6 } as const
+const opCodes = { embed: 0, layer: 1, rms: 2, linear: 3, gate: 4, attend: 5, headNorm: 6, weigh: 7 } as const
 const orderCodes = { kinds: 0, heads: 1 } as const
 const flags = { gelu: 1, add: 2, "gelu-tanh": 4, plusOne: 8 } as const
 /** The number of the place for the result of the last norm, and of an absent parameter. */
@@ -74,6 +74,8 @@ export const nativeProgram = (of: Description): NativeProgram => {
       }
       case "headNorm":
         return line("headNorm", from, to, [i.queries, i.keys].map(parameter), [0, plusOneFlag(i.plusOne), 0, i.eps])
+      case "weigh":
+        return line("weigh", from, to, [i.by, i.against].map(parameter))
       case "attend": {
         const { rotary, window } = attentions[l]!
         const spec = rotaries[rotary]!

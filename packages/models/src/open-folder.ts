@@ -2,8 +2,9 @@
 import { join } from "node:path"
 import { type Architecture, type Attends, DataError, type Family, type HeadIds } from "@winnow/core"
 import { architectureFromConfig } from "./config.ts"
-import { readJson, requireFolder, weightFiles } from "./folder.ts"
+import { readJson, requireFolder } from "./folder.ts"
 import { headIdNames, readHeadIds } from "./head-ids-files.ts"
+import { weightsOfFolder } from "./private-folder.ts"
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts"
 import { isEightBits, isReadable, readDtypes } from "./safetensors-header.ts"
 import { type Scaling, scalingOf, withScales } from "./scaled-weights.ts"
@@ -22,7 +23,7 @@ interface Weights {
 
 /** Opens all files of weights. @error DataError for a tensor of two shards that the index assigns to neither */
 const openWeights = (dir: string, scaling: Scaling | undefined): Weights => {
-  const { files, index } = weightFiles(dir)
+  const { files, index } = weightsOfFolder(dir)
   const opened: Array<SafetensorsFile> = []
   const close = () => {
     for (const file of opened) file.close()

@@ -20,6 +20,7 @@ export const partsOf = (of: Description<Attends>): ReadonlyMap<string, ModelPart
     for (const i of layer) {
       if (i.op === "norm") put("norms", i.scale, i.shift)
       if (i.op === "headNorm") put("norms", i.queries, i.keys)
+      if (i.op === "weigh") put("feed-forward", i.by, i.against)
       const ofAttention = attends.some(({ from, to }) => i.to === from || i.from === to)
       for (const { weight, bias } of matricesOf(i)) put(ofAttention ? "attention" : "feed-forward", weight, bias)
     }

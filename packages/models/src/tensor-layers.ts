@@ -40,6 +40,7 @@ export interface Surroundings {
 const activations: Readonly<Record<Activation, (x: tf.Tensor2D) => tf.Tensor2D>> = { gelu, "gelu-tanh": geluTanh }
 
 type Gate = Extract<Instruction, { op: "gate" }>
+type Weigh = Extract<Instruction, { op: "weigh" }>
 
 /** One column behind a hidden state, for the head's bias. */
 const bias: Array<[number, number]> = [
@@ -123,7 +124,13 @@ export const runTensors = (
       up === undefined ? (tf.split(product(x, gate), 2, 1) as Array<tf.Tensor2D>) : [product(x, gate), product(x, up)]
     return tf.mul<tf.Tensor2D>(act(a!), b!)
   }
-  const run = (i: Instruction, x: tf.Tensor2D, l: number): tf.Tensor2D => {
+  /** y with each row times 2 softmax([x . by, x . against])[0] = 2 sigmoid(x . (by - against)). */
+  const weighed = ({ by, against }: Weigh, x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor2D => {
+    const w_d1 = tf.reshape(tf.sub(p<tf.Tensor1D>(by), p<tf.Tensor1D>(against)), [-1, 1]) as tf.Tensor2D
+    const g_N1 = tf.mul(tf.sigmoid(tf.matMul(x, w_d1)), 2)
+    return tf.mul(y, g_N1)
+  }
+  const run = (i: Exclude<Instruction, Weigh>, x: tf.Tensor2D, l: number): tf.Tensor2D => {
     switch (i.op) {
       case "norm":
         return norm(x, i)
@@ -145,6 +152,10 @@ export const runTensors = (
     const slots = new Slots()
     slots.write(stream, x_Nd)
     for (const i of instructions) {
+      if (i.op === "weigh") {
+        slots.write(i.to, weighed(i, slots.read(i.from), slots.read(i.to)))
+        continue
+      }
       const y = run(i, slots.read(i.from), l)
       if ((i.op === "linear" || i.op === "norm") && i.add) slots.add(i.to, y)
       else slots.write(i.to, y)

@@ -1,17 +1,19 @@
 /**
- * The part of a model that a training changes: all of it, all except frozen parameters, or adapters on some of its
- * matrices.
+ * The part of a model that a training changes: all of it, all except frozen parameters, adapters on some of its matrices, or a
+ * private feed-forward beside each shared one.
  */
 import { type Architecture, type Attends, type Encoder, InvalidInput } from "@winnow/core"
 import { type LoraOptions, type LoraPlace, loraPlaces } from "./lora-places.ts"
 import { matcher, namesShown } from "./name-patterns.ts"
+import { privateNames } from "./private-model.ts"
+import { type PrivateOptions, privateArchitecture } from "./private-part.ts"
 
 /** Settings of a training for its part of the model. */
 export interface TrainedPartOptions {
   /** Parts ("embedding", "head") and patterns of parameter names ("model.layers.0.*") that keep their values. */
   readonly frozen?: ReadonlyArray<string> | undefined
-  /** Adapters that are trained in place of all parameters. */
-  readonly adapters?: LoraOptions | undefined
+  /** Adapters, or a private part, that are trained in place of all parameters. */
+  readonly adapters?: LoraOptions | PrivateOptions | undefined
 }
 
 /** The part of a model of one architecture that a training changes. */
@@ -50,7 +52,17 @@ const frozenNames = (architecture: Architecture<Attends>, frozen: ReadonlyArray<
 }
 
 /**
- * The part of a model that these settings train.
+ * The architecture that a model has while these settings train it, and after it: a private part adds parameters.
+ *
+ * @error InvalidInput (thrown) for a model with another private part
+ */
+export const trainedArchitecture = <A extends Attends>(
+  architecture: Architecture<A>,
+  { adapters }: TrainedPartOptions,
+): Architecture<A> => (adapters?.kind === "private" ? privateArchitecture(architecture, adapters) : architecture)
+
+/**
+ * The part of a model that these settings train. A private part belongs to the architecture of `trainedArchitecture`.
  *
  * @error InvalidInput (thrown) for an unknown name, a rank larger than a matrix, or both settings at once
  */
@@ -59,6 +71,11 @@ export const trainedPart = (architecture: Architecture<Attends>, options: Traine
   if (adapters !== undefined && frozen.length > 0) {
     const problems = ["it is set beside adapters, which freeze every parameter; leave one of the two out"]
     throw new InvalidInput({ what: "frozen", problems })
+  }
+  if (adapters?.kind === "private") {
+    const whole = privateArchitecture(architecture, adapters)
+    const names = privateNames(whole)
+    return { moved: new Set(names), count: names.reduce((sum, name) => sum + sizeOf(whole, name), 0), places: [] }
   }
   if (adapters !== undefined) {
     const places = loraPlaces(architecture, adapters)

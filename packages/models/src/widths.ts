@@ -26,6 +26,7 @@
 import { type Architecture, type Attends, type Encoder, InvalidInput, type ModelOf } from "@winnow/core"
 import type { tf } from "@winnow/tensor"
 import { makeModel, ownVariable } from "./model.ts"
+import { privateFormOf } from "./private-part.ts"
 import { type Keep, unitsOf } from "./width-units.ts"
 import { valuesOfWidths } from "./width-values.ts"
 
@@ -58,6 +59,8 @@ export const architectureOfWidths = <A extends Attends>(
   const { config, family } = architecture
   const fail = (problem: string) => new InvalidInput({ what, problems: [problem] })
   const known = widthKeys.filter((key) => Object.hasOwn(config, key) || (key === "n_inner" && "n_embd" in config))
+  if (privateFormOf(architecture) !== undefined)
+    throw fail("it has a private part, whose axes are its own; begin with the shared part")
   const unknown = Object.keys(widths).find((key) => !known.includes(key))
   if (unknown !== undefined) throw fail(`${architecture.type} has no width ${unknown}; it has ${known.join(", ")}`)
   if (Object.keys(widths).length === 0) throw fail(`name some of ${known.join(", ")}`)

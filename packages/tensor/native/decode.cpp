@@ -16,7 +16,7 @@ namespace {
 // Rows that scratch memory holds at most, if a single position of all sequences does not need more.
 constexpr long MOST_ROWS = 256;
 
-enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, GATE, ATTEND, HEAD_NORM };
+enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, GATE, ATTEND, HEAD_NORM, WEIGH };
 constexpr int GELU = 1, ADDED = 2, GELU_TANH = 4, PLUS_ONE = 8, RESULT = -1;
 constexpr long WORDS = 12;
 
@@ -51,6 +51,15 @@ void norm_row(const float* x, const float* scale, const float* shift, float eps,
     if ((flags & ADDED) != 0) v += load_partial(y + i, d - i);
     store_partial(y + i, v, d - i);
   }
+}
+
+// Multiplies a row y by 2 / (1 + exp(-z)), z = x . (by - against): twice the first of the softmax of x . by and x . against.
+void weigh_row(const float* x, const float* by, const float* against, long d, float* y, long n) {
+  vf sum = zero();
+  for (long i = 0; i < d; i += LANES)
+    sum += load_partial(x + i, d - i) * (load_partial(by + i, d - i) - load_partial(against + i, d - i));
+  const float factor = 2.f / (1.f + std::exp(-reduce_add(sum)));
+  for (long i = 0; i < n; i += LANES) store_partial(y + i, load_partial(y + i, n - i) * splat(factor), n - i);
 }
 
 // Cosines and sines by position.
@@ -223,6 +232,9 @@ class Decoder {
         case Op::HEAD_NORM:
           head_norm(in, x, ldx, M, y, ldy);
           break;
+        case Op::WEIGH:
+          weigh(in, x, ldx, M, y, ldy);
+          break;
         case Op::ATTEND: {
           const Tables& tables = tables_[static_cast<size_t>(in.p[0])];
           const Rotation rotation{tables.cos.data(), tables.sin.data(), in.outputs, in.eps};
@@ -275,6 +287,16 @@ class Decoder {
       for (long m = m0; m < m1; m++) norm_row(x + m * ldx, scale, shift, in.eps, centred, in.flags, ldx, y + m * ldy);
     };
     if (M * ldx * 8 < WORTH_THREADS) return rows(0, M);
+    const long parts = std::min<long>(M, 4 * threads());
+    parallel(parts, [&](long p) { rows(part_begin(M, parts, p), part_begin(M, parts, p + 1)); });
+  }
+
+  void weigh(const Instruction& in, const float* x, long ldx, long M, float* y, long ldy) {
+    const float *by = parameter(in.p[0]), *against = parameter(in.p[1]);
+    auto rows = [&](long m0, long m1) {
+      for (long m = m0; m < m1; m++) weigh_row(x + m * ldx, by, against, ldx, y + m * ldy, ldy);
+    };
+    if (M * (ldx + ldy) * 2 < WORTH_THREADS) return rows(0, M);
     const long parts = std::min<long>(M, 4 * threads());
     parallel(parts, [&](long p) { rows(part_begin(M, parts, p), part_begin(M, parts, p + 1)); });
   }

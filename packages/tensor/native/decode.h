@@ -38,6 +38,7 @@ enum : int {
 //                included, 0 for all
 //   6 headNorm   packed projections of kinds, each head of queries by an RMS norm of scale p0 [h], of keys by p1 [h]; eps, flags
 //                8; from and to may be one slot
+//   7 weigh      each row of to times 2 / (1 + exp(-z)), z = from . (p0 - p1), both [width of from]; 1 where p0 = p1
 WINNOW_API void* winnow_decode_new(const double* words, int64_t n);
 WINNOW_API void winnow_decode_free(void* decoder);
 

@@ -141,8 +141,12 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
     [inArm({ objective: masked({ maskId: 0 }), signals: { target: "full" } }), "set signals.target to live"],
     [inArm({ frozen: [] }), "frozen must be non-empty"],
     [inArm({ frozen: ["head", "head"] }), 'frozen must be all different (was ["head","head"])'],
-    [inArm({ adapters: { rank: 0, alpha: 1, on: ["q_proj"] } }), "adapters.rank must be at least 1"],
-    [inArm({ adapters: { rank: 1, alpha: 1, on: ["q_proj", "q_proj"] } }), "adapters.on must be all different"],
+    [inArm({ adapters: { kind: "lora", rank: 0, alpha: 1, on: ["q_proj"] } }), "adapters.rank must be at least 1"],
+    [inArm({ adapters: { kind: "private", size: 0 } }), "adapters.size must be at least 1"],
+    [
+      inArm({ adapters: { kind: "lora", rank: 1, alpha: 1, on: ["q_proj", "q_proj"] } }),
+      "adapters.on must be all different",
+    ],
     [inArm({ optimizer: { learningrate: 1 } }), "optimizer.learningrate must be removed; did you mean learningRate?"],
   ],
   sweep: [

@@ -3,7 +3,6 @@
  */
 import { type AnyUse, fieldsAt, InvalidInput, isUse } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
-import { loraOptions } from "@winnow/models"
 import { optimizerOptions, signalsOptions } from "@winnow/training"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
@@ -24,7 +23,7 @@ import { stabilitySpec } from "./stability.ts"
 import { armStart, shortStarts } from "./start.ts"
 import { sweepSpec } from "./sweep.ts"
 import { shortTexts, textSpec } from "./text.ts"
-import { batchSpec, trainingSpec } from "./training-spec.ts"
+import { adaptersSpec, batchSpec, trainingSpec } from "./training-spec.ts"
 import { variantsOf, withVariants } from "./variants.ts"
 
 /** A path and a value; the value is JSON, or the text itself if it is not JSON. */
@@ -71,7 +70,7 @@ const schemaAt = (path: ReadonlyArray<string>) => {
   if (at === "") return experimentSpec
   if (path.at(-1) === "optimizer") return optimizerOptions
   if (path.at(-1) === "signals") return signalsOptions
-  if (path.at(-1) === "adapters") return loraOptions
+  if (path.at(-1) === "adapters") return adaptersSpec
   if (path.at(-1) === "batch") return batchSpec
   if (path.at(-1) === "start" || at === "target") return armStart
   if (path.at(-1) === "pretraining") return trainingSpec

@@ -1,7 +1,7 @@
 /** The settings of a training: steps, batch, optimizer, and for distillations the signals of frozen models. */
 import { type ObjectiveUse, objectiveUse } from "@winnow/core"
 import { usualBucket } from "@winnow/data"
-import { type LoraOptions, loraOptions } from "@winnow/models"
+import { type LoraOptions, loraOptions, privateOptions } from "@winnow/models"
 import type { Precision } from "@winnow/tensor"
 import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
 import { type } from "arktype"
@@ -17,6 +17,9 @@ export const batchSpec = type({
   bucket: type("number.integer >= 1").default(usualBucket),
 })
 export type BatchSettings = typeof batchSpec.infer
+
+/** A small part that is trained in the place of all parameters. */
+export const adaptersSpec = loraOptions.or(privateOptions)
 
 /** Steps, batch and optimizer: the settings of every training stage. */
 export const trainingFields = {
@@ -36,8 +39,8 @@ export const trainingFields = {
   "objective?": objectiveUse,
   // Parts ("embedding", "head") and patterns of parameter names that keep their values.
   "frozen?": different(type("string >= 1").array().atLeastLength(1)),
-  // Adapters that are trained in the place of all parameters.
-  "adapters?": loraOptions,
+  // Adapters, or a private part, that are trained in the place of all parameters.
+  "adapters?": adaptersSpec,
 } as const
 
 export const trainingSpec = type({ "+": "reject", ...trainingFields })
@@ -62,14 +65,17 @@ export interface TrainingSpec {
   readonly objective?: ObjectiveUse
   /** Parts ("embedding", "head") and patterns of parameter names ("model.layers.0.*") that keep their values. */
   readonly frozen?: ReadonlyArray<string>
-  /** Adapters that are trained in the place of all parameters: `lora({ rank, alpha, on })`. */
-  readonly adapters?: AdaptersSpec
+  /** Trained in the place of all parameters: `lora({ rank, alpha, on })`, or `privatePart({ size })`. */
+  readonly adapters?: LoraSpec | PrivateSpec
 }
 
 /** Adapters in the form of an experiment's author. */
-export interface AdaptersSpec extends Omit<LoraOptions, "on"> {
+export interface LoraSpec extends Omit<LoraOptions, "on"> {
   readonly on: ReadonlyArray<string>
 }
+
+/** A private part in the form of an experiment's author. */
+export type PrivateSpec = typeof privateOptions.inferIn
 
 /**
  * Low-rank adapters: W + (alpha / rank) B A in place of W; only B and A are trained.
@@ -78,7 +84,17 @@ export interface AdaptersSpec extends Omit<LoraOptions, "on"> {
  * @param options.alpha above 0; a usual value is twice the rank
  * @param options.on linear layers by the end of their path ("q_proj"), or by a pattern of it ("model.layers.3.*")
  */
-export const lora = (options: Omit<AdaptersSpec, "kind">): AdaptersSpec => ({ kind: "lora", ...options })
+export const lora = (options: Omit<LoraSpec, "kind">): LoraSpec => ({ kind: "lora", ...options })
+
+/**
+ * EDA's private part: a light feed-forward beside the shared one of each layer, behind a gate. It is trained alone, and begins
+ * as no change.
+ *
+ * @param options.size columns of the private feed-forward of each layer, 1 or more
+ * @param options.gate "joint": the softmax over both, by each token (the default); "none": a sum, which merges into a plain
+ * model with a wider feed-forward
+ */
+export const privatePart = (options: Omit<PrivateSpec, "kind">): PrivateSpec => ({ kind: "private", ...options })
 
 /** The same for an arm and for a distilled reference, with the source of the frozen models' signals. */
 export interface DistillingSpec extends TrainingSpec {

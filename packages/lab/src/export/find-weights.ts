@@ -45,13 +45,14 @@ export const findWeights = Effect.fnUntraced(function* (
   const files = run.weights.filter((one) => one.name === name && one.seed === seed)
   if (files.length === 0)
     return yield* refuse("has no SHA-256 of its weights in run.json, which an earlier version wrote; run it again")
-  const [{ file, sha256 }] = files as [(typeof files)[number]]
+  // Beside a model may be its adapters, or its private part, alone.
+  const { file, sha256 } = files.find((one) => one.file === "model.safetensors") ?? files[0]!
   for (const store of storesOf(home, run.run))
     for (const kind of kinds) {
       const manifest = store.manifests(kind).find((manifest) => manifest.files.some((one) => one.sha256 === sha256))
       const artifact = manifest && (yield* store.seek(kind, manifest.key))
       if (artifact === undefined) continue
-      if (files.length === 1 && file === "model.safetensors") return artifact
+      if (file === "model.safetensors") return artifact
       return yield* refuse(
         `has its weights in ${files.map((one) => one.file).join(", ")}, expected model.safetensors: is it a head on the target's states?`,
       )

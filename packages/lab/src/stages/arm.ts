@@ -32,6 +32,7 @@ import { probeOf, readProbeBatches } from "./probe.ts"
 import { passOf, readChosen } from "./selection.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
 import { openTokenizer, readSplit } from "./text.ts"
+import { trainedModel } from "./trained-model.ts"
 import { type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
 
 /** The cost of an arm's steps, from the needs that its filter and loss declare. */
@@ -168,7 +169,7 @@ export const armStage = (
           ]
           const draft = head
             ? yield* openOwnHead(artifact("start")!, head, yield* openModel(targetArtifact!), artifact("tokenizer"))
-            : yield* openOwnModel(artifact("start")!)
+            : yield* trainedModel(yield* openOwnModel(artifact("start")!), arm, seed)
           if (ofReference && compared && !isDraftHead(draft)) {
             // The architectures have as many ids, as the graph has checked; a count over other text has others.
             const ids = yield* readModelIds(yield* modelDirectory(compared), yield* knownFamilies)

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { datasetsLayer } from "@winnow/data"
 import { llama } from "@winnow/model-llama"
-import { initialise, saveModel } from "@winnow/models"
+import { initialise, loadModel, saveModel, savePrivate, withPrivate } from "@winnow/models"
 import { Effect, Layer } from "effect"
 import { Progress } from "../progress.ts"
 import { runStages } from "../schedule/run-all.ts"
 import { Store } from "../store/store.ts"
-import { folderArchitecture, folderStage, modelDirectory } from "./folder.ts"
+import { filesOfFolder, folderArchitecture, folderStage, modelDirectory } from "./folder.ts"
 import { openModel } from "./models.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-pretrained-"))
@@ -59,4 +59,26 @@ test("the target is read from today's folder, wherever the same files were when 
   expect(changed.message).toContain("has changed since this run began")
   rmSync(a, { recursive: true })
   expect((await Effect.runPromise(Effect.flip(modelDirectory(inA)))).message).toContain("there is no such file")
+})
+
+test("a private folder is a model whose key and whose check cover the shared part", async () => {
+  const shared = join(home, "shared")
+  const own = join(shared, "private", "law")
+  await save(shared, 1)
+  const model = await Effect.runPromise(loadModel(shared, [llama]))
+  const part = withPrivate(model, { size: 2, gate: "joint" }, 1)
+  await Effect.runPromise(savePrivate(part, own, shared))
+  part.release()
+  model.dispose()
+  const artifact = await artifactOf(own)
+  expect(Object.keys(filesOfFolder(artifact.manifest)).toSorted()).toEqual([
+    "../../model.safetensors",
+    "config.json",
+    "private.safetensors",
+  ])
+  const read = Effect.map(openModel(artifact), ({ parameters }) => parameters.size)
+  expect(await Effect.runPromise(Effect.scoped(read))).toBe(12 + 5)
+  await save(shared, 2)
+  const changed = await Effect.runPromise(Effect.flip(modelDirectory(artifact)))
+  expect(changed.message).toContain("model.safetensors has changed since this run began")
 })

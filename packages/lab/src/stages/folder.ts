@@ -7,7 +7,7 @@ import { join, resolve } from "node:path"
 import { type Architecture, type Attends, DataError, type InvalidInput } from "@winnow/core"
 import { fileErrorOf, sha256 } from "@winnow/files"
 import { localFolder, shortReference } from "@winnow/hub"
-import { parameterCount, readArchitecture } from "@winnow/models"
+import { parameterCount, readArchitecture, sharedFiles } from "@winnow/models"
 import { Effect } from "effect"
 import { knownFamilies } from "../families.ts"
 import { SharedRows } from "../shared-rows.ts"
@@ -83,7 +83,8 @@ export const folderStage = (spec: {
       : []
     if (weights.length === 0)
       return yield* new DataError({ message: `${name} ${folder}: no .safetensors file; save the weights there` })
-    const hashes = yield* hashesOf(folder, ["config.json", ...weights])
+    // `readArchitecture` has read the shared part of a private folder.
+    const hashes = yield* hashesOf(folder, ["config.json", ...weights, ...sharedFiles(folder)])
     const cut = yield* cutRows(folder, architecture)
     const parameters = parameterCount(architecture)
     return stage({

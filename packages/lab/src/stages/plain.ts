@@ -18,6 +18,7 @@ import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { acquire, openOwnModel } from "./models.ts"
 import { readSplit } from "./text.ts"
+import { trainedModel } from "./trained-model.ts"
 import { noPasses, type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
 
 const code = (...plugins: ReadonlyArray<ModelUse<Attends> | ObjectiveUse>) =>
@@ -60,7 +61,8 @@ export const pretrainStage = (
         Effect.gen(function* () {
           const fresh = yield* acquire(Effect.sync(() => initialise(architecture, seed)))
           const text = yield* readSplit(context.inputs[0]!, "train")
-          return yield* train(context, { label, model: fresh, training, until, data: text, seed }).pipe(
+          const model = yield* trainedModel(fresh, training, seed)
+          return yield* train(context, { label, model, training, until, data: text, seed }).pipe(
             Effect.provide(plainLayers),
           )
         }).pipe(Effect.scoped),
@@ -92,7 +94,7 @@ export const furtherStage = (
       run: (context) =>
         Effect.gen(function* () {
           const [text, begin] = context.inputs
-          const model = yield* openOwnModel(begin!)
+          const model = yield* trainedModel(yield* openOwnModel(begin!), training, seed)
           const data = yield* readSplit(text!, "train")
           return yield* train(context, { label, model, training, until, data, seed }).pipe(Effect.provide(plainLayers))
         }).pipe(Effect.scoped),

@@ -31,6 +31,7 @@ import { stageCode } from "../store/code/stage-code.ts"
 import { folderArchitecture, folderStage } from "./folder.ts"
 import { acquire, openModel } from "./models.ts"
 import { furtherStage, pretrainStage } from "./plain.ts"
+import { architectureAfter } from "./trained-model.ts"
 import type { Sizes } from "./training.ts"
 
 /** Kinds of stages of a start. An earlier checkpoint of one is no part of any cost. */
@@ -57,9 +58,14 @@ export const architectureOfStart = (
   name: string,
   target: Architecture<Attends> | undefined,
 ): Effect.Effect<Architecture<Attends>, InvalidInput | DataError> =>
-  Effect.flatMap(wholeArchitecture(start, name, target), (whole) => changedArchitecture(name, whole, start))
+  Effect.gen(function* () {
+    const whole = yield* wholeArchitecture(start, name, target)
+    const { pretraining } = start
+    const trained = pretraining === undefined ? whole : yield* architectureAfter(name, whole, pretraining)
+    return yield* changedArchitecture(name, trained, start)
+  })
 
-/** The same before changes without training. */
+/** The same before any training, and before changes without training. */
 const wholeArchitecture = (
   start: OwnStart,
   name: string,
@@ -270,6 +276,8 @@ export const begunStage = (
     const architecture = yield* wholeArchitecture(start, name, target?.architecture)
     const { pretraining: training } = start
     const seed = start.seed ?? place.seed
+    const after = (of: Architecture<Attends>) =>
+      training === undefined ? Effect.succeed(of) : architectureAfter(label, of, training)
     if (start.kind === "head")
       return { stage: yield* headStage(label, start, target!, seed), architecture, head: start.head }
     if (start.kind === "fresh") {
@@ -285,7 +293,7 @@ export const begunStage = (
               until,
               seed,
             })
-      return { stage: yield* made, architecture }
+      return { stage: yield* made, architecture: yield* after(architecture) }
     }
     const begin = yield* beginStage(start, {
       kind: kind === "target" ? kind : "start",
@@ -298,6 +306,6 @@ export const begunStage = (
     const text = textOf(training.text, { stage: begin, architecture })
     return {
       stage: yield* furtherStage({ ...text, kind, label, training, until, seed, begin, architecture }),
-      architecture,
+      architecture: yield* after(architecture),
     }
   })

@@ -19,7 +19,7 @@ import type { Training } from "../experiment/training-spec.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
 import { checkpoints } from "../store/store.ts"
 import { probeFlops, writeProbe } from "./probe.ts"
-import { isPartial, partOf, saveTrained, trainedModel } from "./trained-model.ts"
+import { architectureAfter, isPartial, partOf, saveTrained } from "./trained-model.ts"
 
 /**
  * The least time between two checkpoints: a kill costs about half a minute of work. WINNOW_CHECKPOINT_SECONDS sets another
@@ -54,6 +54,7 @@ export const train = (
   context: StageContext,
   options: {
     readonly label: string
+    /** With the part to train, as `trainedModel` has it. */
     readonly model: Draft
     /** The plugin of a head. */
     readonly head?: HeadUse | undefined
@@ -71,7 +72,7 @@ export const train = (
 ) =>
   Effect.gen(function* () {
     const { label, training, until = training.steps, data, seed } = options
-    const model = isDraftHead(options.model) ? options.model : yield* trainedModel(options.model, training, seed)
+    const { model } = options
     const { architecture } = isDraftHead(model) ? model.target : model
     const head = options.head && (yield* options.head.instance).on(architecture)
     const part = isDraftHead(model) ? undefined : yield* partOf(label, architecture, training)
@@ -192,16 +193,21 @@ export const workOf = (
 ): Effect.Effect<Stage["work"], InvalidInput> =>
   Effect.gen(function* () {
     const { head } = passes
-    const part = head ? undefined : yield* partOf(label, passes.draft, training)
+    const draft = head ? passes.draft : yield* architectureAfter(label, passes.draft, training)
+    const part = head ? undefined : yield* partOf(label, draft, training)
     const objective = training.objective && (yield* training.objective.instance)
     const sequences = training.steps * training.batchSize * training.microBatches
     const seen = Math.round(sequences * sizes.length)
     const valid = Math.round(sequences * (objective === undefined ? sizes.trained : objective.rows(sizes)))
     return {
-      parameters: head ? headParameters(head) : parameterCount(passes.draft),
+      parameters: head ? headParameters(head) : parameterCount(draft),
       steps: training.steps,
       tokens: seen,
-      flops: trainingFlops({ seen, valid, trained: valid * kept }, { ...passes, part, T: sizes.length }, training),
+      flops: trainingFlops(
+        { seen, valid, trained: valid * kept },
+        { ...passes, draft, part, T: sizes.length },
+        training,
+      ),
     }
   })
 
