@@ -6,6 +6,7 @@ import { at, refusal, request, texts, withModels, write } from "./evaluate.fixtu
 import type { EvaluateRequest } from "./evaluate-record.ts"
 import { evaluationReport } from "./evaluate-report.ts"
 import { computeEvaluation } from "./evaluate-run.ts"
+import { parseTree } from "./tree-flag.ts"
 
 withModels()
 
@@ -33,6 +34,23 @@ describe("a proposer in the place of a draft", () => {
     const report = evaluationReport(record).replaceAll("\n", " ")
     expect(report).toContain("Proposer: ngram with longest 3, shortest 1, no parameters.")
     expect(report).not.toContain("KL of the draft")
+  })
+
+  test("a draft that proposes trees: the target's own texts, acceptance by rank, no estimate", async () => {
+    const tree = { nodes: 8, width: 3 }
+    const asked = { ...withoutDraft, target: at("target"), draft: at("draft"), prompts: texts, tree, draftLengths: [3] }
+    const record = await Effect.runPromise(Effect.scoped(computeEvaluation({ ...asked, rounds: 1 })))
+    expect(record).toMatchObject({ proposer: { name: "tree", options: { draft: at("draft"), ...tree } }, draft: null })
+    const [result] = record.results
+    expect(result).toMatchObject({ identity: { identical: 3 }, estimated: null, greedyAcceptanceSource: "decoded" })
+    expect(result!.timing!.proposedPerCall).toBeWithin(3, 8.001)
+    const report = evaluationReport(record)
+    for (const line of report.split("\n")) expect(line.length).toBeLessThanOrEqual(80)
+    expect(report).toContain("Acceptance by rank among siblings")
+    const fixed = { ...asked, tree: await Effect.runPromise(parseTree("2x1")) }
+    await expect(Effect.runPromise(Effect.scoped(computeEvaluation(fixed)))).rejects.toThrow(
+      "gamma 3 with a tree of 2 levels",
+    )
   })
 
   test("sampled, by options in JSON, and by the path of a module", async () => {

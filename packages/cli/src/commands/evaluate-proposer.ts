@@ -1,6 +1,6 @@
 /** The proposer of an evaluation: a draft from a folder, or a plugin. */
-import { type DataError, InvalidInput, type Proposer, type ProposerUse } from "@winnow/core"
-import { modelProposer } from "@winnow/decoding"
+import { type DataError, type Decoder, InvalidInput, type Proposer, type ProposerUse } from "@winnow/core"
+import { modelProposer, type TreeOption, treeProposer } from "@winnow/decoding"
 import { pluginFrom } from "@winnow/lab"
 import { Effect } from "effect"
 import { type NamedFolder, namedFolder, openDecoder } from "../model.ts"
@@ -8,9 +8,9 @@ import type { EvaluateRequest } from "./evaluate-record.ts"
 
 /** A proposer before any model is opened. */
 export interface AskedProposer {
-  /** "model" for a draft. */
+  /** "model" for a draft, "tree" for one that proposes trees. */
   readonly name: string
-  /** The plugin's options with their defaults; empty for a draft. */
+  /** The plugin's options with their defaults, or those of a tree and its draft; empty for a draft. */
   readonly options: Readonly<Record<string, unknown>>
   /** The draft's folder; undefined for a plugin. */
   readonly draft: NamedFolder | undefined
@@ -25,21 +25,30 @@ type Scope = Effect.Services<ReturnType<typeof openDecoder>>
 /**
  * The requested proposer; a draft on a hub is downloaded.
  *
- * @error InvalidInput for neither or both of draft and proposer, for an unknown plugin, and for its options
+ * @param tree the shape of a draft's proposals
+ * @error InvalidInput for neither or both of draft and proposer, for a tree of a plugin, for an unknown plugin, and for
+ * its options
  * @error DataError as `namedFolder`
  */
-export const askedProposer = Effect.fnUntraced(function* ({
-  draft,
-  proposer,
-}: Pick<EvaluateRequest, "draft" | "proposer">): Effect.fn.Return<AskedProposer, InvalidInput | DataError> {
+export const askedProposer = Effect.fnUntraced(function* (
+  { draft, proposer }: Pick<EvaluateRequest, "draft" | "proposer">,
+  tree?: TreeOption,
+): Effect.fn.Return<AskedProposer, InvalidInput | DataError> {
   if (draft !== undefined && proposer === undefined) {
     const found = yield* namedFolder(draft)
-    const open = (rows?: number) => Effect.map(openDecoder(found.folder, rows), modelProposer)
-    return { name: "model", options: {}, draft: found, open }
+    const openAs = (make: (draft: Decoder) => Proposer) => (rows?: number) =>
+      Effect.map(openDecoder(found.folder, rows), make)
+    if (tree === undefined) return { name: "model", options: {}, draft: found, open: openAs(modelProposer) }
+    const options = { draft: found.reference ?? found.folder, ...tree }
+    return { name: "tree", options, draft: found, open: openAs((model) => treeProposer(model, tree)) }
   }
   if (draft !== undefined || proposer === undefined) {
     const flags = draft === undefined ? "neither --draft nor --proposer" : "both --draft and --proposer"
     const problem = `found ${flags}, expected one: --draft DIR for a draft model, --proposer NAME for a plugin such as ngram`
+    return yield* new InvalidInput({ what: "evaluate", problems: [problem] })
+  }
+  if (tree !== undefined) {
+    const problem = `found --tree with --proposer ${proposer}, expected --draft DIR: a tree grows from a draft's probabilities`
     return yield* new InvalidInput({ what: "evaluate", problems: [problem] })
   }
   // The kind is checked, and a plugin of this kind has no other type.

@@ -1,6 +1,12 @@
 /** The record of an evaluation: figures, their conditions, and notes on their validity. */
 import type { Decoder } from "@winnow/core"
-import { type EvaluateOptions, type EvaluateSettings, type Evaluation, readableLength } from "@winnow/decoding"
+import {
+  type EvaluateOptions,
+  type EvaluateSettings,
+  type Evaluation,
+  readableLength,
+  type TreeOption,
+} from "@winnow/decoding"
 import type { commit, machine, versions } from "@winnow/lab"
 import { parameterCount } from "@winnow/models"
 import type { Precision } from "@winnow/tensor"
@@ -13,6 +19,8 @@ export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "datas
   readonly target: string
   /** A draft model, in the form of `target`; either this or a proposer. */
   readonly draft?: string
+  /** The shape of a tree that the draft proposes; left out: a chain. */
+  readonly tree?: TreeOption
   /** A plugin by name, path or package, or `{"name": ..., "options": {...}}`. */
   readonly proposer?: string
   /** A file of lines {"prompt": "..."} or {"ids": [...]}. */
@@ -42,7 +50,7 @@ export const modelFacts = ({ folder, reference }: NamedFolder, { architecture }:
 export interface EvaluationRecord extends Omit<Evaluation, "results"> {
   readonly schema: 2
   readonly target: ReturnType<typeof modelFacts>
-  /** The proposer, "model" for a draft, with its options and its parameters. */
+  /** The proposer, "model" for a draft, "tree" for one that proposes trees, with its options and its parameters. */
   readonly proposer: {
     readonly name: string
     readonly options: Readonly<Record<string, unknown>>

@@ -3,7 +3,7 @@ import { loadavg } from "node:os"
 import { basename } from "node:path"
 import { DataError, decode, InvalidInput } from "@winnow/core"
 import type { Codec } from "@winnow/data"
-import { evaluateOptions, evaluateProposer } from "@winnow/decoding"
+import { depthOfShape, evaluateOptions, evaluateProposer } from "@winnow/decoding"
 import { stopAtText } from "@winnow/generation"
 import { commit, machine, versions } from "@winnow/lab"
 import { setPrecision } from "@winnow/tensor"
@@ -70,6 +70,7 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const {
     target: namedTarget,
     draft: namedDraft,
+    tree,
     proposer: named,
     prompts: file,
     eos: givenEnds,
@@ -87,12 +88,22 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
         "top-k and top-p choose among sampled tokens, and temperature 0 samples none; give a temperature above 0",
       ],
     })
+  const levels = tree && depthOfShape(tree)
+  const beyond = settings.draftLengths.find((gamma) => levels !== undefined && gamma > levels)
+  if (beyond !== undefined)
+    return yield* new InvalidInput({
+      what: "evaluate",
+      problems: [
+        `found gamma ${beyond} with a tree of ${levels} levels, expected at most ${levels}: leave out --draft-length`,
+      ],
+    })
   const load = Math.round(loadavg()[0]! * 10) / 10 // The load before any work of this process.
   const lines = yield* readPromptFile(file)
-  const proposerSpec = yield* askedProposer({
+  const askedFor = {
     ...(namedDraft === undefined ? {} : { draft: namedDraft }),
     ...(named === undefined ? {} : { proposer: named }),
-  })
+  }
+  const proposerSpec = yield* askedProposer(askedFor, tree)
   const foundTarget = yield* namedFolder(namedTarget)
   const { folder: targetFolder } = foundTarget
   const draftFolder = proposerSpec.draft?.folder

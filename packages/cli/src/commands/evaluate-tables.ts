@@ -71,6 +71,24 @@ const places = (results: ReadonlyArray<Result>): ReadonlyArray<StudyTable> => {
   return most === 0 ? [] : [tableOf("places", title, columns, drafted)]
 }
 
+/** Of trees: acceptance by the number of siblings that were judged before a token. */
+const ranks = (results: ReadonlyArray<Result>): ReadonlyArray<StudyTable> => {
+  const of = (result: Result, rank: number): readonly [accepted: number, tested: number] => {
+    const sum = (key: "acceptedRank" | "testedRank") =>
+      result.byPrompt.reduce((total, counts) => total + (counts[key][rank] ?? 0), 0)
+    return [sum("acceptedRank"), sum("testedRank")]
+  }
+  const most = Math.max(0, ...results.flatMap(({ byPrompt }) => byPrompt.map(({ testedRank }) => testedRank.length)))
+  const columns = Array.from({ length: Math.min(most, mostPlaces) }, (_, rank) =>
+    entry(column(`rank${rank + 1}`, String(rank + 1), { ...share, kind: "cost" }), (result) => {
+      const [accepted, tested] = of(result, rank)
+      return tested === 0 ? null : { value: accepted / tested }
+    }),
+  )
+  const title = "Acceptance by rank among siblings, % of the tokens tested, those before them rejected:"
+  return most < 2 ? [] : [tableOf("ranks", title, columns, results)]
+}
+
 type Timing = NonNullable<Result["timing"]>
 
 const timed = (column: TableColumn, value: (timing: Timing) => number): Entry =>
@@ -109,5 +127,6 @@ const times = (results: ReadonlyArray<Result>): ReadonlyArray<StudyTable> => {
 export const evaluationTables = (record: EvaluationRecord): ReadonlyArray<StudyTable> => [
   acceptance(record),
   ...places(record.results),
+  ...ranks(record.results),
   ...times(record.results),
 ]

@@ -3,6 +3,7 @@
  */
 import { resolve } from "node:path"
 import { InvalidInput } from "@winnow/core"
+import { depthOfShape } from "@winnow/decoding"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { aModel, familyFlag, withFamilies } from "../model.ts"
@@ -10,6 +11,7 @@ import { jsonFlag } from "../shared-flags.ts"
 import { viewOnStderr } from "../view.ts"
 import { evaluationReport } from "./evaluate-report.ts"
 import { computeEvaluation } from "./evaluate-run.ts"
+import { parseTree, treeFlag } from "./tree-flag.ts"
 
 /** @error InvalidInput for a text that is no list of whole numbers */
 const parseLengths = (text: string): Effect.Effect<Array<number>, InvalidInput> => {
@@ -39,10 +41,11 @@ export const evaluate = Command.make(
       Flag.String("proposer").pipe(Flag.optional, Flag.withMetavar("NAME")),
       'in the place of a draft: a plugin such as ngram, a path to one, or {"name": "ngram", "options": {...}}',
     ),
+    tree: treeFlag,
     prompts: described(path("prompts"), `a line a prompt: {"prompt": "..."} or {"ids": [...]}`),
     draftLength: described(
-      Flag.String("draft-length").pipe(Flag.withDefault("1,2,4,8")),
-      "tokens proposed a target call, one result each",
+      Flag.String("draft-length").pipe(Flag.optional),
+      "tokens proposed a target call, one result each: 1,2,4,8 if left out, of a tree as many as it has levels, or 4",
     ),
     temperature: described(Flag.Finite("temperature").pipe(Flag.withDefault(0)), "0 is greedy"),
     topK: described(Flag.Int("top-k").pipe(Flag.optional), "only the k most probable tokens"),
@@ -77,12 +80,26 @@ export const evaluate = Command.make(
     plugin: familyFlag,
     json: jsonFlag,
   },
-  Effect.fn("evaluate")(function* ({ json, plugin, draftLength, draft, proposer, topK, topP, dataset, ...flags }) {
+  Effect.fn("evaluate")(function* ({
+    json,
+    plugin,
+    draftLength,
+    draft,
+    tree,
+    proposer,
+    topK,
+    topP,
+    dataset,
+    ...flags
+  }) {
     const view = viewOnStderr()
+    const shape = Option.isSome(tree) ? yield* parseTree(tree.value) : undefined
+    const usual = shape === undefined ? [1, 2, 4, 8] : [depthOfShape(shape) ?? 4]
     const request = {
       ...flags,
-      draftLengths: yield* parseLengths(draftLength),
+      draftLengths: Option.isSome(draftLength) ? yield* parseLengths(draftLength.value) : usual,
       ...Option.match(draft, { onNone: () => ({}), onSome: (draft) => ({ draft }) }),
+      ...(shape && { tree: shape }),
       ...Option.match(proposer, { onNone: () => ({}), onSome: (proposer) => ({ proposer }) }),
       ...Option.match(topK, { onNone: () => ({}), onSome: (topK) => ({ topK }) }),
       ...Option.match(topP, { onNone: () => ({}), onSome: (topP) => ({ topP }) }),

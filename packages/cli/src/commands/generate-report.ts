@@ -71,18 +71,19 @@ const reasons = (
  */
 export const generationReport = (generated: Generated, columns: number): string => {
   const { tokens, promptTokens, tokensPerSecond, seconds, finish, counts, acceptance, tau, draftLength } = generated
-  const { proposer, comparison, compared, notes } = generated
+  const { proposer, tree, comparison, compared, notes } = generated
   const ends = { eos: "its end token", stop: "its end token", length: "the limit of its length" }[finish]
   const speed = tokensPerSecond === null ? "too short to tell its speed" : `${rate(tokensPerSecond)} tokens/s`
   const lines = [
     `${plural(tokens.length, "token")} up to ${ends}: ${speed} after the first call, which reads ${plural(promptTokens, "token")} in ${(1000 * seconds.firstBlock).toFixed(0)} ms.`,
   ]
   if (proposer !== null) {
-    const by = proposer === "model" ? "the draft" : proposer
+    const by = proposer === "model" || proposer === "tree" ? "the draft" : proposer
+    const shape = tree === null ? "" : `, tree ${tree} (${(counts.proposed / counts.calls).toFixed(1)} tokens a call)`
     const share = acceptance === null ? "nothing was tested" : `${(100 * acceptance).toFixed(1)} % accepted`
     const decoded = generated.temperature === 0 ? "greedy" : `temperature ${generated.temperature}`
     lines.push(
-      `${share} (${counts.accepted} of ${counts.tested} tested), tau ${tau.toFixed(2)} tokens a target call (${counts.calls} calls), gamma ${draftLength}, ${decoded}.`,
+      `${share} (${counts.accepted} of ${counts.tested} tested), tau ${tau.toFixed(2)} tokens a target call (${counts.calls} calls), gamma ${draftLength}${shape}, ${decoded}.`,
     )
     if (comparison !== null) lines.push(verdict(comparison, by), ...reasons(comparison, by, draftLength))
     else if (compared) lines.push(`The text is too short to time it against the target alone.`)

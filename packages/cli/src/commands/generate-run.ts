@@ -1,6 +1,6 @@
 /** One text from model folders: checked before anything is decoded, then given out block by block. */
 import { DataError, decode, InvalidInput } from "@winnow/core"
-import { SpeculativeSession, speculativeOptions } from "@winnow/decoding"
+import { SpeculativeSession, speculativeOptions, type TreeOption, treeName } from "@winnow/decoding"
 import { drive, type Finish, type Stop } from "@winnow/generation"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -18,6 +18,8 @@ export interface GenerateRequest {
   /** The model that verifies, or writes alone: a folder or `hf:owner/name`. */
   readonly target: string
   readonly draft?: string
+  /** The shape of a tree that the draft proposes; left out: a chain. */
+  readonly tree?: TreeOption
   readonly proposer?: string
   readonly prompt: string
   readonly specialTokens: "text" | "ids"
@@ -48,8 +50,10 @@ export interface Generated {
   readonly tokens: ReadonlyArray<{ readonly id: number; readonly kind: TokenKind }>
   readonly finish: Finish
   readonly temperature: number
-  /** "model" of a draft, a plugin's name, null of the target alone. */
+  /** "model" of a draft, "tree" of one that proposes trees, a plugin's name, null of the target alone. */
   readonly proposer: string | null
+  /** The name of the tree's shape, null of a chain. */
+  readonly tree: string | null
   /** gamma as asked; 0 of the target alone. */
   readonly draftLength: number | "auto"
   readonly counts: {
@@ -108,12 +112,20 @@ export const computeGeneration = Effect.fnUntraced(function* (
   request: GenerateRequest,
   write: (piece: Piece) => void = () => {},
 ) {
-  const { draft, proposer: named, prompt: text, specialTokens, precision } = request
+  const { draft, tree, proposer: named, prompt: text, specialTokens, precision } = request
   const alone = draft === undefined && named === undefined
+  if (alone && tree !== undefined)
+    return yield* new InvalidInput({
+      what: "--tree",
+      problems: ["a tree grows from a draft's probabilities; give --draft"],
+    })
   const options = yield* optionsOf(request, alone)
   const spec = alone
     ? undefined
-    : yield* askedProposer({ ...(draft !== undefined && { draft }), ...(named !== undefined && { proposer: named }) })
+    : yield* askedProposer(
+        { ...(draft !== undefined && { draft }), ...(named !== undefined && { proposer: named }) },
+        tree,
+      )
   const { folder } = yield* namedFolder(request.target)
   const draftFolder = spec?.draft?.folder
   const tokenizers = yield* pairTokenizers(folder, draftFolder ?? folder)
@@ -192,6 +204,7 @@ export const computeGeneration = Effect.fnUntraced(function* (
     finish: isEnd(ids.at(-1)!) ? "eos" : rollout.finish,
     temperature: options.temperature,
     proposer: spec?.name ?? null,
+    tree: tree === undefined ? null : treeName(tree),
     draftLength: alone ? 0 : request.draftLength,
     counts: { calls: counts.blocks, proposed: counts.proposed, accepted: counts.accepted, tested },
     acceptance,

@@ -13,6 +13,7 @@ import { Effect } from "effect"
 import type { Comparison } from "./generate-compare.ts"
 import { generationReport, legend } from "./generate-report.ts"
 import { computeGeneration, type Generated, type GenerateRequest, type Piece } from "./generate-run.ts"
+import { parseTree } from "./tree-flag.ts"
 
 const root = mkdtempSync(join(tmpdir(), "winnow-generate-"))
 const at = (...parts: ReadonlyArray<string>) => join(root, ...parts)
@@ -111,12 +112,42 @@ test("a draft is timed against the target alone, on the same text; a text too sh
   expect(generationReport(short, 80)).toContain("too short to time it against the target alone")
 })
 
+test("a tree: the target's own text and the report's line; a shape is read from a flag, or refused", async () => {
+  const { text } = await run()
+  for (const flag of ["3x2x1", "9", '{"paths":[[0],[1],[0,0]]}']) {
+    const tree = await Effect.runPromise(parseTree(flag))
+    const done = await run({ tree })
+    expect(done.text).toBe(text)
+    const shape = { "3x2x1": "tree 3x2x1 (", "9": "tree best 9 (" }[flag] ?? "tree 3 paths ("
+    expect(generationReport(done, 80).replaceAll("\n", " ")).toContain(shape)
+    expect(done.counts.proposed).toBeGreaterThan(done.counts.calls)
+    expect((await run({ tree, temperature: 1, seed: 3 })).tokens.length).toBe(24)
+  }
+  const wrong = (flag: string) => Effect.runPromise(Effect.flip(parseTree(flag))).then(({ message }) => message)
+  for (const flag of ["wide", "{", "3x"]) expect(await wrong(flag)).toContain("expected levels such as 4x2x1")
+  expect(await wrong("9x9x9")).toContain("at most 512 tokens (not 819)")
+  const tree = await Effect.runPromise(parseTree("2x1"))
+  const { draft: _, ...alone } = request({ tree })
+  const refused = (of: GenerateRequest) => Effect.runPromise(Effect.flip(computeGeneration(of)))
+  expect((await refused(alone)).message).toContain("give --draft")
+  expect((await refused({ ...alone, proposer: "ngram" })).message).toContain("expected --draft DIR")
+})
+
 const comparison: Comparison = {
   ...{ tokens: 64, rounds: 3, tokensPerSecond: { alone: 100, withDraft: 75 }, speedup: 0.75, tau: 2.5, proposed: 3.9 },
   ...{ cost: { proposing: 2, verifying: 1.33 }, best: { draftLength: 1, speedup: 1.2 }, same: true },
 }
 const generated: Generated = {
-  ...{ prompt, promptTokens: 16, text: "abc", finish: "eos", temperature: 0, proposer: "model", draftLength: 4 },
+  ...{
+    prompt,
+    promptTokens: 16,
+    text: "abc",
+    finish: "eos",
+    temperature: 0,
+    proposer: "model",
+    tree: null,
+    draftLength: 4,
+  },
   tokens: (["accepted", "corrected", "own"] as const).map((kind, id) => ({ id, kind })),
   ...{ counts: { calls: 2, proposed: 4, accepted: 1, tested: 2 }, acceptance: 0.5, tau: 1.5 },
   ...{ seconds: { firstBlock: 0.0123, total: 0.03 }, tokensPerSecond: 56.7, compared: true, comparison, notes: [] },

@@ -1,5 +1,6 @@
 /** `winnow generate`: prints a text of a target, with a draft or without, while the target writes it. */
 import { InvalidInput } from "@winnow/core"
+import { depthOfShape } from "@winnow/decoding"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { shownMessage } from "../exit.ts"
@@ -8,6 +9,7 @@ import { jsonFlag } from "../shared-flags.ts"
 import { generationReport, legend } from "./generate-report.ts"
 import { computeGeneration, type Piece } from "./generate-run.ts"
 import { shownAs, wantsColour } from "./token-kinds.ts"
+import { parseTree, treeFlag } from "./tree-flag.ts"
 
 /** @error InvalidInput for anything but a whole number or `auto` */
 const parseLength = (text: string): Effect.Effect<number | "auto", InvalidInput> =>
@@ -42,14 +44,15 @@ export const generate = Command.make(
       Flag.String("proposer").pipe(Flag.optional, Flag.withMetavar("NAME")),
       "in the place of a draft: a plugin such as ngram, as in winnow evaluate",
     ),
+    tree: treeFlag,
     prompt: described(Flag.String("prompt"), "the text to go on with, as it stands"),
     temperature: described(Flag.Finite("temperature").pipe(Flag.withDefault(0)), "0 is greedy"),
     topK: described(Flag.Int("top-k").pipe(Flag.optional), "only the k most probable tokens"),
     topP: described(Flag.Finite("top-p").pipe(Flag.optional), "the most probable tokens that together reach p"),
     maxNew: described(Flag.Int("max-new").pipe(Flag.withDefault(128)), "most tokens"),
     draftLength: described(
-      Flag.String("draft-length").pipe(Flag.withDefault("4")),
-      "tokens proposed a target call; auto: chosen block by block",
+      Flag.String("draft-length").pipe(Flag.optional),
+      "tokens proposed a target call, 4 or as many as the tree has levels; auto: chosen block by block",
     ),
     show: described(
       Flag.Boolean("show").pipe(Flag.withDefault(false)),
@@ -75,10 +78,14 @@ export const generate = Command.make(
     plugin: familyFlag,
     json: jsonFlag,
   },
-  Effect.fn("generate")(function* ({ json, show, plugin, draft, proposer, topK, topP, draftLength, ...flags }) {
+  Effect.fn("generate")(function* ({ json, show, plugin, draft, tree, proposer, topK, topP, draftLength, ...flags }) {
+    const shape = Option.isSome(tree) ? yield* parseTree(tree.value) : undefined
     const request = {
       ...flags,
-      draftLength: yield* parseLength(draftLength),
+      draftLength: Option.isSome(draftLength)
+        ? yield* parseLength(draftLength.value)
+        : ((shape && depthOfShape(shape)) ?? 4),
+      ...(shape && { tree: shape }),
       ...Option.match(draft, { onNone: () => ({}), onSome: (draft) => ({ draft }) }),
       ...Option.match(proposer, { onNone: () => ({}), onSome: (proposer) => ({ proposer }) }),
       ...Option.match(topK, { onNone: () => ({}), onSome: (topK) => ({ topK }) }),
