@@ -39,6 +39,7 @@ export const initialiseHead = (head: HeadInstance, target: Encoder, seed: number
       case "identity":
         return fillTensor(shape, "float32", (values) => {
           const [rows, columns] = shape as [number, number]
+          ;(values as Float32Array).fill(0) // the memory is not empty
           for (let i = 0; i < Math.min(rows, columns); i++) values[i * columns + i] = 1
         })
       default:
