@@ -18,17 +18,23 @@ export const below: Readonly<Record<string, ReadonlyArray<string>>> = {
   models: ["files", "numerics", "tensor", "core"],
   generation: ["files", "numerics", "tensor", "core"],
   training: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
+  heads: ["numerics", "tensor", "core", "models", "generation"],
   decoding: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
   lab: ["files", "numerics", "engine", "tensor", "core", "hub", "data", "models", "generation", "training", "decoding"],
   testing: ["files", "numerics", "tensor", "core", "models", "generation", "decoding"],
 }
 const everything = Object.keys(below)
 
+const belowPlugin = (name: string): ReadonlyArray<string> => {
+  if (name.startsWith("model-")) return ["models"]
+  return name.startsWith("head-") ? ["models", "generation", "heads"] : []
+}
+
 /** The packages that the sources of a folder may import: "packages/lab", "plugins/loss-kl", "experiments/setups". */
 export const allowed = (folder: string): ReadonlyArray<string> => {
   const [kind, name] = folder.split("/") as [string, string]
   // Families and heads consist of blocks of `models`; `lab` finds the house's families by their folders and imports none.
-  if (kind === "plugins") return ["numerics", "tensor", "core", ...(/^(model|head)-/.test(name) ? ["models"] : [])]
+  if (kind === "plugins") return ["numerics", "tensor", "core", ...belowPlugin(name)]
   // Several experiments share set-ups.
   if (kind === "experiments") return [...everything.filter((p) => p !== "testing"), "plugins", "setups"]
   if (name === "cli") return everything.filter((p) => p !== "testing")

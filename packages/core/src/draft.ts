@@ -3,6 +3,7 @@ import type { DraftRows, PieceOf, Seen, SeenName } from "./draft-rows.ts"
 import { InvalidInput } from "./errors.ts"
 import type { Encoder, Trainable } from "./model.ts"
 import type { Problem } from "./problem.ts"
+import type { ProposerParts } from "./proposal.ts"
 
 /** A head with its parameters, on one target. */
 export interface DraftHead extends Trainable {
@@ -15,6 +16,8 @@ export interface DraftHead extends Trainable {
   /** The text of the target's tokens, for a head that reads it. */
   readonly pieceOf?: PieceOf | undefined
   readonly rows: (problem: Problem, seen: Seen) => ReadonlyArray<DraftRows>
+  /** The parts of its proposer with its present weights. @error InvalidInput (thrown) for a target that does not decode */
+  readonly proposing?: () => ProposerParts
   readonly dispose: () => void
 }
 

@@ -10,9 +10,10 @@ import { checkDefinition, namesAmong } from "./contract/definition.ts"
 import { guarded } from "./contract/fault.ts"
 import { checkedRows, checkLayers, seenInput } from "./contract/head-contract.ts"
 import { type DraftRows, type Seen, type SeenName, seenNames, type TargetSizes } from "./draft-rows.ts"
-import type { ParameterSpec, Parameters } from "./model.ts"
+import type { Decoder, ParameterSpec, Parameters } from "./model.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 import type { Problem } from "./problem.ts"
+import type { ProposerParts } from "./proposal.ts"
 
 /**
  * A parameter of a head. "identity": 1 where row and column are the same, else 0; "target head": it starts as a copy of
@@ -24,6 +25,12 @@ export interface HeadParameter {
     | ParameterSpec["init"]
     | { readonly kind: "identity" | "target head" }
     | { readonly kind: "target parameter"; readonly name: string }
+}
+
+/** The weights of a head that proposes: its own, and those of its frozen target. */
+export interface HeadValues {
+  readonly parameters: Parameters
+  readonly target: Decoder
 }
 
 /** A head for one target, without parameter values. */
@@ -38,6 +45,8 @@ export interface HeadArchitecture<R extends SeenName = SeenName> {
   readonly classes?: number | undefined
   /** Called inside the step's tidy, on the tape. `seen` has only the values that the head reads. */
   readonly rows: (parameters: Parameters, problem: Problem, seen: Pick<Seen, R>) => ReadonlyArray<DraftRows>
+  /** The proposer that it is in decoding. Left out: the head proposes nothing, as it predicts something else. */
+  readonly proposing?: (values: HeadValues) => ProposerParts
 }
 
 /** A head with its options fixed. */
@@ -95,10 +104,11 @@ export const defineHead = <const O extends Type, const R extends SeenName>(spec:
         name: spec.name,
         reads: spec.reads,
         on: (target) => {
-          const { rows, ...rest } = guarded(plugin, "make", () => spec.make(options, target))
+          const { rows, proposing, ...rest } = guarded(plugin, "make", () => spec.make(options, target))
           checkLayers(plugin, rest.layers, target)
           return {
             ...rest,
+            ...(proposing && { proposing: (values) => guarded(plugin, "proposing", () => proposing(values)) }),
             rows: (values, problem, seen) =>
               checkedRows(
                 plugin,

@@ -51,6 +51,12 @@ export interface CachedTree {
  */
 export interface Cache {
   readonly layers: Array<{ readonly k: tf.Tensor; readonly v: tf.Tensor } | undefined>
+  /** Numbers of `hiddenByLayer` whose states an architecture hands over as it extends. Left out: none. */
+  readonly keep?: {
+    readonly layers: ReadonlyArray<number>
+    /** Receives the states [B T, d] of each, in their order; they may be read only during the call. */
+    readonly take: (states_Nd: ReadonlyArray<tf.Tensor>) => void
+  }
   /** Positions cached so far, P. */
   length: number
   /** The open tree, the new tokens of a pass included. */
@@ -199,8 +205,11 @@ export interface Architecture<A extends Attends = "before"> {
   readonly finalNorm?: (weights: PassWeights, x_Nd: tf.Tensor2D) => tf.Tensor2D
   /** Heads of the attention: of queries, of keys and values, and the columns of one. Left out: the family does not tell. */
   readonly attentionHeads?: { readonly heads: number; readonly kvHeads: number; readonly headSize: number }
-  /** A decoder's computation with a cache, as a program for native code. Left out, or undefined: decoding runs `hidden`. */
-  readonly nativeProgram?: () => NativeProgram | undefined
+  /**
+   * A decoder's computation with a cache, as a program for native code. Left out, or undefined: decoding runs `hidden`.
+   * @param keep numbers of `hiddenByLayer` whose states the program keeps as well
+   */
+  readonly nativeProgram?: (keep?: ReadonlyArray<number>) => NativeProgram | undefined
   /** The parameters that files store in another form. */
   readonly stored?: ReadonlyMap<string, Stored>
   /** The axes of the parameters. Left out: no model of other widths begins with this one. */
@@ -242,6 +251,12 @@ export interface QuickDecoding {
   readonly logits: (ids_BT: Int32Array, B: number, rows: number, parents?: Int32Array) => LogitRows
 }
 
+/**
+ * A place in a model where hidden states are read: "last" is after the final norm, as `Encoder.hidden` gives them; l is
+ * entry l of `hiddenByLayer`, 0 for the embedding and l after layer l, below the number of layers.
+ */
+export type TargetLayer = "last" | number
+
 /** A decoding state: the cache of one batch, which can be extended and rolled back. */
 export interface Decoding {
   /** Number of stored positions, left padding included. */
@@ -262,6 +277,12 @@ export interface Decoding {
   readonly dispose: () => void
   /** Present if decoding runs natively. */
   readonly quick?: QuickDecoding
+  /**
+   * Present if the state was begun with layers to keep: their states at all positions of the last call, [B, T, d] each;
+   * a roll-back leaves them, the next call does not.
+   * @error Error for a layer that is not kept, and before the first call
+   */
+  readonly kept?: (layer: TargetLayer) => Float32Array
 }
 
 /** Parameters computed from other variables, which are trained in their place: LoRA. */
@@ -301,8 +322,12 @@ export interface Encoder<A extends Attends = Attends> extends Trainable {
 
 /** A model that attends only to earlier positions, so it decodes token by token. */
 export interface Decoder extends Encoder<"before"> {
-  /** A fresh decoding state; `pad_B` counts the left padding of each sequence (all 0 by default). */
-  readonly decoding: (pad_B?: Int32Array) => Decoding
+  /**
+   * A fresh decoding state.
+   * @param pad_B the left padding of each sequence, all 0 if left out
+   * @param keep layers whose states the caller reads after each call; left out: none, and nothing is computed for them
+   */
+  readonly decoding: (pad_B?: Int32Array, keep?: ReadonlyArray<TargetLayer>) => Decoding
 }
 
 /** The model of an architecture: a decoder if it attends only to earlier positions. */

@@ -1,9 +1,9 @@
 /**
  * Proposals of a text's next tokens, and the proposer that makes them.
  *
- * Letters: L tokens of the text so far (prompt and emitted), V vocabulary.
+ * Letters: L tokens of the text so far (prompt and emitted), V vocabulary, D hidden size of the target.
  */
-import type { Decoder } from "./model.ts"
+import type { Decoder, TargetLayer } from "./model.ts"
 import type { Sampling } from "./sampling-options.ts"
 
 /**
@@ -25,10 +25,32 @@ export interface Proposal {
   readonly q: "certain" | ReadonlyArray<Float64Array>
 }
 
+/** A part of the target's hidden states, and the positions of each call at which a proposer reads them. */
+export interface ProposerReads {
+  readonly layers: ReadonlyArray<TargetLayer>
+  /** Every position that became text, or only the last of them. */
+  readonly positions: "all" | "last"
+}
+
+/** Hidden states of the target at positions of the text, in the memory of the host. */
+export interface SeenStates {
+  /** Position of the first row. The last row is position L - 2: its next token is the last one of the text. */
+  readonly from: number
+  /** Number of rows, 1 or more. */
+  readonly count: number
+  /** [count, D], row-major; may be read only during the call. @error Error for a layer that the proposer does not read */
+  readonly of: (layer: TargetLayer) => Float32Array
+}
+
 /** The inputs of a proposal. */
 export interface ProposalContext {
   /** Prompt and emitted tokens, L of them; the array belongs to the session and may be read only during the call. */
   readonly text: ReadonlyArray<number>
+  /**
+   * For a proposer with `reads`: the states of the positions that became text since the last proposal, the whole prompt
+   * at first. The target has read all of the text but its last token.
+   */
+  readonly seen?: SeenStates
   /** Most tokens that may be proposed one after the other, 1 or more: the longest path of a tree. */
   readonly room: number
   /** Draws an id from a distribution: the only random source that a proposer may use. */
@@ -63,9 +85,14 @@ export interface SequenceStart {
 export interface Proposer {
   readonly name: string
   /**
-   * Number of its parameters beside the target's own, 0 for none: c of the cost model is their ratio to the target's.
+   * Parameters that the proposal of one token reads, 0 for none: c of the cost model is their ratio to the target's.
    */
   readonly parameters: number
+  /**
+   * The hidden states of the target that it reads; left out: none. The target then reads the prompt before the first
+   * proposal, and the first block is its own token.
+   */
+  readonly reads?: ProposerReads
   /** Ids that it can propose, if they must be those of the target; left out: any. */
   readonly vocabularySize?: number
   /** Most tokens that it reads; left out: no limit. */

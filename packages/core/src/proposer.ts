@@ -41,17 +41,25 @@ export const defineProposer = <const O extends Type, R = never>(spec: {
       const parts: Effect.Effect<ProposerParts, DataError, R> = Effect.isEffect(answer)
         ? answer
         : Effect.succeed(answer)
-      return Effect.map(parts, (answer) => {
-        const { begin, ...rest } = checkedParts(plugin, place, answer)
-        return {
-          parameters: 0,
-          ...rest,
-          name: spec.name,
-          begin: (start) => checkedSequence(plugin, rest.deterministic === true, start, begin(start)),
-        } satisfies Proposer
-      })
+      return Effect.map(parts, (answer) => checkedProposer(plugin, spec.name, answer, place))
     },
   })
+}
+
+/**
+ * A proposer of the parts that a plugin returned, with each of its answers checked against the contract.
+ *
+ * @param plugin kind and name, for errors
+ * @error PluginFault (thrown) for parts of another shape
+ */
+export const checkedProposer = (plugin: string, name: string, answer: unknown, place?: string): Proposer => {
+  const { begin, ...rest } = checkedParts(plugin, place, answer)
+  return {
+    parameters: 0,
+    ...rest,
+    name,
+    begin: (start) => checkedSequence(plugin, rest.deterministic === true, start, begin(start)),
+  }
 }
 
 /** The same sequence, with each answer checked against the contract. */

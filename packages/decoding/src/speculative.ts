@@ -5,7 +5,8 @@
  *
  * The target's cache holds the first L - 1 tokens when a block begins, nothing at first. One call reads the rest of the
  * text and the g proposed tokens and gives g + 1 distributions; then the cache is rolled back to the accepted text. Of a
- * tree it keeps the accepted path.
+ * tree it keeps the accepted path. A proposer that reads the target's states proposes from the second block on: the first
+ * call gives it the prompt's.
  */
 import {
   checkedIds,
@@ -15,6 +16,7 @@ import {
   type Proposal,
   type Proposer,
   type ProposerSequence,
+  type SeenStates,
   samplingOptions,
 } from "@winnow/core"
 import {
@@ -46,6 +48,7 @@ import { DraftLength, draftLengthOption } from "./draft-length.ts"
 import { requireAllIds, requireSameVocabulary } from "./evidence.ts"
 import { unseen } from "./model-proposer.ts"
 import { parameterRatio } from "./parameter-ratio.ts"
+import { seenStates } from "./seen-states.ts"
 
 /** Options of speculative decoding, with sampling options for both target and proposer. */
 export const speculativeOptions = samplingOptions.merge({
@@ -114,6 +117,8 @@ export class SpeculativeSession implements Session {
   readonly #prompt: Int32Array
   readonly #text: Array<number>
   readonly #length: DraftLength
+  /** The target's states since the last proposal, for a proposer that reads them. */
+  #seen: SeenStates | undefined
   readonly #tokens: Array<number> = []
   readonly #margins: Array<number> = []
   readonly #counts: Mutable<Omit<SpeculativeCounts, "testedAt" | "acceptedAt" | "testedRank" | "acceptedRank">> = {
@@ -172,7 +177,7 @@ export class SpeculativeSession implements Session {
     this.#length = new DraftLength(draftLength, proposer === undefined ? 1 : parameterRatio(target, proposer))
     this.#testedAt = new Array(this.#length.most).fill(0)
     this.#acceptedAt = new Array(this.#length.most).fill(0)
-    this.#target = target.decoding()
+    this.#target = target.decoding(undefined, draftLength === 0 ? undefined : proposer?.reads?.layers)
     const { vocabularySize } = target.architecture
     const { temperature, topK, topP } = this.#options
     const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
@@ -185,12 +190,23 @@ export class SpeculativeSession implements Session {
     const L = this.#text.length
     const proposal = this.#propose()
     const drafting = performance.now()
+    const from = this.#target.length
     const { path } = this.#judge(proposal)
+    this.#see(from, L, proposal, path)
     if (proposal.parents === undefined) this.#target.rollback(L + path.length)
     else this.#target.rollback(L, Int32Array.from(path))
     if (proposal.tokens.length > 0) this.#sequence?.accept?.(path.length, path)
     this.#time(began, drafting, proposal)
     return this.#finish === undefined
+  }
+
+  /** Keeps the states of the positions of a call that are text now, for the next proposal. */
+  #see(from: number, L: number, { tokens }: Proposal, path: ReadonlyArray<number>): void {
+    const reads = this.#sequence && this.proposer?.reads
+    if (reads === undefined) return
+    const text = Array.from({ length: L - from }, (_, row) => row)
+    const rows = [...text, ...path.map((place) => L - from + place)]
+    this.#seen = seenStates(this.#target, reads, { from, T: L + tokens.length - from, rows })
   }
 
   /** Calls the target on the unread text and the block, and emits the resulting tokens. */
@@ -212,7 +228,8 @@ export class SpeculativeSession implements Session {
 
   /** The proposal of the block; empty where its length, the length limit or the context leaves no room. */
   #propose(): Proposal {
-    if (this.#sequence === undefined) return nothing
+    const isBlind = this.proposer?.reads !== undefined && this.#seen === undefined
+    if (this.#sequence === undefined || isBlind) return nothing
     const rules = {
       draftLength: this.#length.next(this.#measuredCostRatio()),
       limit: this.#ending.limit,
@@ -220,7 +237,8 @@ export class SpeculativeSession implements Session {
     }
     const room = proposalRoom(this.#tokens.length, rules)
     if (room === 0) return nothing
-    return this.#sequence.propose({ text: this.#text, room, draw: this.#chance.draw })
+    const seen = this.#seen && { seen: this.#seen }
+    return this.#sequence.propose({ text: this.#text, room, draw: this.#chance.draw, ...seen })
   }
 
   /** Seconds of a place of a block over seconds of a target call, once both are timed. */

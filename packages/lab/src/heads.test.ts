@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { defineTask } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { randomExamples } from "@winnow/filter-random-examples"
-import { next } from "@winnow/head-next"
+import { medusa } from "@winnow/head-medusa"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
 import { accuracy } from "@winnow/measure-accuracy"
@@ -62,17 +62,17 @@ const experiment = defineExperiment({
   tokenizer: tiny.tokenizer,
   maxLength: 16,
   target: fresh(target, { steps: 150, batchSize: 8, optimizer: { learningRate: 0.01, warmup: 5 } }),
-  draft: { start: head(next()) },
+  draft: { start: head(medusa({ heads: 1 })) },
   arms: {
     text: arm({ ...training, loss: crossEntropy() }),
     target: arm({ ...training, loss: kl() }),
-    later: arm({ ...training, loss: kl(), start: head(next({ ahead: 3 })) }),
+    later: arm({ ...training, loss: kl(), start: head(medusa({ heads: 3 })) }),
   },
   about: "target",
   seeds: [1],
   measures: [accuracy({ objective }), agreement({ objective })],
   measure: { prompts: 26 },
-  plugins: [next, llama, rising],
+  plugins: [medusa, llama, rising],
 })
 
 const runIn = (folder: string, onEvent: (event: ProgressEvent) => void = () => {}, of: Experiment = experiment) =>
@@ -104,7 +104,7 @@ test("heads learn their token from the target's states, and cost what they cost"
   expect(record.arms.draftParameters).toBe(16 * 16 + 16 + 257 * 16)
   const [start, text, ofTarget] = record.arms.rows
   expect([start!.role, text!.from]).toEqual(["start", "start"])
-  expect(record.arms.rows.find(({ name }) => name === "later")!.from).toBe("head next on the target")
+  expect(record.arms.rows.find(({ name }) => name === "later")!.from).toBe("head medusa on the target")
   const flops = (row: typeof text) => row!.budget[0]!.arm.flops
   // The target's states are computed once; its own head beside them is a product more.
   expect(flops(ofTarget)).toBeGreaterThan(flops(text))
@@ -117,15 +117,19 @@ test("an artifact is head.json beside head.safetensors; another target's is refu
   const folder = artifactOf("arm text, seed 1")
   const json = JSON.parse(readFileSync(join(folder, "head.json"), "utf8"))
   expect(json).toEqual({
-    head: "next",
-    options: { ahead: 1 },
+    head: "medusa",
+    options: { heads: 1, blocks: 1, vocabulary: "own", bias: true, decay: 0.8 },
     target: { model_type: "llama", hidden_size: 16, vocab_size: 257 },
   })
   const before = tf.memory().numTensors
   const model = await Effect.runPromise(loadModel(artifactOf("target"), [llama]))
-  const instance = await Effect.runPromise(next().instance)
+  const instance = await Effect.runPromise(medusa({ heads: 1 }).instance)
   const loaded = await Effect.runPromise(loadHead(folder, instance, model))
-  expect([...loaded.parameters.keys()]).toEqual(["block.weight", "block.bias", "head.weight"])
+  expect([...loaded.parameters.keys()]).toEqual([
+    "blocks.0.layers.0.weight",
+    "blocks.0.layers.0.bias",
+    "lm_heads.0.weight",
+  ])
   loaded.dispose()
   const other = { ...model, architecture: { ...model.architecture, hiddenSize: 8 } }
   const refused = await Effect.runPromise(Effect.flip(loadHead(folder, instance, other)))
@@ -174,7 +178,7 @@ test("a head that is interrupted ends with the weights of one that was not", asy
 test("settings that need a model are refused before any work", async () => {
   const refused = async (of: Experiment) => (await Effect.runPromise(Effect.flip(resolve(of)))).message
   expect(await refused({ ...experiment, measures: ["acceptance"] })).toContain(
-    "draft.start: head next is trained and measured, and nothing decodes with it yet; list measures without",
+    "draft.start: head medusa is trained and measured, and nothing decodes with it yet; list measures without",
   )
   const { filter: _, ...rest } = { ...training, loss: kl() }
   const arms = {
@@ -183,9 +187,9 @@ test("settings that need a model are refused before any work", async () => {
     writing: arm({ ...rest, filter: everything(), text: { kind: "written", by: "start" } }),
   }
   const many = await refused({ ...experiment, arms, about: "partial" })
-  expect(many).toContain("arms.partial.frozen: head next is trained whole; leave frozen out")
-  expect(many).toContain("arms.following: a reference of kind average follows a model, and next is a head")
-  expect(many).toContain("arms.writing.text: head next writes no text")
+  expect(many).toContain("arms.partial.frozen: head medusa is trained whole; leave frozen out")
+  expect(many).toContain("arms.following: a reference of kind average follows a model, and medusa is a head")
+  expect(many).toContain("arms.writing.text: head medusa writes no text")
   const sweep = { over: { steps: [4, 8] }, seed: 9, by: "loss" as const }
   expect(await refused({ ...experiment, sweep })).toContain("sweep.by: it reads a model, and draft.start is a head")
   // A random choice of examples reads no model.

@@ -31,7 +31,7 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
 
   const extend = (values: PassWeights, ids_BT: tf.Tensor2D, cache: Cache): tf.Tensor3D => {
     const [B, T] = ids_BT.shape
-    const { layers: past, length: P, pad_B, tree } = cache
+    const { layers: past, length: P, pad_B, tree, keep } = cache
     const inTree_N = tree && treePositions(tree, P, T)
     const tables = rotaries.map((rotary) => rotary(B, T, P, pad_B, undefined, inTree_N))
     const masks = windows.map((window) =>
@@ -47,7 +47,10 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
         present.push(tf.keep(k), tf.keep(v)) // the layer runs in a tidy of its own
         return context_Nc
       }
-      return [runTensors(of, values, ids_BT, { attend, positions_N }), ...present]
+      if (keep === undefined) return [runTensors(of, values, ids_BT, { attend, positions_N }), ...present]
+      const states: Array<tf.Tensor> = []
+      const h_BTd = runTensors(of, values, ids_BT, { attend, positions_N }, (x_Nd) => states.push(x_Nd))
+      return [h_BTd, ...present, ...keep.layers.map((l) => states[l]!)]
     }
     const shared = [
       ...tables.flatMap(({ cos, sin, turn_hh, whole_hh }) =>
@@ -61,12 +64,13 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
       cached.length === 0
         ? step()
         : runStep(
-            `${B},${T},${tables.map(({ cos }) => cos.rank)},${masks.map((mask) => mask?.rank)}`,
+            `${B},${T},${tables.map(({ cos }) => cos.rank)},${masks.map((mask) => mask?.rank)},${keep?.layers}`,
             T,
             [ids_BT, ...shared, ...names.map((name) => parameter<tf.Variable>(values, name)), ...cached],
             step,
           )
     tf.dispose(cached)
+    keep?.take(present.splice(2 * past.length))
     for (const l of past.keys()) past[l] = { k: tf.keep(present[2 * l]!), v: tf.keep(present[2 * l + 1]!) }
     cache.length += T
     return h_BTd as tf.Tensor3D
@@ -122,7 +126,13 @@ const isOfDecoder = (of: Description<Attends>): of is Description => of.attends 
 export const architectureOf = <A extends Attends>(of: Description<A>): Architecture<A> => {
   slotWidths(of)
   const { type, config, vocabularySize, headRows, maxLength, parameters } = of
-  let program: { readonly of: NativeProgram | undefined } | undefined
+  const programs = new Map<string, NativeProgram>()
+  const programOf = (keep: ReadonlyArray<number>) => {
+    if (!isOfDecoder(of)) return undefined
+    const made = programs.get(keep.join()) ?? nativeProgram(of, keep)
+    programs.set(keep.join(), made)
+    return made
+  }
   return {
     type,
     attends: of.attends,
@@ -150,6 +160,6 @@ export const architectureOf = <A extends Attends>(of: Description<A>): Architect
     attentionHeads: { heads: of.heads.heads, kvHeads: of.heads.kvHeads, headSize: of.heads.headSize },
     ...(of.stored && { stored: of.stored }),
     widths: () => widthsOf(of),
-    nativeProgram: () => (program ??= { of: isOfDecoder(of) ? nativeProgram(of) : undefined }).of,
+    nativeProgram: (keep = []) => programOf(keep),
   }
 }

@@ -19,7 +19,9 @@ const placeIn = <V>(list: Array<V>, value: V, text: (value: V) => string): numbe
 }
 
 /** The plan of a description: one attention a layer. */
-export const attentionPlan = (of: Description<Attends>): AttentionPlan => {
+export const attentionPlan = (
+  of: Pick<Description<Attends>, "heads" | "maxLength" | "rotary" | "layers">,
+): AttentionPlan => {
   const [rotaries, windows]: [Array<RotarySpec>, Array<number | undefined>] = [[], []]
   const layers = of.layers.map((layer) => {
     const attend = layer.find((i) => i.op === "attend")! // `slotWidths` finds one in each layer

@@ -3,17 +3,29 @@
  *
  * Letters: B sequences, T new positions, P cached positions.
  */
-import type { Architecture, Cache, Decoding, Parameters } from "@winnow/core"
+import type { Architecture, Cache, Decoding, Parameters, TargetLayer } from "@winnow/core"
 import { native, tf } from "@winnow/tensor"
+import { KeptStates } from "./kept-states.ts"
 import { nativeDecoding, refuseBatch, refuseRollback } from "./native-decoding.ts"
 import { grownTree, refusePath } from "./tree.ts"
 
-/** A fresh decoding state of this model, native if possible; `pad_B` counts the left padding of each sequence. */
-export const startDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding => {
-  const program = native() === undefined ? undefined : architecture.nativeProgram?.()
+/**
+ * A fresh decoding state of this model, native if possible.
+ * @param pad_B the left padding of each sequence
+ * @param keep layers whose states the caller reads
+ * @error Error for a layer that the model does not have
+ */
+export const startDecoding = (
+  architecture: Architecture,
+  parameters: Parameters,
+  pad_B?: Int32Array,
+  keep?: ReadonlyArray<TargetLayer>,
+): Decoding => {
+  const kept = keep && new KeptStates(keep, architecture.layers)
+  const program = native() === undefined ? undefined : architecture.nativeProgram?.(kept?.numbers)
   return program === undefined
-    ? plainDecoding(architecture, parameters, pad_B)
-    : nativeDecoding(program, parameters, architecture.head, pad_B)
+    ? plainDecoding(architecture, parameters, pad_B, kept)
+    : nativeDecoding(program, parameters, architecture.head, pad_B, kept)
 }
 
 /** The first `length` positions, and behind them those of a path. */
@@ -26,11 +38,20 @@ const keptPositions = (x: tf.Tensor, length: number, path: ArrayLike<number>): t
 }
 
 /** A decoding state of tensors, by the architecture's own `hidden`. */
-export const plainDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding => {
+export const plainDecoding = (
+  architecture: Architecture,
+  parameters: Parameters,
+  pad_B?: Int32Array,
+  kept?: KeptStates,
+): Decoding => {
   const cache: Cache = {
     layers: Array.from({ length: architecture.layers }, () => undefined),
     length: 0,
     ...(pad_B?.some((pad) => pad > 0) ? { pad_B: pad_B.slice() } : {}),
+    ...(kept &&
+      kept.numbers.length > 0 && {
+        keep: { layers: kept.numbers, take: (states) => kept.take(states.map((x) => x.dataSync() as Float32Array)) },
+      }),
   }
   const dispose = () => {
     for (const [l, layer] of cache.layers.entries()) {
@@ -51,7 +72,9 @@ export const plainDecoding = (architecture: Architecture, parameters: Parameters
       const before = cache.tree
       cache.tree = grownTree(before, parents, given === 1 && cache.pad_B === undefined, T, cache.length)
       try {
-        return architecture.hidden(parameters, ids_BT, cache)
+        const h_BTd = architecture.hidden(parameters, ids_BT, cache)
+        if (kept?.readsLast) kept.takeLast(h_BTd.dataSync() as Float32Array)
+        return h_BTd
       } catch (error) {
         cache.tree = before
         throw error
@@ -75,5 +98,6 @@ export const plainDecoding = (architecture: Architecture, parameters: Parameters
       cache.length = length + path.length
     },
     dispose,
+    ...(kept && { kept: kept.of }),
   }
 }

@@ -1,6 +1,6 @@
 /** A head with fresh parameters for one target. Letters: V vocabulary, D hidden size of the target. */
 import type { DraftHead, Encoder, HeadInstance, HeadParameter } from "@winnow/core"
-import { fillTensor, Halves, tf } from "@winnow/tensor"
+import { type FrozenMatrix, fillTensor, Halves, tf } from "@winnow/tensor"
 import { freshValues } from "./initialise.ts"
 import { type HeadText, makeHead } from "./make-head.ts"
 import { ownVariable } from "./model.ts"
@@ -14,28 +14,19 @@ import { ownVariable } from "./model.ts"
  */
 export const initialiseHead = (head: HeadInstance, target: Encoder, seed: number, text: HeadText = {}): DraftHead => {
   const { parameters: specs } = head.on(target.architecture)
-  const copyOfHead = (name: string, shape: ReadonlyArray<number>) => {
-    const own = target.frozenHead_Vd
-    if (own.shape.join() !== shape.join())
-      throw new Error(
-        `head ${head.name}: parameter ${name} [${shape}] begins as the target's head, which is [${own.shape}]`,
-      )
-    return own instanceof Halves ? own.widened() : tf.add(own, 0)
-  }
-  const copyOfParameter = (name: string, shape: ReadonlyArray<number>, from: string) => {
-    const own = target.parameters.get(from)
+  const copyOf = (name: string, shape: ReadonlyArray<number>, what: string, own: FrozenMatrix | undefined) => {
     if (own?.shape.join() !== shape.join())
       throw new Error(
-        `head ${head.name}: parameter ${name} [${shape}] begins as the target's ${from}, which ${own ? `is [${own.shape}]` : "it does not have"}`,
+        `head ${head.name}: parameter ${name} [${shape}] begins as the target's ${what}, which is ${own ? `[${own.shape}]` : "not there"}`,
       )
-    return tf.add(own, 0)
+    return own instanceof Halves ? own.widened() : tf.add(own!, 0)
   }
   const first = (name: string, { shape, init }: HeadParameter): tf.Tensor => {
     switch (init.kind) {
       case "target head":
-        return copyOfHead(name, shape)
+        return copyOf(name, shape, "head", target.frozenHead_Vd)
       case "target parameter":
-        return copyOfParameter(name, shape, init.name)
+        return copyOf(name, shape, init.name, target.parameters.get(init.name) as FrozenMatrix | undefined) // of any rank
       case "identity":
         return fillTensor(shape, "float32", (values) => {
           const [rows, columns] = shape as [number, number]

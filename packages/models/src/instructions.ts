@@ -17,8 +17,8 @@ export interface Matrix {
   readonly bias?: string | undefined
 }
 
-/** An activation: "gelu" is x Phi(x), "gelu-tanh" its form with tanh (`gelu_new` of `transformers`). */
-export type Activation = "gelu" | "gelu-tanh"
+/** An activation: "gelu" is x Phi(x), "gelu-tanh" its form with tanh (`gelu_new` of `transformers`), "silu" x / (1 + exp(-x)). */
+export type Activation = "gelu" | "gelu-tanh" | "silu"
 
 /** A norm over the columns of a row: by mean and variance ("layer"), or by the mean square ("rms"). */
 export interface Norm {

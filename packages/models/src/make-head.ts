@@ -1,5 +1,5 @@
 /** A head with its parameters. */
-import type { DraftHead, Encoder, HeadInstance, Parameters } from "@winnow/core"
+import { asDecoder, type DraftHead, type Encoder, type HeadInstance, type Parameters } from "@winnow/core"
 import { freeOfWeights, tf } from "@winnow/tensor"
 
 /** The text of the target's tokens, for a head that reads it. */
@@ -15,7 +15,7 @@ export const makeHead = (
   parameters: Parameters,
   { pieceOf }: HeadText = {},
 ): DraftHead => {
-  const { parameters: specs, layers, rows } = head.on(target.architecture)
+  const { parameters: specs, layers, rows, proposing } = head.on(target.architecture)
   for (const [name, { shape }] of specs) {
     const found = parameters.get(name)?.shape
     if (found?.join() !== shape.join())
@@ -32,6 +32,9 @@ export const makeHead = (
     parameters,
     trained: parameters,
     rows: (problem, seen) => rows(parameters, problem, seen),
+    ...(proposing && {
+      proposing: () => proposing({ parameters, target: asDecoder(target, `head ${head.name}'s target`) }),
+    }),
     dispose: () => {
       freeOfWeights(parameters.values())
       tf.dispose([...parameters.values()])

@@ -8,6 +8,7 @@ import {
   headRowsOf,
   type ModelOf,
   type Parameters,
+  type TargetLayer,
 } from "@winnow/core"
 import { type FrozenMatrix, freeOfWeights, linear, tf } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
@@ -51,7 +52,10 @@ export const makeModel = <A extends Attends>(
     },
   }
   const model = attendsBefore(architecture)
-    ? Object.assign(encoder, { decoding: (pad_B?: Int32Array) => startDecoding(architecture, parameters, pad_B) })
+    ? Object.assign(encoder, {
+        decoding: (pad_B?: Int32Array, keep?: ReadonlyArray<TargetLayer>) =>
+          startDecoding(architecture, parameters, pad_B, keep),
+      })
     : encoder
   return model as ModelOf<A> // The compiler does not follow a condition on A to ModelOf.
 }

@@ -6,6 +6,7 @@
 import type { CachedTree, Decoding, Parameters } from "@winnow/core"
 import { NativeDecoder, type NativeProgram, output, type tf } from "@winnow/tensor"
 import { decoderWeights } from "./half-parameters.ts"
+import type { KeptStates } from "./kept-states.ts"
 import { checkPositions } from "./rotary-tables.ts"
 import { grownTree, positionsNeeded, refusePath } from "./tree.ts"
 
@@ -29,6 +30,7 @@ export const nativeDecoding = (
   parameters: Parameters,
   head: string,
   pad_B?: Int32Array,
+  kept?: KeptStates,
 ): Decoding => {
   const decoder = new NativeDecoder(program, decoderWeights(parameters), head)
   const padding = pad_B?.some((pad) => pad > 0) ? pad_B.slice() : undefined
@@ -41,8 +43,13 @@ export const nativeDecoding = (
     const grown = grownTree(tree, parents, B === 1 && padding === undefined, T, decoder.length)
     checkPositions(positionsNeeded(grown, decoder.length + T) - leastPad, program.maxLength)
     if (decoder.length === 0) decoder.start(B, padding)
-    decoder.extend(ids_BT, rows, into, grown && parents)
+    const last = kept?.readsLast && into === undefined ? new Float32Array(B * T * program.hiddenSize) : undefined
+    decoder.extend(ids_BT, kept ? T : rows, into ?? last, grown && parents)
     tree = grown
+    if (kept === undefined) return
+    if (last) kept.takeLast(last)
+    kept.take(kept.numbers.map((_, i) => decoder.kept(i)))
+    decoder.last(rows)
   }
 
   return {
@@ -58,6 +65,7 @@ export const nativeDecoding = (
         tensor.dispose()
         throw error
       }
+      if (kept?.readsLast) kept.takeLast(tensor.dataSync() as Float32Array)
       return tensor as tf.Tensor3D
     },
     rollback: (length, path = none) => {
@@ -67,6 +75,7 @@ export const nativeDecoding = (
       tree = undefined
     },
     dispose: () => decoder.dispose(),
+    ...(kept && { kept: kept.of }),
     quick: {
       greedy: (ids_BT, B, rows, margins, parents) => {
         extend(ids_BT, B, rows, parents)

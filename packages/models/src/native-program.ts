@@ -17,14 +17,19 @@ import {
 } from "./instructions.ts"
 import { rotaryScale, rotaryTables } from "./rotary-tables.ts"
 
-const opCodes = { embed: 0, layer: 1, rms: 2, linear: 3, gate: 4, attend: 5, headNorm: 6, weigh: 7 } as const
+const opCodes = {
+  ...{ embed: 0, layer: 1, rms: 2, linear: 3, gate: 4, attend: 5, headNorm: 6, weigh: 7, keep: 8 },
+} as const
 const orderCodes = { kinds: 0, heads: 1 } as const
-const flags = { gelu: 1, add: 2, "gelu-tanh": 4, plusOne: 8 } as const
+const flags = { gelu: 1, add: 2, "gelu-tanh": 4, plusOne: 8, silu: 16 } as const
 /** The number of the place for the result of the last norm, and of an absent parameter. */
 const none = -1
 
-/** The program of a description. */
-export const nativeProgram = (of: Description): NativeProgram => {
+/**
+ * The program of a description.
+ * @param keep numbers of layers, increasing, whose inputs the program keeps as well: 0 is the embedding
+ */
+export const nativeProgram = (of: Description, keep: ReadonlyArray<number> = []): NativeProgram => {
   const { rotaries, windows, layers: attentions } = attentionPlan(of)
   const widths = slotWidths(of)
   const slots = [...widths.keys()]
@@ -91,7 +96,10 @@ export const nativeProgram = (of: Description): NativeProgram => {
       0,
       of.embed.scale ?? 1,
     ]),
-    ...of.layers.flatMap((layer, l) => layer.flatMap((i) => encode(i, l))),
+    ...of.layers.flatMap((layer, l) => [
+      ...(keep.includes(l) ? line("keep", slot(stream), none, [], [0, 0, keep.indexOf(l)]) : []),
+      ...layer.flatMap((i) => encode(i, l)),
+    ]),
     ...normLine(of.norm, stream, none),
   ]
   const instructions = body.length / 12
@@ -115,6 +123,7 @@ export const nativeProgram = (of: Description): NativeProgram => {
       ],
       ...[slots.length, instructions, ...widths.values(), ...body],
     ]),
+    kept: keep.map(() => of.hiddenSize),
     parameters: [...places.keys()],
     weights: new Set(
       of.layers

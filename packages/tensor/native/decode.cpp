@@ -16,8 +16,8 @@ namespace {
 // Rows that scratch memory holds at most, if a single position of all sequences does not need more.
 constexpr long MOST_ROWS = 256;
 
-enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, GATE, ATTEND, HEAD_NORM, WEIGH };
-constexpr int GELU = 1, ADDED = 2, GELU_TANH = 4, PLUS_ONE = 8, RESULT = -1;
+enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, GATE, ATTEND, HEAD_NORM, WEIGH, KEEP };
+constexpr int GELU = 1, ADDED = 2, GELU_TANH = 4, PLUS_ONE = 8, SILU = 16, RESULT = -1;
 constexpr long WORDS = 12;
 
 struct Instruction {
@@ -95,6 +95,8 @@ class Decoder {
       program_.push_back(in);
     }
     slots_ = std::vector<Buffer>(widths_.size());
+    kept_ = std::vector<Buffer>(static_cast<size_t>(
+        std::count_if(program_.begin(), program_.end(), [](const Instruction& in) { return in.op == Op::KEEP; })));
     live++;
   }
   ~Decoder() {
@@ -142,7 +144,7 @@ class Decoder {
     for (auto& cache : caches_) cache.reserve(B_, P_ + T, P_, heads_);
     count();
     grow_tree(parents, nodes, P_ + T - nodes);
-    rows_ = rows;
+    rows_ = last_ = rows;
     result_.of<float>(static_cast<size_t>(B_ * rows * d_));
     const long step = std::max<long>(1, MOST_ROWS / B_);
     for (long t = 0; t < T; t += step) run(ids, T, t, std::min(step, T - t));
@@ -151,21 +153,26 @@ class Decoder {
     return WINNOW_DECODE_OK;
   }
 
+  // The kept rows of which choices and logits are asked: the last ones of each sequence, fewer than all of one sequence alone.
+  void last(long rows) { last_ = rows; }
+  const float* kept(long i) { return kept_[static_cast<size_t>(i)].of<float>(1); }
+
   int choose(const float* head, const Screen* screen, int32_t* argmax, float* margin) {
-    const long open = greedy(weights_at(head), U_, d_, screen, result(), B_ * rows_, argmax, margin);
+    const long open = greedy(weights_at(head), U_, d_, screen, asked(), B_ * last_, argmax, margin);
     if (screen) misses += open;
     return WINNOW_DECODE_OK;
   }
 
   const float* logits(const float* head) {
-    const long R = B_ * rows_;
+    const long R = B_ * last_;
     float* out = logits_.of<float>(static_cast<size_t>(R * U_));
-    linear(weights_at(head), U_, d_, result(), d_, R, out, U_, {});
+    linear(weights_at(head), U_, d_, asked(), d_, R, out, U_, {});
     return out;
   }
 
  private:
   float* result() { return result_.of<float>(1); }
+  const float* asked() { return result() + (rows_ - last_) * d_; }
   float* slot(int s, long M) { return slots_[static_cast<size_t>(s)].of<float>(static_cast<size_t>(M * widths_[static_cast<size_t>(s)])); }
   const float* parameter(int p) const { return p < 0 ? nullptr : parameters_[static_cast<size_t>(p)]; }
   Weights weights(int p) const {
@@ -203,6 +210,10 @@ class Decoder {
     for (const Instruction& in : program_) {
       const float* x = in.op == Op::EMBED ? nullptr : slot(in.from, M);
       const long ldx = in.op == Op::EMBED ? 0 : widths_[static_cast<size_t>(in.from)];
+      if (in.op == Op::KEEP) {
+        keep(in, x, ldx, all, from, T);
+        continue;
+      }
       if (in.to == RESULT) {
         finish(in, x, ldx, all, from, T);
         continue;
@@ -221,6 +232,7 @@ class Decoder {
           y += in.column;
           const Activation activation = (in.flags & GELU) != 0        ? Activation::GELU
                                         : (in.flags & GELU_TANH) != 0 ? Activation::GELU_TANH
+                                        : (in.flags & SILU) != 0      ? Activation::SILU
                                                                       : Activation::NONE;
           const Epilogue then{parameter(in.p[1]), activation, (in.flags & ADDED) != 0 ? y : nullptr};
           linear(weights(in.p[0]), in.outputs, ldx, x, ldx, M, y, ldy, then);
@@ -243,8 +255,18 @@ class Decoder {
                  pad_.empty() ? nullptr : pad_.data(), parent_.empty() ? nullptr : &tree);
           break;
         }
+        case Op::KEEP: break;  // above
       }
     }
+  }
+
+  // The slot's rows of the kept ones of these positions.
+  void keep(const Instruction& in, const float* x, long ldx, long all, long from, long T) {
+    float* to = kept_[static_cast<size_t>(in.column)].of<float>(static_cast<size_t>(B_ * rows_ * ldx));
+    const long first = std::max(from, all - rows_);
+    for (long b = 0; b < B_ && first < from + T; b++)
+      std::memcpy(to + (b * rows_ + first - (all - rows_)) * ldx, x + (b * T + first - from) * ldx,
+                  static_cast<size_t>((from + T - first) * ldx) * 4);
   }
 
   // The rows of the ids, times a factor, plus the rows of the positions if they have a table. Positions count from the first
@@ -335,9 +357,10 @@ class Decoder {
   std::vector<Tables> tables_;
   std::vector<LayerCache> caches_;
   std::vector<Buffer> slots_;
+  std::vector<Buffer> kept_;
   Buffer result_, logits_;
   std::vector<int32_t> pad_, parent_, depth_;  // parent_ is empty without a tree
-  long B_ = 0, P_ = 0, base_ = 0, rows_ = 0, counted_ = 0;
+  long B_ = 0, P_ = 0, base_ = 0, rows_ = 0, last_ = 0, counted_ = 0;
   bool rounded_ = false;
 };
 
@@ -377,6 +400,8 @@ WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, const 
 WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head) {
   return guarded<const float*>(nullptr, [&] { return static_cast<Decoder*>(decoder)->logits(head); });
 }
+WINNOW_API void winnow_decode_last(void* decoder, int64_t rows) { static_cast<Decoder*>(decoder)->last(rows); }
+WINNOW_API const float* winnow_decode_kept(void* decoder, int64_t i) { return static_cast<Decoder*>(decoder)->kept(i); }
 WINNOW_API void winnow_decode_rollback(void* decoder, int64_t length) { static_cast<Decoder*>(decoder)->rollback(length); }
 
 // The screened choice against plain loops, on made-up numbers.

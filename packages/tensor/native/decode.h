@@ -29,7 +29,7 @@ enum : int {
 //   1 layerNorm  scale p0, shift p1 (or -1), eps; flags 2 adds to the slot's content, 8 adds one to the scale
 //   2 rmsNorm    scale p0, eps; flags as of layerNorm
 //   3 linear     weight p0 [outputs, width of from], bias p1; to the columns from `column` on; flags 1 gelu, 2 added to what
-//                is there, 4 gelu with tanh
+//                is there, 4 gelu with tanh, 16 silu
 //   4 gate       gate p0, up p1 [outputs, width of from], their biases p2, p3; without p1 the rows of up follow in p0 and p2;
 //                silu of the gate, or flags 1 gelu, 4 gelu with tanh
 //   5 attend     from packed projections to contexts, over the cache of `layer`; the first `outputs` entries of a head are
@@ -39,6 +39,7 @@ enum : int {
 //   6 headNorm   packed projections of kinds, each head of queries by an RMS norm of scale p0 [h], of keys by p1 [h]; eps, flags
 //                8; from and to may be one slot
 //   7 weigh      each row of to times 2 / (1 + exp(-z)), z = from . (p0 - p1), both [width of from]; 1 where p0 = p1
+//   8 keep       the rows of from that are kept, for winnow_decode_kept(column); `to` has no meaning
 WINNOW_API void* winnow_decode_new(const double* words, int64_t n);
 WINNOW_API void winnow_decode_free(void* decoder);
 
@@ -59,6 +60,11 @@ WINNOW_API int32_t winnow_decode_extend(void* decoder, const int32_t* ids, int64
 WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, const void* screen, int32_t* argmax, float* margin);
 // Logits [R, U] of the kept rows; the decoder owns them until its next call. Null without memory.
 WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head);
+// Choices and logits are of the last `rows` of the rows that the last call kept, until the next call: fewer than all of them
+// only for one sequence.
+WINNOW_API void winnow_decode_last(void* decoder, int64_t rows);
+// The rows of keep instruction i that the last call kept, [B rows, width of its slot]; void at the next call.
+WINNOW_API const float* winnow_decode_kept(void* decoder, int64_t i);
 // The same, where the last n of the T tokens of one sequence are nodes of a tree: each reads the text before the tree and its
 // own path, so that its row has the bits of that path as a text. parents [n] counts the nodes of the tree from 0, those of
 // earlier calls first: the node that each follows, or -1 for the text. While a tree is open all new tokens are nodes.

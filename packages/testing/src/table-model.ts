@@ -5,7 +5,7 @@
  * table. A one-hot row times a table adds one number to zeros, so rounding can neither hide nor cause a difference: a
  * cache with one wrong or missing id gives another state.
  */
-import { type Decoder, type Decoding, headIds, type QuickDecoding, type Sampling } from "@winnow/core"
+import { type Decoder, type Decoding, headIds, type QuickDecoding, type Sampling, type TargetLayer } from "@winnow/core"
 import { adjusted, argmax, draw } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
@@ -94,13 +94,23 @@ export const tableModel = ({
     const flat = ids_BT.dataSync()
     return Array.from({ length: B }, (_, b) => Array.from(flat.subarray(b * T, (b + 1) * T)))
   }
-  const decoding = (pad_B?: Int32Array): Decoding => {
+  const decoding = (pad_B?: Int32Array, keep?: ReadonlyArray<TargetLayer>): Decoding => {
     let cache: Array<Array<number>> = []
     let nodes: Array<number> = []
+    /** States of the last call's positions, B T of them. */
+    let fresh_N: ReadonlyArray<number> = []
     const append = (fresh: ReadonlyArray<ReadonlyArray<number>>, parents: ArrayLike<number> = []) => {
       if (nodes.length > 0 && fresh[0]!.length !== parents.length) throw new Error("text behind an open tree")
       cache = fresh.map((ids, b) => [...(cache[b] ?? []), ...ids])
       nodes = [...nodes, ...Array.from(parents)]
+      if (keep)
+        fresh_N = run(cache, pad_B, nodes).flatMap((states, b) => states.slice(states.length - fresh[b]!.length))
+    }
+    const kept = (layer: TargetLayer) => {
+      if (layer !== "last" || keep?.includes(layer) !== true) throw new Error(`a table has no layer ${layer} to keep`)
+      const h_Nd = new Float32Array(fresh_N.length * states)
+      for (const [n, state] of fresh_N.entries()) h_Nd[n * states + state] = 1
+      return h_Nd
     }
     /** Logits after the last `rows` positions of each sequence. */
     const logitsAfterLast = (
@@ -141,6 +151,7 @@ export const tableModel = ({
     }
     return {
       ...(quick && { quick: quickly }),
+      ...(keep && { kept }),
       get length() {
         return cache[0]?.length ?? 0
       },

@@ -21,8 +21,8 @@ import { batches, collate } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
+import { medusa } from "@winnow/head-medusa"
 import { bracketDepth, capital, mlp } from "@winnow/head-mlp"
-import { next } from "@winnow/head-next"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
@@ -134,8 +134,9 @@ const reader = defineHead({
 
 const heads: Record<string, HeadUse> = {
   "all that it may read, and a loss of its own": reader(),
-  next: next(),
-  "next, 3 ahead": next({ ahead: 3 }),
+  "medusa, one head": medusa({ heads: 1 }),
+  "medusa, three heads of two blocks, without bias": medusa({ blocks: 2, bias: false, decay: 0.5 }),
+  "medusa, two heads on the target's own": medusa({ heads: 2, vocabulary: "target" }),
   "two entries, one trained head": pair(true),
   "two entries on the target's own head": pair(false),
 }
@@ -274,7 +275,7 @@ for (const [headName, use] of Object.entries(heads))
   })
 
 test("the filter receives the tokens that the head predicts: each sequence's except its first", async () => {
-  const draft = await headOf(next())
+  const draft = await headOf(medusa({ heads: 1 }))
   let given: { readonly N: number; readonly tokens: ReadonlyArray<ReadonlyArray<number>> } | undefined
   const filter: FilterInstance = {
     ...filters["none"]!,
@@ -296,12 +297,12 @@ test("the filter receives the tokens that the head predicts: each sequence's exc
 })
 
 test("a batch in which the head predicts no token is refused, with the remedy", async () => {
-  const draft = await headOf(next())
+  const draft = await headOf(medusa({ heads: 1 }))
   const short = collate([{ ids: Int32Array.of(1, 2), promptLength: 0 }])
   const before = tf.memory().numTensors
   const parts = { ...partsOf(draft, filters["none"]!, losses["kl"]!), batch: short }
   expect(() => runMicroBatch(withHead(parts))).toThrow(
-    "head next: has no row to predict in a batch of 1 valid tokens: each needs an earlier position in its sequence; " +
+    "head medusa: has no row to predict in a batch of 1 valid tokens: each needs an earlier position in its sequence; " +
       "use longer prompts or answers, or a head that looks less far ahead",
   )
   expect(tf.memory().numTensors).toBe(before)
@@ -338,7 +339,7 @@ describe("training", () => {
       optimizer: optimizerOptions.assert({ learningRate: 0.03, warmup: 5, schedule: "cosine" }),
       ...options,
     }).pipe(Effect.provide(arms[arm]))
-  const fresh = async () => initialiseHead(await instanceOf(next()), target, 1)
+  const fresh = async () => initialiseHead(await instanceOf(medusa({ heads: 1 })), target, 1)
   const bits = (draft: Pick<DraftHead, "parameters">) =>
     Object.fromEntries(Array.from(draft.parameters, ([name, value]) => [name, Array.from(value.dataSync())]))
 

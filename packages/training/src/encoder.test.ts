@@ -4,7 +4,7 @@
 import { afterAll, expect, test } from "bun:test"
 import { armLayer, type Draft, decode, type Encoder, everyToken, nextToken, type Problem } from "@winnow/core"
 import { type Batch, batches } from "@winnow/data"
-import { next } from "@winnow/head-next"
+import { medusa } from "@winnow/head-medusa"
 import { kl } from "@winnow/loss-kl"
 import { initialise, initialiseHead } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
@@ -65,7 +65,7 @@ const alone = (batch: Batch, b: number): Batch => {
   }
 }
 
-const head = initialiseHead(await instanceOf(next()), target, 3)
+const head = initialiseHead(await instanceOf(medusa({ heads: 1 })), target, 3)
 afterAll(() => head.dispose())
 
 const partsOf = (batch: Batch, trained: Draft): Parts => ({

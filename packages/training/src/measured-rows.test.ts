@@ -1,7 +1,7 @@
 /** Measures read the rows of the step, independent of a text's neighbours in its portion. */
 import { afterAll, expect, test } from "bun:test"
 import { type Draft, mostProbable, nextTokenProblem, type Problem } from "@winnow/core"
-import { next } from "@winnow/head-next"
+import { medusa } from "@winnow/head-medusa"
 import { initialise, initialiseHead } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { masked } from "@winnow/objective-masked"
@@ -13,7 +13,7 @@ const V = 14
 const sizes = { vocab_size: V, width: 16, depth: 2, heads: 2, length: 16 }
 const encoder = initialise(await instanceOf(bothWays(sizes)), 1)
 const decoder = initialise(await instanceOf(oneWay(sizes)), 2)
-const head = initialiseHead(await instanceOf(next()), decoder, 3)
+const head = initialiseHead(await instanceOf(medusa({ heads: 1 })), decoder, 3)
 afterAll(() => {
   for (const model of [head, encoder, decoder]) model.dispose()
 })

@@ -20,7 +20,7 @@ import { adaspec } from "@winnow/filter-adaspec"
 import { blockWeight } from "@winnow/filter-block-weight"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { random } from "@winnow/filter-random"
-import { next } from "@winnow/head-next"
+import { medusa } from "@winnow/head-medusa"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
@@ -176,7 +176,7 @@ for (const [path, by] of Object.entries(paths))
 
     test("a head on the target's hidden states", async () => {
       const target = await llamaOf(2)
-      const head = initialiseHead(await instanceOf(next()), target, 3)
+      const head = initialiseHead(await instanceOf(medusa({ heads: 1 })), target, 3)
       compare(partsOf(batch, head, { loss: klLoss, target }), by)
       head.dispose()
     })

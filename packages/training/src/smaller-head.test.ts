@@ -278,7 +278,15 @@ test("an entry of a head on the target may predict some ids", () => {
   const head_Vd = tf.tidy(() => tf.variable(tf.gather(target.head_Vd, tf.tensor1d(ids, "int32"))))
   const trained = new Map([["head", head_Vd]])
   const head: DraftHead = {
-    ...{ name: "some", reads: ["ids", "targetHidden"], target, parameters: trained, trained, dispose: () => {} },
+    ...{
+      name: "some",
+      layers: [],
+      reads: ["ids", "targetHidden"],
+      target,
+      parameters: trained,
+      trained,
+      dispose: () => {},
+    },
     rows: ({ row_N }, { targetHidden }) => [
       {
         h_Md: tf.gather(tf.reshape(targetHidden, [-1, targetHidden.shape[2]]), tf.tensor1d(row_N, "int32")),

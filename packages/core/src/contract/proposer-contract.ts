@@ -1,10 +1,10 @@
 /** The contract of proposers: the results of `make` and `propose`. Letters: V vocabulary. */
-import type { Proposal, ProposerParts } from "../proposal.ts"
+import type { Proposal, ProposerParts, ProposerReads } from "../proposal.ts"
 import { brief, kindOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"
 import { didYouMean } from "./nearest.ts"
 
-const fields = ["begin", "parameters", "vocabularySize", "maxLength", "model", "deterministic"]
+const fields = ["begin", "parameters", "reads", "vocabularySize", "maxLength", "model", "deterministic"]
 
 /** Checks the parts that `make` returned. @error PluginFault (thrown) for another shape */
 export const checkedParts = (plugin: string, place: string | undefined, answer: unknown): ProposerParts => {
@@ -24,6 +24,9 @@ export const checkedParts = (plugin: string, place: string | undefined, answer: 
     if (value !== undefined && !(typeof value === "number" && value >= least))
       throw refuse(`its ${key} is ${brief(value, 40)}; expected a number from ${least}`)
   }
+  const reads = parts["reads"] as Partial<ProposerReads> | undefined
+  if (reads !== undefined && !(Array.isArray(reads.layers) && /^(all|last)$/.test(String(reads.positions))))
+    throw refuse(`its reads are ${brief(reads, 80)}; expected { layers: ["last"], positions: "all" or "last" }`)
   return answer as ProposerParts
 }
 

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test"
 import { both, linear, pieces, schedule, shuffled } from "@winnow/core"
 import { randomExamples } from "@winnow/filter-random-examples"
-import { next } from "@winnow/head-next"
+import { medusa } from "@winnow/head-medusa"
 import { accuracy } from "@winnow/measure-accuracy"
 import { masked } from "@winnow/objective-masked"
 import { nextToken } from "@winnow/objective-next-token"
@@ -60,13 +60,16 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
       "it begins with the reference, and reference average is no trained model",
     ],
     [
-      inArm({ start: head(next as never) }),
-      "start.head must be a head plugin with its options: call it, next({ ... })",
+      inArm({ start: head(medusa as never) }),
+      "start.head must be a head plugin with its options: call it, medusa({ ... })",
     ],
     [inArm({ start: head(squares() as never) }), "start.head must be a head plugin with its options (was a loss)"],
-    [inArm({ start: { ...head(next()), pretraining: budget } }), "start.pretraining must be left out"],
-    [inArm({ start: head(next.use({ further: 2 })) }), "head next: further must be removed; there are ahead"],
-    [inArm({ start: head(next()) }), "head next is trained and measured, and nothing decodes with it yet"],
+    [inArm({ start: { ...head(medusa()), pretraining: budget } }), "start.pretraining must be left out"],
+    [
+      inArm({ start: head(medusa.use({ further: 2 })) }),
+      "head medusa: further must be removed; there are bias, blocks, decay, heads",
+    ],
+    [inArm({ start: head(medusa()) }), "head medusa is trained and measured, and nothing decodes with it yet"],
     [inExperiment({ target: layersOf("target", [0]) }), 'target.kind must be "folder" or "fresh" (was "layers")'],
   ],
   text: [

@@ -37,6 +37,8 @@ export interface NativeProgram {
   readonly parameters: ReadonlyArray<string>
   /** The names among them that are weights of products. */
   readonly weights: ReadonlySet<string>
+  /** Columns of each matrix of states that it keeps beside the result. */
+  readonly kept: ReadonlyArray<number>
 }
 
 /** The weights of a model by name, as they are at the moment. */
@@ -70,6 +72,7 @@ export class NativeDecoder {
   #version = -1
   #rotaryRows = 0
   #rows = 0
+  #last = 0
   #B = 0
   #length = 0
 
@@ -173,7 +176,7 @@ export class NativeDecoder {
    * @param parents of the last tokens, which are nodes of a tree (`native/decode.h`); left out: all are text
    * @error for ids outside the vocabulary, before anything is changed; when memory does not suffice
    */
-  extend(ids_BT: Int32Array, rows: number, into?: Address, parents?: Int32Array): void {
+  extend(ids_BT: Int32Array, rows: number, into?: Address | Float32Array, parents?: Int32Array): void {
     const handle = this.#live()
     const T = ids_BT.length / this.#B
     if (!(Number.isInteger(T) && T > 0 && Number.isInteger(rows) && rows > 0 && rows <= T))
@@ -195,11 +198,33 @@ export class NativeDecoder {
     }
     this.#length += T
     this.#rows = rows
+    this.#last = rows
   }
 
   #kept(): number {
     if (this.#rows === 0) throw new Error("no rows are kept: extend the decoding state first")
-    return this.#B * this.#rows
+    return this.#B * this.#last
+  }
+
+  /**
+   * Asks `greedy` and `logits` for the last of the rows kept, until the next `extend`.
+   * @error for fewer than all rows of several sequences
+   */
+  last(rows: number): void {
+    if (!(rows >= 1 && rows <= this.#rows && (rows === this.#rows || this.#B === 1)))
+      throw new Error(
+        `the last ${rows} of ${this.#rows} rows of ${this.#B} sequences: expected 1 or more of one sequence, or all rows`,
+      )
+    this.#native.C.winnow_decode_last(this.#live(), rows)
+    this.#last = rows
+  }
+
+  /** A copy of the rows kept, [R, width], of matrix i of the program's `kept`. */
+  kept(i: number): Float32Array {
+    if (this.#rows === 0) throw new Error("no rows are kept: extend the decoding state first")
+    const at = this.#native.C.winnow_decode_kept(this.#live(), i) as Address
+    const numbers = this.#B * this.#rows * this.program.kept[i]!
+    return new Float32Array(toArrayBuffer(at as Parameters<typeof toArrayBuffer>[0], 0, numbers * floatBytes)).slice()
   }
 
   /** The head's most probable row for each row kept, exactly as the whole float32 product with the head has it. */

@@ -12,6 +12,8 @@ export const decodeSymbols = {
   winnow_decode_keep: { args: [pointer, pointer, long], returns: nothing },
   winnow_decode_greedy: { args: [pointer, pointer, pointer, pointer, pointer], returns: int },
   winnow_decode_logits: { args: [pointer, pointer], returns: pointer },
+  winnow_decode_last: { args: [pointer, long], returns: nothing },
+  winnow_decode_kept: { args: [pointer, long], returns: pointer },
   winnow_decode_rollback: { args: [pointer, long], returns: nothing },
   winnow_decode_live: { args: [], returns: long },
   winnow_decode_live_bytes: { args: [], returns: long },

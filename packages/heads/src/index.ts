@@ -1,0 +1,2 @@
+export * from "./next-after.ts"
+export * from "./offset-head.ts"

@@ -1,0 +1,154 @@
+/**
+ * Heads whose k-th cell predicts the token k after next from one hidden state of the target: Medusa's, and those that read
+ * the tokens between as well. Each cell is a circuit: its training rows and its proposals follow from it.
+ *
+ * Letters: K cells, M rows of a cell, V vocabulary, D hidden size of the target.
+ */
+import {
+  type HeadArchitecture,
+  type HeadParameter,
+  type HeadValues,
+  type ProposerSequence,
+  rowsAhead,
+  type SequenceStart,
+  type TargetSizes,
+} from "@winnow/core"
+import { type Circuit, type CircuitInstruction, runCircuit, startCircuit, targetWeights } from "@winnow/models"
+import { tf } from "@winnow/tensor"
+import { nextAfter, type ProposedToken, proposalOf } from "./next-after.ts"
+
+/** The k-th cell, k from 1. */
+export interface OffsetCell {
+  /** Over the slots `hidden` [D] and `token(1)` to `token(k)`, the embeddings of the tokens between, as far as it reads them. */
+  readonly instructions: ReadonlyArray<CircuitInstruction>
+  /** How many of the tokens between it reads, the first ones: 0 to k. */
+  readonly tokens: number
+  /** The slot whose rows the vocabulary head reads. */
+  readonly output: string
+  /** The vocabulary head: a parameter of the head, or `targetWeights.head`. */
+  readonly head: string
+  /** Of its rows in the loss, above 0. */
+  readonly weight: number
+}
+
+/** The slot of the target's hidden state. */
+export const hidden = "hidden"
+/** The slot of the embedding of the i-th token after the hidden state's own, i from 1. */
+export const token = (i: number): string => `token ${i}`
+
+const circuitOf = (target: TargetSizes, { instructions, tokens, output }: OffsetCell): Circuit => ({
+  inputs: new Map([[hidden, target.hiddenSize]]),
+  tokens: new Map(
+    Array.from({ length: tokens }, (_, i) => [token(i + 1), target.streamSize ?? target.hiddenSize] as const),
+  ),
+  instructions,
+  outputs: [output],
+})
+
+/** The same instructions with slots of their own, but for the hidden state. */
+const renamed = (k: number, instructions: ReadonlyArray<CircuitInstruction>): ReadonlyArray<CircuitInstruction> => {
+  const slot = (name: string) => (name === hidden ? name : outputOf(k, name))
+  return instructions.map((i) =>
+    i.op === "concat" ? { ...i, from: i.from.map(slot), to: slot(i.to) } : { ...i, from: slot(i.from), to: slot(i.to) },
+  )
+}
+const outputOf = (k: number, output: string) => `${k}: ${output}`
+
+/** The circuits of a proposal: one of all cells where none reads a token, so that they run at once; else one a cell. */
+const proposalCircuits = (target: TargetSizes, cells: ReadonlyArray<OffsetCell>): ReadonlyArray<Circuit> =>
+  cells.some(({ tokens }) => tokens > 0)
+    ? cells.map((cell) => circuitOf(target, cell))
+    : [
+        {
+          inputs: new Map([[hidden, target.hiddenSize]]),
+          instructions: cells.flatMap(({ instructions }, k) => renamed(k, instructions)),
+          outputs: cells.map(({ output }, k) => outputOf(k, output)),
+        },
+      ]
+
+/** Numbers that the proposal of one token reads, on the mean over the cells; the target's vocabulary head counts. */
+const readByToken = (
+  parameters: ReadonlyMap<string, HeadParameter>,
+  cells: ReadonlyArray<OffsetCell>,
+  { hiddenSize, vocabularySize }: TargetSizes,
+): number => {
+  const own = parameters.values().reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  const tied = cells.filter(({ head }) => head === targetWeights.head).length
+  return (own + tied * hiddenSize * vocabularySize) / cells.length
+}
+
+class OffsetSequence implements ProposerSequence {
+  readonly #circuits: ReturnType<typeof startCircuit>[]
+  readonly #isOne: boolean
+
+  constructor(
+    readonly cells: ReadonlyArray<OffsetCell>,
+    circuits: ReadonlyArray<Circuit>,
+    values: HeadValues,
+    readonly start: SequenceStart,
+  ) {
+    this.#circuits = circuits.map((circuit) => startCircuit(circuit, values))
+    this.#isOne = circuits.length === 1 && cells.every(({ tokens }) => tokens === 0)
+  }
+
+  readonly propose: ProposerSequence["propose"] = ({ text, room, draw, seen }) => {
+    const inputs = new Map([[hidden, seen!.of("last")]])
+    const chosen: Array<ProposedToken> = []
+    if (this.#isOne) this.#circuits[0]!.extend({ inputs })
+    for (const [k, { tokens, output, head }] of this.cells.entries()) {
+      if (k === room || (k > 0 && chosen.at(-1)!.id === this.start.eosId)) break
+      const circuit = this.#circuits[this.#isOne ? 0 : k]!
+      if (!this.#isOne) {
+        const between = [text.at(-1)!, ...chosen.map(({ id }) => id)]
+        circuit.extend({ inputs, ids: between.slice(0, tokens).map((id) => [id]) })
+      }
+      chosen.push(nextAfter(circuit, this.#isOne ? outputOf(k, output) : output, head, this.start.sampling, draw))
+    }
+    return proposalOf(chosen)
+  }
+
+  readonly dispose = (): void => {
+    for (const circuit of this.#circuits) circuit.dispose()
+  }
+}
+
+/**
+ * A head of cells.
+ *
+ * @param of.cells the k-th predicts the token k after next
+ * @returns the architecture; it reads `targetHidden`, `targetEmbedding` and `targetHead`
+ */
+export const offsetHead = (
+  target: TargetSizes,
+  of: { readonly parameters: ReadonlyMap<string, HeadParameter>; readonly cells: ReadonlyArray<OffsetCell> },
+): HeadArchitecture<"targetHidden" | "targetEmbedding" | "targetHead"> => {
+  const D = target.hiddenSize
+  const { parameters, cells } = of
+  const circuits = cells.map((cell) => circuitOf(target, cell))
+  const proposed = proposalCircuits(target, cells)
+  return {
+    parameters,
+    rows: (values, problem, { targetHidden, targetEmbedding, targetHead }) => {
+      const h_PD = tf.reshape(targetHidden, [-1, D]) as tf.Tensor2D
+      const weights = {
+        get: (name: string) => (name === targetWeights.embedding ? (targetEmbedding as tf.Variable) : values.get(name)),
+        keys: () => values.keys(),
+      }
+      return cells.map(({ tokens, output, head, weight }, i) => {
+        const { at_M, row_M } = rowsAhead(problem, i + 1)
+        const at = (rows: Int32Array) => tf.tensor1d(rows, "int32")
+        const given = {
+          inputs: new Map([[hidden, tf.gather(h_PD, at(row_M)) as tf.Tensor2D]]),
+          ids: Array.from({ length: tokens }, (_, j) => at(row_M.map((row) => problem.ids_BT[row + j + 1]!))),
+        }
+        const h_Md = runCircuit(circuits[i]!, weights, given).get(output)!
+        return { h_Md, head_Vd: head === targetWeights.head ? targetHead : values.get(head)!, at_M, weight }
+      })
+    },
+    proposing: (values) => ({
+      reads: { layers: ["last"], positions: "last" },
+      parameters: readByToken(parameters, cells, target),
+      begin: (start) => new OffsetSequence(cells, proposed, values, start),
+    }),
+  }
+}
