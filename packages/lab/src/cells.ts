@@ -15,7 +15,7 @@ import type { Architectures } from "./architectures.ts"
 import { isOwn, ownStarts } from "./experiment/places.ts"
 import type { Resolved, ResolvedArm, ResolvedReference, SettledArm } from "./experiment/resolved.ts"
 import type { Stability } from "./experiment/stability.ts"
-import type { OwnStart } from "./experiment/start.ts"
+import { describeStart, type OwnStart } from "./experiment/start.ts"
 import type { ResolvedText } from "./experiment/text.ts"
 import { checkAttention } from "./preflight/attention.ts"
 import { checkVocabularies } from "./preflight/vocabularies.ts"
@@ -36,7 +36,7 @@ import { type Texts, taskKey, tasksOf } from "./texts.ts"
 import { type TextStages, type TrainingText, textOf } from "./training-text.ts"
 
 /** An arm that can be trained. */
-export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "filterNeedsReference"> {}
+export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "target" | "filterNeedsReference"> {}
 
 /** The model of a frozen reference; undefined without a reference, or for one that follows the draft. */
 export const frozenReference = (
@@ -85,6 +85,22 @@ export const frozenReference = (
       architecture: yield* architectureAfter(arm.name, architecture, arm),
     }
   })
+
+/** The same stages with another target: an arm's own. */
+const withTarget = (spec: ResolvedArm["target"], shared: Shared): Effect.Effect<Shared, InvalidInput | DataError> =>
+  spec === undefined
+    ? Effect.succeed(shared)
+    : Effect.map(
+        begunStage(spec, {
+          ...{ kind: "target", name: "its own target", label: `target, ${describeStart(spec)}`, seed: 0 },
+          textOf: (text, begin) => textOf(text, shared, begin),
+        }),
+        ({ stage, architecture }) => ({
+          ...shared,
+          target: stage,
+          architectures: { ...shared.architectures, target: architecture },
+        }),
+      )
 
 /** The inputs of a stage that distils into this model, on this text. */
 const distillingFrom = (
@@ -299,14 +315,15 @@ export interface Cell {
  * @param others the arms by name, for an arm that begins with another one
  */
 export const cellStages = (
-  { start, filterNeedsReference, ...arm }: Arm,
+  { start, filterNeedsReference, target, ...arm }: Arm,
   shared: Shared,
   draft: BeginModel,
   seed: number,
   others: ReadonlyMap<string, Arm> = new Map(),
 ): Effect.Effect<Cell, InvalidInput | DataError> =>
   Effect.gen(function* () {
-    const reference = yield* frozenReference(arm.reference, shared, draft, seed)
+    const own = yield* withTarget(target, shared)
+    const reference = yield* frozenReference(arm.reference, own, draft, seed)
     const begun = yield* Effect.gen(function* () {
       if (isOwn(start)) return yield* ownModel(start, shared, { name: `${arm.name} start`, seed })
       const place = { name: `${arm.name} start, seed ${seed}`, data: shared.data }
@@ -316,7 +333,7 @@ export const cellStages = (
       const { trained, architecture, head } = before
       return yield* withChanges(start, { stage: trained, architecture, head }, place)
     })
-    const from = distillingFrom(begun, arm.text, shared, seed)
+    const from = distillingFrom(begun, arm.text, own, seed)
     const distilling = {
       ...from,
       architectures: { ...from.architectures, ...(reference && { reference: reference.architecture }) },

@@ -83,10 +83,11 @@ export const datasetName = ({ task, measure }: Pick<Resolved, "task" | "measure"
 
 /**
  * True if a filter's choice on a text depends on the text's tokens. A filter that reads no statistic keeps all tokens or
- * random ones. A placebo keeps arbitrary tokens. The rows of an arm's own objective are not the next tokens of that text.
+ * random ones. A placebo keeps arbitrary tokens. The rows of an arm's own objective are not the next tokens of that text,
+ * and a target of the arm's own did not write it.
  */
-const divides = ({ filter, objective }: Arm): boolean =>
-  objective === undefined && filter.needs.statistics.length > 0 && !isShuffled(filter)
+const divides = ({ filter, objective, target }: Arm): boolean =>
+  objective === undefined && target === undefined && filter.needs.statistics.length > 0 && !isShuffled(filter)
 
 /** The stages that measure a draft. */
 export const measuring = ({ measure, more }: Measured): ReadonlyArray<Stage> => [...(measure ? [measure] : []), ...more]

@@ -30,6 +30,7 @@ export {
   resized,
   type StartSpec,
   type TargetSpec,
+  tuned,
 } from "./experiment/start.ts"
 export { mixture, type PartText, plainText, type TextSpec, taskText, written, writtenAt } from "./experiment/text.ts"
 export { lora, privatePart, type TrainingSpec } from "./experiment/training-spec.ts"

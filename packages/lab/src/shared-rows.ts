@@ -18,6 +18,7 @@ export const SharedRows = Context.Reference<number | undefined>("@winnow/lab/Sha
 /** The folder, or the reference to a hub, that a start has its weights from. */
 export const folderOf = (start: OwnStart): string | undefined => {
   if (start.kind === "folder") return start.path
+  if (start.kind === "tuned") return folderOf(start.of)
   return start.kind === "resized" && start.of !== "target" ? start.of.path : undefined
 }
 

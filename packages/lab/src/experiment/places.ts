@@ -17,7 +17,7 @@ export interface Place {
 
 /** True of a model that comes from no other training of the run. */
 export const isOwn = (start: { readonly kind: string }): start is OwnStart =>
-  ["fresh", "folder", "layers", "resized", "head"].includes(start.kind)
+  ["fresh", "folder", "layers", "resized", "tuned", "head"].includes(start.kind)
 
 /** True of a reference that a stage of its own trains. */
 const isTrained = (
@@ -25,25 +25,30 @@ const isTrained = (
 ): reference is Extract<ResolvedReference, { readonly kind: "distilled" | "trained" }> =>
   reference?.kind === "distilled" || reference?.kind === "trained"
 
-const ofArm = ({ at, arm: { start, reference } }: PlacedArm): ReadonlyArray<Place> => {
+const ofArm = ({ at, arm: { start, reference, target } }: PlacedArm): ReadonlyArray<Place> => {
   const name = `the reference of ${at}`
   const compared = isTrained(reference) || reference?.kind === "earlier" ? reference.start : reference
   const place = `${at}.reference${compared === reference ? "" : ".start"}`
   return [
     ...(isOwn(start) ? [{ at: `${at}.start`, name: at, start }] : []),
     ...(compared && isOwn(compared) ? [{ at: place, name, start: compared }] : []),
+    ...(target ? [{ at: `${at}.target`, name: `the target of ${at}`, start: target }] : []),
   ]
 }
 
-/** The starts of an experiment, each once: the target's and the drafts' first. */
+/** The model that a tuned one begins with. */
+const beforeTuning = ({ at, name, start }: Place): ReadonlyArray<Place> =>
+  start.kind === "tuned" ? [{ at: `${at}.of`, name: `${name} before its tuning`, start: start.of }] : []
+
+/** The starts of an experiment, each once: the target's and the drafts' first, then the others, then those before a tuning. */
 export const ownStarts = ({ target, draft, placed }: Trainings): ReadonlyArray<Place> => {
-  const all: ReadonlyArray<Place> = [
+  const named: ReadonlyArray<Place> = [
     { at: "target", name: "target", start: target },
     { at: "draft.start", name: "draft", start: draft.start },
     ...placed.flatMap(ofArm),
   ]
   const seen = new Set<OwnStart>()
-  return all.filter(({ start }) => !seen.has(start) && seen.add(start))
+  return [...named, ...named.flatMap(beforeTuning)].filter(({ start }) => !seen.has(start) && seen.add(start))
 }
 
 /** A training and where it stands. */

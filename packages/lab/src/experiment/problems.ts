@@ -14,6 +14,9 @@ const ownTextProblem = (training: PlacedTraining["training"]): string | undefine
   return `the draft writes it between steps, and ${what}: a cache has the text that stood before; take live signals`
 }
 
+/** True of a training of a target, or of the model that a target begins with. */
+const isOfTarget = (at: string): boolean => /(^|\.)target(\.of)?\.pretraining$/.test(at)
+
 /** Finds a text that has no usable writer: its writer would be untrained when it writes, or no stage trains it. */
 export const textProblem = (resolved: Trainings): { readonly at: string; readonly problem: string } | undefined => {
   const untrained = "a fresh model has nothing to write before it is trained"
@@ -25,12 +28,13 @@ export const textProblem = (resolved: Trainings): { readonly at: string; readonl
       const own = ownTextProblem(training)
       if (own !== undefined) return { at, problem: own }
     }
-    if (at === "target.pretraining" && writers.has("target"))
+    if (isOfTarget(at) && writers.has("target"))
       return {
         at,
         problem: "the target would read in its own training what it writes after it; let it read the task's",
       }
-    if (writers.has("target") && isFresh(resolved.target))
+    const target = resolved.placed.find((one) => one.at === at || `the reference of ${one.at}` === at)?.arm.target
+    if (writers.has("target") && isFresh(target ?? resolved.target))
       return { at, problem: `${untrained}, and the target has no pretraining; give it one` }
     if (!writers.has("start")) continue
     if (pretrains && start.kind === "fresh") return { at, problem: `${untrained}; let the target write` }

@@ -24,7 +24,7 @@ import { withPinnedReferences } from "./references.ts"
 import type { PlacedArm, Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
 import { serviceProblem } from "./services.ts"
 import { armSpec, experimentSpec, referenceSpec } from "./spec.ts"
-import type { ResolvedStart } from "./start.ts"
+import { describeStart, type ResolvedStart } from "./start.ts"
 import { atSettings, checkPaths, pointsOf, type Settings, type Sweep } from "./sweep.ts"
 
 /** References whose weights change at each step. */
@@ -77,7 +77,7 @@ interface Common {
 /** The start that an arm names: "untrained" becomes the drafts' start without its pretraining. */
 const named = (start: typeof armSpec.infer.start, { draft }: Common): ResolvedStart => {
   if (start.kind !== "untrained") return start
-  const { pretraining: _, ...untrained } = draft.start
+  const { pretraining: _, ...untrained } = draft.start.kind === "tuned" ? draft.start.of : draft.start
   return untrained
 }
 
@@ -120,6 +120,19 @@ const resolveArm = Effect.fnUntraced(function* (
   if (referenceSpec?.kind === "distilled" && reads("reference", referenceSpec.filter))
     return yield* refuse(
       `its reference is distilled with filter ${referenceSpec.filter.name}, which needs a reference itself; use none`,
+    )
+  const { target } = arm
+  if (target !== undefined && referenceSpec?.kind === "distilled")
+    return yield* refuse(
+      "it has a target of its own, and its reference is distilled from the experiment's; leave one of the two out",
+    )
+  const partOfTarget =
+    arm.start.kind === "layers" ||
+    arm.start.kind === "head" ||
+    (arm.start.kind === "resized" && arm.start.of === "target")
+  if (target !== undefined && partOfTarget)
+    return yield* refuse(
+      `it has a target of its own, and its start, ${describeStart(arm.start)}, is part of the experiment's; begin with another model`,
     )
   yield* arm.loss.decoded.pipe(Effect.mapError(where(place)))
   if (examples !== undefined) yield* examples.decoded.pipe(Effect.mapError(where(place)))

@@ -30,6 +30,8 @@ export interface SettledArm extends Training {
 export interface ResolvedArm extends Omit<SettledArm, "steps"> {
   readonly steps: number | { readonly computeOf: string }
   readonly start: ResolvedStart
+  /** A target of its own; the experiment's if left out. */
+  readonly target?: ResolvedTarget
   /** True if the filter reads a reference; false if the arm only begins with one. */
   readonly filterNeedsReference: boolean
   /** In the form of configs and keys. */

@@ -72,7 +72,8 @@ const schemaAt = (path: ReadonlyArray<string>) => {
   if (path.at(-1) === "signals") return signalsOptions
   if (path.at(-1) === "adapters") return adaptersSpec
   if (path.at(-1) === "batch") return batchSpec
-  if (path.at(-1) === "start" || at === "target") return armStart
+  const ofSignals = path.at(-2) === "signals"
+  if (path.at(-1) === "start" || path.at(-1) === "of" || (path.at(-1) === "target" && !ofSignals)) return armStart
   if (path.at(-1) === "pretraining") return trainingSpec
   if (path.at(-1) === "text") return textSpec
   if (path.at(-1) === "reference") return referenceSpec

@@ -28,6 +28,7 @@ import {
   referenceStart,
   type StartSpec,
   shortModels,
+  type TargetSpec,
   targetStart,
 } from "./start.ts"
 import { sweepSpec } from "./sweep.ts"
@@ -84,6 +85,8 @@ export const armSpec = type({
   "reference?": referenceSpec,
   ...distillingFields,
   steps: type(natural).or(stepsOfCompute),
+  // Another target than the experiment's, to distil from and to write text: measures stay those of the experiment's.
+  "target?": targetStart,
   // The weights that the arm begins with: the drafts' start if left out.
   start: armStart.default(() => ({ kind: "draft" })),
 })
@@ -185,6 +188,8 @@ export interface ArmTraining extends Omit<DistillingSpec, "steps"> {
   readonly steps: number | { readonly computeOf: string }
   /** The weights that the arm begins with, the drafts' start if left out. */
   readonly start?: ArmStartSpec
+  /** Another target than the experiment's, to distil from and to write text. Measures stay those of the experiment's. */
+  readonly target?: TargetSpec
 }
 
 export type TokenizerSpec = typeof tokenizerSpec.inferIn

@@ -8,6 +8,7 @@ import { isHubReference, shortReference } from "@winnow/hub"
 import { type } from "arktype"
 import { natural, seed } from "./numbers.ts"
 import { hubForm, pathForm, type ShortForms } from "./short-forms.ts"
+import { describeText } from "./text.ts"
 import { type TrainingSpec, trainingSpec } from "./training-spec.ts"
 
 const ascending = type("number.integer >= 0")
@@ -50,6 +51,21 @@ const ofResized = type({
   "layers?": ascending,
   ...begin,
 })
+const ofTuned = type({
+  "+": "reject",
+  kind: "'tuned'",
+  of: ofFresh
+    .or(ofFolder)
+    .narrow(
+      ({ vocabulary, turned }, ctx) =>
+        (vocabulary === undefined && turned === undefined) ||
+        ctx.reject({ expected: "a model without changes of its own: make them to the tuned one", actual: "one" }),
+    ),
+  /** The training that tunes it; `of` may have a pretraining of its own. */
+  pretraining: trainingSpec,
+  "seed?": seed,
+  ...changes,
+})
 const ofHead = type({
   "+": "reject",
   kind: "'head'",
@@ -68,10 +84,11 @@ export type FreshStart = typeof ofFresh.infer
 export type FolderStart = typeof ofFolder.infer
 export type LayersStart = typeof ofLayers.infer
 export type ResizedStart = typeof ofResized.infer
+export type TunedStart = typeof ofTuned.infer
 export type HeadStart = typeof ofHead.infer
 
 /** A model that needs no other training of the run. */
-export type ModelStart = FreshStart | FolderStart | LayersStart | ResizedStart
+export type ModelStart = FreshStart | FolderStart | LayersStart | ResizedStart | TunedStart
 
 /** A start that needs no other training of the run: a model, or a head on the target. */
 export type OwnStart = ModelStart | HeadStart
@@ -80,8 +97,8 @@ export type OwnStart = ModelStart | HeadStart
 export type ResolvedStart = OwnStart | typeof ofDraft.infer | typeof ofReference.infer | typeof ofArm.infer
 
 const freshOrFolder = ofFresh.or(ofFolder)
-/** The start of a target: a fresh model, or a folder. */
-export const targetStart = freshOrFolder.narrow(({ vocabulary, turned }, ctx) => {
+/** The start of a target: a fresh model, a folder, or one of both trained further. */
+export const targetStart = freshOrFolder.or(ofTuned).narrow(({ vocabulary, turned }, ctx) => {
   if (turned !== undefined)
     return ctx.reject({ path: ["turned"], expected: "left out, as a target is as it was trained", actual: "true" })
   return (
@@ -94,7 +111,7 @@ export const targetStart = freshOrFolder.narrow(({ vocabulary, turned }, ctx) =>
   )
 })
 /** A model: a reference that no stage trains. */
-export const modelStart = freshOrFolder.or(ofLayers).or(ofResized)
+export const modelStart = freshOrFolder.or(ofLayers).or(ofResized).or(ofTuned)
 /** The start of the drafts: a model, or a head on the target. */
 export const draftStart = modelStart.or(ofHead)
 /** The start of a reference that the run trains. */
@@ -170,6 +187,10 @@ export type StartSpec =
       readonly keep?: "first" | "largest"
       readonly layers?: ReadonlyArray<number>
     } & Begin)
+  | ({
+      readonly kind: "tuned"
+      readonly of: Extract<StartSpec, { kind: "fresh" | "folder" }>
+    } & Omit<Begin, "pretraining"> & { readonly pretraining: TrainingSpec })
 
 /** A head on the target's hidden states: a start for drafts and arms. */
 export interface HeadSpec {
@@ -240,6 +261,18 @@ export const resized = (
   options: Begin & { readonly keep?: "first" | "largest"; readonly layers?: ReadonlyArray<number> } = {},
 ): Extract<StartSpec, { kind: "resized" }> => ({ kind: "resized", of, widths, ...options })
 /**
+ * A model trained further by cross-entropy: a target that was fine-tuned to a domain. The model that it begins with is an
+ * artifact of its own, and the same one wherever its settings stand.
+ *
+ * @param of a fresh model or a folder, with or without a pretraining of its own
+ * @param training on the experiment's text if it names none
+ */
+export const tuned = (
+  of: Extract<StartSpec, { kind: "fresh" | "folder" }>,
+  training: TrainingSpec,
+  options: Omit<Begin, "pretraining"> = {},
+): Extract<StartSpec, { kind: "tuned" }> => ({ kind: "tuned", of, pretraining: training, ...options })
+/**
  * A fresh head on the target's hidden states, such as `next`, which predicts the token after next. Runs train and measure
  * heads; no decoder uses them yet.
  */
@@ -282,6 +315,10 @@ const describeWhole = (start: ResolvedStart): string => {
       const part = layers === undefined ? whole : `layers ${layers.join(", ")} of ${whole}`
       const sizes = Object.entries(widths).map(([key, value]) => `${key} ${value}`)
       return `${part} with ${sizes.join(", ")}`
+    }
+    case "tuned": {
+      const { text } = start.pretraining
+      return `${describeWhole(start.of)} tuned on ${text === undefined ? "the task's text" : describeText(text)}`
     }
     case "head":
       return `head ${start.head.name} on the target`

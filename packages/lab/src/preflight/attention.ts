@@ -43,7 +43,8 @@ const modelTrainings = (resolved: Resolved, byStart: ReadonlyMap<OwnStart, Model
   const modelOf = ({ from, turned }: Pick<PlacedTraining, "from" | "turned">): Model =>
     turned ? turnedArchitecture(byStart.get(from)!) : byStart.get(from)!
   const modelAt = (at: string) => modelOf(all.find((training) => training.at === at)!)
-  const target = ["the target", byStart.get(resolved.target)!] as const
+  const targetOf = ({ target }: Pick<ResolvedArm, "target">) =>
+    ["the target", byStart.get(target ?? resolved.target)!] as const
   const referenceOf = ({ at, arm: { reference } }: PlacedArm): Model => {
     if (reference?.kind === "distilled" || reference?.kind === "trained") return modelAt(`the reference of ${at}`)
     if (reference?.kind === "earlier") return byStart.get(reference.start ?? resolved.draft.start)!
@@ -56,11 +57,13 @@ const modelTrainings = (resolved: Resolved, byStart: ReadonlyMap<OwnStart, Model
       const distilled = resolved.placed.flatMap(({ at: place, arm: { reference } }) =>
         at === `the reference of ${place}` && reference?.kind === "distilled" ? [reference] : [],
       )
+      // A distilled reference has the experiment's target: `resolve` refuses one beside a target of the arm's own.
+      const target = targetOf({})
       return { ...of, frozen: distilled.some(({ filter, loss }) => reads("target", filter, loss)) ? [target] : [] }
     }
     const { arm } = placed
     const reference = arm.filterNeedsReference ? [["the reference", referenceOf(placed)] as const] : []
-    return { ...of, arm, frozen: [...(reads("target", arm.filter, arm.loss) ? [target] : []), ...reference] }
+    return { ...of, arm, frozen: [...(reads("target", arm.filter, arm.loss) ? [targetOf(arm)] : []), ...reference] }
   })
 }
 

@@ -24,6 +24,7 @@ import {
   type OwnStart,
   type ResizedStart,
   type ResolvedStart,
+  type TunedStart,
 } from "../experiment/start.ts"
 import type { ResolvedText } from "../experiment/text.ts"
 import { type Stage, stage } from "../stage.ts"
@@ -75,6 +76,7 @@ const wholeArchitecture = (
   // The schema of a target's own start has no head.
   if (start.kind === "head") return Effect.succeed(target!)
   if (start.kind === "folder") return folderArchitecture(name, start.path)
+  if (start.kind === "tuned") return architectureOfStart(start.of, `${name} before its tuning`, target)
   // The schema of a target's own start has no part of a target.
   if (start.kind === "layers") return refusedAs(name, () => architectureOfLayers(target!, start.layers))
   return Effect.flatMap(wholeOf(start, name, target), (whole) =>
@@ -221,7 +223,7 @@ const headStage = (label: string, { head }: HeadStart, target: BeginModel, seed:
 
 /** The stage of a model that others' weights make, before any training. */
 const beginStage = (
-  start: Exclude<OwnStart, FreshStart | HeadStart>,
+  start: Exclude<OwnStart, FreshStart | TunedStart | HeadStart>,
   place: {
     readonly kind: "target" | "start"
     readonly name: string
@@ -295,13 +297,14 @@ export const begunStage = (
             })
       return { stage: yield* made, architecture: yield* after(architecture) }
     }
-    const begin = yield* beginStage(start, {
-      kind: kind === "target" ? kind : "start",
-      name,
-      seed,
-      architecture,
-      target,
-    })
+    const before = `${name} before its tuning`
+    const begin =
+      start.kind === "tuned"
+        ? (yield* begunStage(start.of, {
+            ...{ name: before, label: before, kind: kind === "target" ? kind : ("start" as const) },
+            ...{ seed: place.seed, textOf, ...(target && { target }) },
+          })).stage
+        : yield* beginStage(start, { kind: kind === "target" ? kind : "start", name, seed, architecture, target })
     if (training === undefined) return { stage: begin, architecture }
     const text = textOf(training.text, { stage: begin, architecture })
     return {
