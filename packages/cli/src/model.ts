@@ -1,10 +1,10 @@
 /** Models that commands open. */
 import { resolve } from "node:path"
-import { DataError, type Encoder, headRowsOf, type InvalidInput } from "@winnow/core"
+import { DataError, type Decoder, type Encoder, headRowsOf, type InvalidInput } from "@winnow/core"
 import { isHubReference, localFolder, pinnedReference } from "@winnow/hub"
 import { Families, familiesOf, knownFamilies, loadPlugins } from "@winnow/lab"
-import { loadDecoder, loadModel, logitsOf } from "@winnow/models"
-import { tf } from "@winnow/tensor"
+import { type DecoderOptions, type DecodingPrecision, loadDecoder, loadModel, logitsOf } from "@winnow/models"
+import { type Precision, tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { Flag } from "effect/cli"
 
@@ -63,14 +63,49 @@ export const openModel = (folder: string) =>
 /**
  * The decoder of a folder, freed with the scope.
  *
- * @param rows rows of the vocabulary that are read, the first ones; all if left out
- * @error as `openModel`; InvalidInput for an encoder
+ * @param options rows of the vocabulary that are read, the first ones, all if left out; precision
+ * @error as `openModel`; InvalidInput for an encoder, and for weights in 8 bits without native code
  */
-export const openDecoder = (folder: string, rows?: number) =>
-  Effect.flatMap(knownFamilies, (families) => freed(loadDecoder(folder, families, { rows })))
+export const openDecoder = (folder: string, options: DecoderOptions = {}) =>
+  Effect.flatMap(knownFamilies, (families) => freed(loadDecoder(folder, families, options)))
+
+/** The values of `--precision`. */
+export const decodingPrecisions = ["float32", "bfloat16", "q8"] as const
+
+/** `--precision` of commands that decode, and `--draft-precision`. */
+export const precisionFlags = {
+  precision: Flag.Literals("precision", decodingPrecisions).pipe(
+    Flag.withDefault("float32" as const),
+    Flag.withDescription("of native products; q8: weights in 8 bits by blocks, another target with texts of its own"),
+  ),
+  draftPrecision: Flag.Literals("draft-precision", decodingPrecisions).pipe(
+    Flag.optional,
+    Flag.withDescription("of the draft; the target's if left out"),
+  ),
+}
+
+/** Products of what is computed beside decoding: those of weights in 8 bits are in float32, of the rounded numbers. */
+export const productsOf = (precision: DecodingPrecision): Precision => (precision === "q8" ? "float32" : precision)
 
 /** Number of positions in the trial. */
 const TRIED = 32
+
+/** Logits of every position of a short text, by decoding where it is native: a pass over tensors takes more memory. */
+const trialOf = (model: Encoder | Decoder, ids: Int32Array): Float32Array => {
+  const T = ids.length
+  const decoding = "decoding" in model ? model.decoding() : undefined
+  try {
+    const logits = decoding?.quick?.logits(ids, 1, T)
+    if (logits === undefined)
+      return tf.tidy(() => logitsOf(model, tf.tensor2d(ids, [1, T], "int32")).dataSync() as Float32Array)
+    const U = headRowsOf(model.architecture)
+    const values = new Float32Array(T * U)
+    for (let t = 0; t < T; t++) values.set(logits.row(t), t * U)
+    return values
+  } finally {
+    decoding?.dispose()
+  }
+}
 
 /**
  * Tries a model on the beginning of a text: finite weights can still give numbers beyond float32.
@@ -84,8 +119,8 @@ export const requireFiniteLogits = (
 ): Effect.Effect<void, DataError> =>
   Effect.suspend(() => {
     const { maxLength } = model.architecture
-    const sample = Array.from(ids).slice(0, Math.min(TRIED, maxLength))
-    const values = tf.tidy(() => logitsOf(model, tf.tensor2d([sample], undefined, "int32")).dataSync())
+    const sample = Int32Array.from(Array.from(ids).slice(0, Math.min(TRIED, maxLength)))
+    const values = trialOf(model, sample)
     const wrong = values.findIndex((x) => !Number.isFinite(x))
     return wrong === -1
       ? Effect.void

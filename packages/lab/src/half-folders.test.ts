@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { byteTokenizer, datasetsLayer, tokenizerFiles } from "@winnow/data"
 import { llama } from "@winnow/model-llama"
-import { copyModelFolder, HalfParameters, initialise, loadDecoder, saveModel } from "@winnow/models"
+import { copyModelFolder, initialise, loadDecoder, NativeParameters, saveModel } from "@winnow/models"
 import { native, nativeDecodingInUse, openEngine } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
 import { tiny } from "../test/tiny.ts"
@@ -33,7 +33,7 @@ const saved = async (seed: number): Promise<readonly [half: string, whole: strin
   mkdirSync(half)
   await run(copyModelFolder(first, half, { dtype: "bfloat16", config: {} }))
   const rounded = await run(loadDecoder(half, [llama]))
-  expect(rounded.parameters instanceof HalfParameters).toBe(native() !== undefined)
+  expect(rounded.parameters instanceof NativeParameters).toBe(native() !== undefined)
   await run(saveModel(rounded, whole))
   rounded.dispose()
   for (const [name, text] of Object.entries(tokenizerFiles(byteTokenizer)))

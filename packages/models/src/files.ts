@@ -3,7 +3,7 @@ import { join } from "node:path"
 import {
   type Architecture,
   type Attends,
-  DataError,
+  type DataError,
   type Decoder,
   decoderArchitecture,
   type Encoder,
@@ -11,41 +11,27 @@ import {
   type HeadIds,
   type InvalidInput,
   type ModelOf,
-  type Stored,
 } from "@winnow/core"
 import { writeWhole } from "@winnow/files"
-import { type Elements, fillTensor, Halves, type tf } from "@winnow/tensor"
+import type { NativeWeight, tf } from "@winnow/tensor"
 import type { Effect } from "effect"
 import { attempt, withDataErrors } from "./data-errors.ts"
-import { nonFiniteProblem } from "./finite.ts"
-import { parametersOf, staysHalf } from "./half-parameters.ts"
 import { headIdTensors } from "./head-ids-files.ts"
-import { makeModel, ownVariable } from "./model.ts"
+import { type DecodingPrecision, makeModel } from "./model.ts"
+import { parametersOf } from "./native-parameters.ts"
 import { type FolderOptions, openFolder } from "./open-folder.ts"
-import { type SafetensorsFile, writeSafetensors } from "./safetensors.ts"
+import { readWeights } from "./read-weights.ts"
+import { writeSafetensors } from "./safetensors.ts"
 import { tensorsOf } from "./stored.ts"
 
-/** Reads a tensor into the memory of its parameter, from the form that the file holds it in. */
-const readTensor = (file: SafetensorsFile, tensor: string, form: Stored | undefined, into: Float32Array): void => {
-  if (form === undefined) file.readInto(tensor, into)
-  else form.read(file.read(tensor), into)
-}
-
-/** A weight that stays in bfloat16: mapped where the system can, else read. @error DataError for a value that is not finite */
-const readHalves = (
-  dir: string,
-  file: SafetensorsFile,
-  tensor: string,
-  name: string,
-  shape: ReadonlyArray<number>,
-): Halves => {
-  const halves =
-    Halves.map(name, shape, file.placeOf(tensor)) ??
-    Halves.fill(name, shape, ({ buffer }) => file.readBytes(tensor, new Uint8Array(buffer)))
-  if (halves.firstNonFinite() === -1) return halves
-  halves.dispose()
-  const problem = nonFiniteProblem(tensor, shape, file.read(tensor)) // with count and first place of the faults
-  throw new DataError({ message: `${dir}: ${problem}` })
+/** Options of loading a decoder. */
+export interface DecoderOptions extends FolderOptions {
+  /**
+   * The precision of decoding, for a model that is only decoded; the process's (`setPrecision`) if left out. Matrices are kept
+   * in the form that decoding reads: for bfloat16 all but embedding and head are rounded while they are read, for q8 all
+   * are (`Blocks`).
+   */
+  readonly precision?: DecodingPrecision | undefined
 }
 
 /** Reads a folder; before any weight is read, `accept` throws for an architecture that the caller does not take. */
@@ -53,37 +39,19 @@ const load = <A extends Attends>(
   dir: string,
   families: ReadonlyArray<Family>,
   accept: (architecture: Architecture<Attends>) => Architecture<A>,
-  options: FolderOptions = {},
+  { precision, ...options }: DecoderOptions = {},
 ): ModelOf<A> => {
-  const { architecture: found, headIds, tensorOf, fileOf, close } = openFolder(dir, families, options)
-  const parameters = new Map<string, tf.Variable | Halves>()
+  const opened = openFolder(dir, families, options)
+  const parameters = new Map<string, tf.Variable | NativeWeight>()
   try {
-    const architecture = accept(found)
-    for (const [name, { shape }] of architecture.parameters) {
-      const tensor = tensorOf.get(name)!
-      if (staysHalf(architecture, name, fileOf.get(tensor)!.tensors.get(tensor)!.dtype)) {
-        parameters.set(name, readHalves(dir, fileOf.get(tensor)!, tensor, name, shape))
-        continue
-      }
-      const fill = (values: Elements) => {
-        for (const { name: part, form } of tensorsOf(architecture, name)) {
-          const tensor = tensorOf.get(part)!
-          readTensor(fileOf.get(tensor)!, tensor, form, values as Float32Array)
-        }
-        const problem = nonFiniteProblem(tensorOf.get(name)!, shape, values as Float32Array)
-        if (problem !== undefined) throw new DataError({ message: `${dir}: ${problem}` })
-      }
-      parameters.set(
-        name,
-        ownVariable(() => fillTensor(shape, "float32", fill)),
-      )
-    }
-    return makeModel(architecture, parametersOf(parameters), headIds)
+    const architecture = accept(opened.architecture)
+    for (const [name, weight] of readWeights(dir, architecture, opened, precision)) parameters.set(name, weight)
+    return makeModel(architecture, parametersOf(parameters), opened.headIds, precision)
   } catch (error) {
     for (const weight of parameters.values()) weight.dispose()
     throw error
   } finally {
-    close()
+    opened.close()
   }
 }
 
@@ -158,12 +126,13 @@ export const loadModel = (
  * Reads a model directory that must hold a decoder.
  *
  * @param options.rows number of first rows of the vocabulary that are read: the other rows must have no token
- * @error as `loadModel`; InvalidInput, before any weight is read, for a model with bidirectional attention
+ * @error as `loadModel`; InvalidInput, before any weight is read, for a model with bidirectional attention, and for weights in
+ *   8 bits without native code for them
  */
 export const loadDecoder = (
   dir: string,
   families: ReadonlyArray<Family>,
-  options: FolderOptions = {},
+  options: DecoderOptions = {},
 ): Effect.Effect<Decoder, DataError | InvalidInput> =>
   attempt(() => load(dir, families, (architecture) => decoderArchitecture(architecture, dir), options))
 

@@ -10,19 +10,24 @@ import {
   type Parameters,
   type TargetLayer,
 } from "@winnow/core"
-import { type FrozenMatrix, freeOfWeights, linear, tf } from "@winnow/tensor"
+import { type FrozenMatrix, freeOfWeights, linear, type Precision, tf, withPrecision } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
-import { decoderWeights, forPass, frozenMatrix, HalfParameters } from "./half-parameters.ts"
+import { decoderWeights, forPass, frozenMatrix, NativeParameters } from "./native-parameters.ts"
+
+/** The precision of decoding: of products of the layers, or weights in 8 bits, the head's and the embedding's too. */
+export type DecodingPrecision = Precision | "q8"
 
 /**
  * An architecture with these parameters; owns the variables.
  * @param headIds the ids of the head's rows, of an architecture whose head has fewer rows than ids
+ * @param precision of its decoding states; the process's (`setPrecision`) if left out
  * @error if the names or shapes are not the architecture's, or the ids are not as many as the head's rows
  */
 export const makeModel = <A extends Attends>(
   architecture: Architecture<A>,
   parameters: Parameters,
   headIds?: HeadIds,
+  precision?: DecodingPrecision,
 ): ModelOf<A> => {
   if (architecture.headRows !== headIds?.id_U.length)
     throw new Error(
@@ -46,17 +51,18 @@ export const makeModel = <A extends Attends>(
     ...(headIds && { headIds }),
     hidden: (ids_BT, start_BT) => architecture.hidden(forPass(parameters), ids_BT, undefined, start_BT),
     dispose: () => {
-      const variables = parameters instanceof HalfParameters ? parameters.release() : [...parameters.values()]
+      const variables = parameters instanceof NativeParameters ? parameters.release() : [...parameters.values()]
       freeOfWeights(variables)
       tf.dispose([...variables])
     },
   }
-  const model = attendsBefore(architecture)
-    ? Object.assign(encoder, {
-        decoding: (pad_B?: Int32Array, keep?: ReadonlyArray<TargetLayer>) =>
-          startDecoding(architecture, parameters, pad_B, keep),
-      })
-    : encoder
+  // products with weights in 8 bits have no other precision
+  const products = precision === "q8" ? "float32" : precision
+  const decoding = (pad_B?: Int32Array, keep?: ReadonlyArray<TargetLayer>) => {
+    const start = () => startDecoding(architecture as Architecture, parameters, pad_B, keep)
+    return products === undefined ? start() : withPrecision(products, start)
+  }
+  const model = attendsBefore(architecture) ? Object.assign(encoder, { decoding }) : encoder
   return model as ModelOf<A> // The compiler does not follow a condition on A to ModelOf.
 }
 

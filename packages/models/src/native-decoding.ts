@@ -5,8 +5,8 @@
  */
 import type { CachedTree, Decoding, Parameters } from "@winnow/core"
 import { NativeDecoder, type NativeProgram, output, type tf } from "@winnow/tensor"
-import { decoderWeights } from "./half-parameters.ts"
 import type { KeptStates } from "./kept-states.ts"
+import { decoderWeights } from "./native-parameters.ts"
 import { checkPositions } from "./rotary-tables.ts"
 import { grownTree, positionsNeeded, refusePath } from "./tree.ts"
 

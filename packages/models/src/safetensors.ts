@@ -28,6 +28,11 @@ export interface SafetensorsFile {
    */
   readonly readInto: (name: string, into: Float32Array) => void
   /**
+   * Reads rows of one tensor into existing memory, from row `from` on.
+   * @error DataError as of `read`, or if `into` has no whole number of rows, or more than follow
+   */
+  readonly readRows: (name: string, from: number, into: Float32Array) => void
+  /**
    * Cuts a tensor to its first rows for all later reads.
    * @error DataError if there is no such tensor, or it has fewer rows
    */
@@ -168,6 +173,17 @@ export const openSafetensors = (file: string): SafetensorsFile => {
             message: `${file}: tensor ${name} of shape [${entry.shape}] has ${sizeOf(entry)} values, there is room for ${into.length}`,
           })
         readFloats(file, fd, entry, into)
+      },
+      readRows: (name, from, into) => {
+        const entry = entryOf(name)
+        const [all = 1, ...columns] = entry.shape
+        const width = columns.reduce((a, b) => a * b, 1)
+        const rows = into.length / width
+        if (!(Number.isInteger(rows) && from >= 0 && from + rows <= all))
+          throw new DataError({
+            message: `${file}: tensor ${name} of shape [${entry.shape}] has no ${into.length} values from row ${from} on`,
+          })
+        readFloats(file, fd, { ...entry, begin: entry.begin + ((entry.end - entry.begin) / all) * from }, into)
       },
       keepRows: (name, rows) => {
         const entry = entryOf(name)

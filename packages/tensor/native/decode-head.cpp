@@ -52,14 +52,16 @@ long greedy(const Weights& head, long V, long d, const Screen* screen, const flo
     BestTwo two;
     int32_t id = 0;
   };
+  const Inputs inputs(head, head, rest, d, whole, d);
+  const long unit = head.blocks ? TILE : 8;
   const long parts = whole * V * d < WORTH_THREADS ? 1 : std::clamp<long>(V / 64, 1, 32 * threads());
   std::vector<Best> best(static_cast<size_t>(parts * whole));
   auto part = [&](long p) {
-    const long from = part_begin(V, parts, p, 8), to = part_begin(V, parts, p + 1, 8);
+    const long from = part_begin(V, parts, p, unit), to = part_begin(V, parts, p + 1, unit);
     if (from == to) return;
     thread_local Buffer room;
     float* values = room.of<float>(static_cast<size_t>(whole * (to - from)));
-    dot_rows(head, d, from, to, rest, d, whole, values - from, to - from);
+    inputs.times(head, from, to, values - from, to - from);
     for (long i = 0; i < whole; i++) {
       Best& b = best[static_cast<size_t>(p * whole + i)];
       for (long v = 0; v < to - from; v++) {

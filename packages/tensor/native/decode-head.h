@@ -52,8 +52,8 @@ class Screen {
 };
 
 // For each row of h [R, d]: the id of its largest logit with head [V, d] (the lowest of equal ones; 0 if all are NaN) and
-// the largest less the second largest (infinite for V = 1). `margin` and `screen` may be null. Returns the number of
-// rows that took a pass over the whole head.
+// the largest less the second largest (infinite for V = 1). `margin` and `screen` may be null; a head of blocks, which has as
+// many bytes as its screen would have, takes none. Returns the number of rows that took a pass over the whole head.
 long greedy(const Weights& head, long V, long d, const Screen* screen, const float* h, long R, int32_t* argmax, float* margin);
 
 }  // namespace winnow::decode

@@ -99,20 +99,6 @@ const Bfloat16::input* rounded(const float* x, long ldx, long M, long K) {
   return out;
 }
 
-// The inputs that the products of one instruction share, rounded if the weights are.
-struct Inputs {
-  const float* x;
-  long ldx, M, K;
-  const Bfloat16::input* x16;
-  Inputs(const Weights& w, const float* x, long ldx, long M, long K)
-      : x(x), ldx(ldx), M(M), K(K), x16(w.bfloat16 ? rounded(x, ldx, M, K) : nullptr) {}
-  void times(const Weights& w, long n0, long n1, float* y, long ldy) const {
-    const long stride = Bfloat16::stride(K);
-    if (w.bfloat16) rows_of<Bfloat16>(w.bfloat16, stride, n0, n1, x16, stride, M, y, ldy);
-    else dot_rows(w, K, n0, n1, x, ldx, M, y, ldy);
-  }
-};
-
 // x Phi(x) with Phi by Abramowitz and Stegun 7.1.26: absolute error of Phi below 1e-7.
 inline vf gelu(vf x) {
   const vf z = x * splat(0.70710678118654752f);
@@ -161,12 +147,13 @@ void finish(long n0, long n1, long M, float* y, long ldy, const Epilogue& then) 
   }
 }
 
-// Cuts the outputs among the threads, in fours; `weights` counts the matrices.
+// Cuts the outputs among the threads, in fours or in tiles; `weights` counts the matrices.
 template <class F>
-void over_outputs(long N, long K, long M, long weights, F&& f) {
+void over_outputs(const Weights& w, long N, long K, long M, long weights, F&& f) {
+  const long unit = w.blocks ? TILE : 4;
   if ((M + READING) * N * K * weights < WORTH_THREADS) return f(0, N);
-  const long parts = std::min((N + 3) / 4, std::max<long>(2 * threads(), N * K * 4 * weights / PART_BYTES));
-  parallel(parts, [&](long p) { f(part_begin(N, parts, p, 4), part_begin(N, parts, p + 1, 4)); });
+  const long parts = std::min((N + unit - 1) / unit, std::max<long>(2 * threads(), N * K * 4 * weights / PART_BYTES));
+  parallel(parts, [&](long p) { f(part_begin(N, parts, p, unit), part_begin(N, parts, p + 1, unit)); });
 }
 
 }  // namespace
@@ -174,6 +161,22 @@ void over_outputs(long N, long K, long M, long weights, F&& f) {
 void dot_rows(const Weights& w, long K, long n0, long n1, const float* x, long ldx, long M, float* y, long ldy) {
   if (w.halves) rows_of<Halves>(w.halves, K, n0, n1, x, ldx, M, y, ldy);
   else rows_of<Float32>(w.float32, K, n0, n1, x, ldx, M, y, ldy);
+}
+
+Inputs::Inputs(const Weights& w, const Weights& other, const float* x, long ldx, long M, long K) : x_(x), ldx_(ldx), M_(M), K_(K) {
+  if (w.bfloat16 || other.bfloat16) x16_ = rounded(x, ldx, M, K);
+  if (!w.blocks && !other.blocks) return;
+  thread_local Buffer room;
+  InputBlock* blocks = room.of<InputBlock>(static_cast<size_t>(M * shared_blocks(K)));
+  round_inputs(x, ldx, M, K, blocks);
+  blocks_ = blocks;
+}
+
+void Inputs::times(const Weights& w, long n0, long n1, float* y, long ldy) const {
+  const long stride = Bfloat16::stride(K_);
+  if (w.blocks) blocks_rows(w.blocks, w.first, K_, n0, n1, blocks_, M_, y, ldy);
+  else if (w.bfloat16) rows_of<Bfloat16>(w.bfloat16, stride, n0, n1, x16_, stride, M_, y, ldy);
+  else dot_rows(w, K_, n0, n1, x_, ldx_, M_, y, ldy);
 }
 
 template <class W>
@@ -197,8 +200,8 @@ void dot_chosen(const Weights& w, long K, const int32_t* id, long count, const f
 
 void linear(const Weights& w, long N, long K, const float* x, long ldx, long M, float* y, long ldy, const Epilogue& then) {
   const bool in_place = then.add == y;
-  const Inputs inputs(w, x, ldx, M, K);
-  over_outputs(N, K, M, 1, [&](long n0, long n1) {
+  const Inputs inputs(w, w, x, ldx, M, K);
+  over_outputs(w, N, K, M, 1, [&](long n0, long n1) {
     if (!in_place) {
       inputs.times(w, n0, n1, y, ldy);
       return finish(n0, n1, M, y, ldy, then);
@@ -221,8 +224,8 @@ void linear(const Weights& w, long N, long K, const float* x, long ldx, long M, 
 
 void gated(const Weights& gate, const Weights& up, const float* gate_bias, const float* up_bias, Activation act, long N, long K,
            const float* x, long ldx, long M, float* y, long ldy) {
-  const Inputs inputs(gate, x, ldx, M, K);
-  over_outputs(N, K, M, 2, [&](long n0, long n1) {
+  const Inputs inputs(gate, up, x, ldx, M, K);
+  over_outputs(gate, N, K, M, 2, [&](long n0, long n1) {
     thread_local Buffer room;
     const long width = n1 - n0;
     float* raised = room.of<float>(static_cast<size_t>(M * width));

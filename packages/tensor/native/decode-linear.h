@@ -10,6 +10,7 @@
 #pragma once
 #include <type_traits>
 
+#include "decode-blocks.h"
 #include "variant.h"
 
 namespace winnow::decode {
@@ -131,21 +132,28 @@ static inline void dot_tile(const typename W::weight* const* w, const typename W
     for (int o = 0; o < OUTPUTS; o += 4) reduce_four(sum[r] + o, out + r * ldo + o);
 }
 
-// The weights [N, K] of a product: in float32, rounded to bfloat16 in rows of Bfloat16::stride(K), or halves.
+// The weights [N, K] of a product: in float32, rounded to bfloat16 in rows of Bfloat16::stride(K), halves, or blocks.
 struct Weights {
   const float* float32 = nullptr;
   const uint16_t* bfloat16 = nullptr;
   const uint16_t* halves = nullptr;
+  const uint8_t* blocks = nullptr;
+  long first = 0;  // the row of the blocks that counts as the first
   // Row n as float32: where it lies, or widened into `room` [K].
   const float* row(long n, long K, float* room) const {
+    if (blocks) {
+      blocks_row(blocks, first + n, K, room);
+      return room;
+    }
     if (!halves) return float32 + n * K;
     widen(halves + n * K, K, room);
     return room;
   }
 };
 
-// The weights of an address: float32 or halves.
+// The weights of an address: float32, halves or blocks.
 inline Weights weights_at(const float* at) {
+  if (const uint8_t* blocks = blocks_at(at)) return {nullptr, nullptr, nullptr, blocks};
   const uint16_t* halves = halves_at(at);
   return halves ? Weights{nullptr, nullptr, halves} : Weights{at};
 }
@@ -153,7 +161,23 @@ inline Weights weights_at(const float* at) {
 // y[m][n] for M rows and the outputs n0 to n1 (y points at output 0): raw sums, nothing added. Of float32 or halves.
 void dot_rows(const Weights& w, long K, long n0, long n1, const float* x, long ldx, long M, float* y, long ldy);
 
-// out[i] = x . w[id[i]], summed as above: chosen outputs of one row.
+// The inputs of products with weights of any kind, rounded once where they are read rounded. Their memory is void after the
+// thread's next ones.
+class Inputs {
+ public:
+  // Of a product with w, and with `other`.
+  Inputs(const Weights& w, const Weights& other, const float* x, long ldx, long M, long K);
+  // As `dot_rows`, for weights of either kind.
+  void times(const Weights& w, long n0, long n1, float* y, long ldy) const;
+
+ private:
+  const float* x_;
+  long ldx_, M_, K_;
+  const Bfloat16::input* x16_ = nullptr;
+  const InputBlock* blocks_ = nullptr;
+};
+
+// out[i] = x . w[id[i]], summed as above: chosen outputs of one row. Of float32 or halves.
 void dot_chosen(const Weights& w, long K, const int32_t* id, long count, const float* x, float* out);
 
 // GELU: x Phi(x); GELU_TANH: x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))); SILU: x / (1 + exp(-x)).

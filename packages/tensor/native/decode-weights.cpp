@@ -34,10 +34,9 @@ WINNOW_API void winnow_screen_free(void* screen) {
   winnow::decode::live_bytes -= static_cast<Screen*>(screen)->bytes();
   delete static_cast<Screen*>(screen);
 }
-// N rows of Bfloat16::stride(K); a cache line before them holds their size. Null without memory.
-static uint16_t* new_halves(long N, long K) {
-  using namespace winnow;
-  const size_t bytes = 64 + static_cast<size_t>(N * decode::Bfloat16::stride(K)) * sizeof(uint16_t);
+// A cache line before the weights holds their size.
+void* winnow::decode::new_weights(long weights) {
+  const size_t bytes = 64 + static_cast<size_t>(weights);
   constexpr size_t LARGE = size_t{1} << 21;  // a large page: a read into fresh memory costs a fault for each page
   const size_t page = bytes >= 2 * LARGE ? LARGE : 64;
   char* memory = static_cast<char*>(std::aligned_alloc(page, (bytes + page - 1) / page * page));
@@ -46,9 +45,13 @@ static uint16_t* new_halves(long N, long K) {
   if (page == LARGE) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
   *reinterpret_cast<long*>(memory) = static_cast<long>(bytes);
-  decode::live++;
-  decode::live_bytes += static_cast<long>(bytes);
-  return reinterpret_cast<uint16_t*>(memory + 64);
+  live++;
+  live_bytes += static_cast<long>(bytes);
+  return memory + 64;
+}
+// N rows of Bfloat16::stride(K).
+static uint16_t* new_halves(long N, long K) {
+  return static_cast<uint16_t*>(winnow::decode::new_weights(N * winnow::decode::Bfloat16::stride(K) * 2));
 }
 WINNOW_API void* winnow_halves_new(int64_t N, int64_t K) { return K % 32 == 0 ? new_halves(N, K) : nullptr; }
 WINNOW_API void* winnow_halves_map(int fd, int64_t offset, int64_t n) {

@@ -178,7 +178,7 @@ class Decoder {
   Weights weights(int p) const {
     const float* at = parameter(p);
     const Weights found = weights_at(at);
-    if (!rounded_) return found;
+    if (!rounded_ || found.blocks) return found;
     return {nullptr, found.halves ? found.halves : reinterpret_cast<const uint16_t*>(at), nullptr};
   }
 
@@ -294,6 +294,8 @@ class Decoder {
     if (in.p[1] < 0) {  // one matrix: the rows of up follow
       if (gate.float32) up.float32 = gate.float32 + in.outputs * ldx;
       if (gate.bfloat16) up.bfloat16 = gate.bfloat16 + in.outputs * Bfloat16::stride(ldx);
+      up.blocks = gate.blocks;
+      up.first = in.outputs;
       if (gate_bias) up_bias = gate_bias + in.outputs;
     }
     const Activation act = (in.flags & GELU) != 0        ? Activation::GELU

@@ -90,7 +90,16 @@ WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n);
 // The values in float32.
 WINNOW_API void winnow_halves_widen(const uint16_t* from, int64_t n, float* to);
 
-// Decoders, screens, halves and rounded copies that have not been freed, and the bytes of caches, screens and copies.
+// Weights in 8 bits by blocks (decode-blocks.h), aligned to 64 bytes; null without memory. Their address with its second bit set
+// goes wherever that of halves goes. Products round their inputs in the same way. winnow_rounded_free frees them.
+WINNOW_API void* winnow_blocks_new(int64_t N, int64_t K);
+// Sets `rows` rows from row `from` on by values [rows, K]. The index of the first value that is NaN or infinite, then the blocks
+// are void; else -1.
+WINNOW_API int64_t winnow_blocks_set(void* blocks, int64_t K, int64_t from, int64_t rows, const float* values);
+// The numbers [rows, K] of the rows from `from` on, in float32.
+WINNOW_API void winnow_blocks_widen(const void* blocks, int64_t K, int64_t from, int64_t rows, float* to);
+
+// Decoders, screens, halves, blocks and rounded copies that have not been freed, and the bytes of caches, screens and copies.
 WINNOW_API int64_t winnow_decode_live(void);
 WINNOW_API int64_t winnow_decode_live_bytes(void);
 

@@ -177,6 +177,12 @@ inline const uint16_t* halves_at(const float* at) {
   const uintptr_t bits = reinterpret_cast<uintptr_t>(at);
   return bits & HALVES ? reinterpret_cast<const uint16_t*>(bits - HALVES) : nullptr;
 }
+// Blocks: 8 bits with shared scales (decode-blocks.h). The second bit of an address marks them.
+constexpr uintptr_t BLOCKS = 2;
+inline const uint8_t* blocks_at(const float* at) {
+  const uintptr_t bits = reinterpret_cast<uintptr_t>(at);
+  return bits & BLOCKS ? reinterpret_cast<const uint8_t*>(bits - BLOCKS) : nullptr;
+}
 // n halves as float32; n is a multiple of LANES.
 inline void widen(const uint16_t* from, long n, float* to) {
   for (long i = 0; i < n; i += LANES) store(to + i, load_bf16(from + i));

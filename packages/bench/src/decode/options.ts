@@ -11,12 +11,15 @@ import {
   type ValuesOf,
 } from "../options.ts"
 import { type PairName, pairNames, pairSizes } from "../shapes/shapes.ts"
-import { checkSizes, commonOptions, precisions, type Sizes, sizes } from "../side-by-side/common-options.ts"
+import { checkSizes, commonOptions, type Sizes, sizes } from "../side-by-side/common-options.ts"
 import { type PeerPrecision, peerPrecisions, peersFor } from "../side-by-side/peer-sides.ts"
 
 /** The values of `--margins`. */
 export const marginKinds = ["wide", "small"] as const
 export type Margins = (typeof marginKinds)[number]
+
+/** The values of `--precision`. */
+export const decodingPrecisions = ["bfloat16", "float32", "q8"] as const
 
 const usual = { draft: [256, 6, 8, 1024], target: [768, 12, 12, 3072], vocab: 50304 } as const
 const small = { draft: [64, 2, 2, 256], target: [128, 4, 4, 512], vocab: 4096 } as const
@@ -29,7 +32,15 @@ const options = {
     "both",
     "both, fp32 or bf16: the peers that run; ratios are to the faster",
   ),
-  precision: choice("P", precisions, "bfloat16", "bfloat16 or float32: operands of our products; sums are float32"),
+  precision: choice(
+    "P",
+    decodingPrecisions,
+    "bfloat16",
+    "of our decoding: bfloat16, float32, or q8, weights in 8 bits",
+  ),
+  "draft-precision": optional(
+    choice("P", decodingPrecisions, "bfloat16", "of our draft's decoding; the target's if left out"),
+  ),
   draft: optional(sizes("", `(${usual.draft})`)),
   target: optional(sizes("", `of the target (${usual.target})`)),
   vocab: optional(count("V", usual.vocab, `vocabulary of both (${usual.vocab})`)),

@@ -119,6 +119,12 @@ const write = async (
   return { texts: JSON.parse(json), bandwidth: JSON.parse(stdout).bandwidth }
 }
 
+/** The flags of our worker. */
+const ofPrecision = (precision: string, draft: string = precision): ReadonlyArray<string> => [
+  ...["--precision", precision],
+  ...["--draft-precision", draft],
+]
+
 const start = async (o: DecodeOptions, folder: string, say: (line: string) => void): Promise<ReadonlyArray<Side>> => {
   const args = ["--folder", folder, ...(["gamma", "new", "threads"] as const).flatMap((n) => [`--${n}`, String(o[n])])]
   const script = join(import.meta.dir, "../../peers/hf_decode.py")
@@ -128,7 +134,11 @@ const start = async (o: DecodeOptions, folder: string, say: (line: string) => vo
     sides.push({ key, worker })
     say(`started ${sides.at(-1)!.worker.name}`)
   }
-  await add("ours", [process.execPath, join(import.meta.dir, "worker.ts"), "--precision", o.precision])
+  await add("ours", [
+    process.execPath,
+    join(import.meta.dir, "worker.ts"),
+    ...ofPrecision(o.precision, o.draftPrecision),
+  ])
   if (o.peer !== undefined)
     for (const peer of o.peers)
       await add(peer, [o.peer, script, ...(peer === "bf16" ? ["--bf16"] : [])], keepFreedMemory)

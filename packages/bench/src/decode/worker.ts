@@ -9,8 +9,8 @@ import { modelProposer, speculateOne } from "@winnow/decoding"
 import { generate } from "@winnow/generation"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { qwen2 } from "@winnow/model-qwen2"
-import { loadDecoder } from "@winnow/models"
-import { native, openEngine, type Precision, precision, setPrecision } from "@winnow/tensor"
+import { type DecodingPrecision, loadDecoder } from "@winnow/models"
+import { native, openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
 import { peakMegabytes } from "../side-by-side/peak.ts"
 
@@ -21,13 +21,15 @@ const { values } = parseArgs({
     new: { type: "string" },
     threads: { type: "string" },
     precision: { type: "string" },
+    "draft-precision": { type: "string" },
   },
 })
 const folder = values.folder!
 const maxNew = Number(values.new)
 await openEngine({ threads: Number(values.threads) })
-setPrecision(values.precision as Precision)
-const load = (which: string) => Effect.runPromise(loadDecoder(join(folder, which), [gptNeox, qwen2]))
+const precisions = { target: values.precision, draft: values["draft-precision"] } as Record<string, DecodingPrecision>
+const load = (which: string) =>
+  Effect.runPromise(loadDecoder(join(folder, which), [gptNeox, qwen2], { precision: precisions[which] }))
 const [target, proposer] = [await load("target"), modelProposer(await load("draft"))]
 const prompts = JSON.parse(readFileSync(join(folder, "prompts.json"), "utf8")) as ReadonlyArray<ReadonlyArray<number>>
 
@@ -46,7 +48,10 @@ const assisted = async (prompt: ReadonlyArray<number>) => {
 }
 
 const variant = native()?.variant
-const how = variant === undefined ? "float32, plain (no native library)" : `${precision()}, ${variant}`
+const how =
+  variant === undefined
+    ? "float32, plain (no native library)"
+    : `${[...new Set(Object.values(precisions))].join(" with a draft in ")}, ${variant}`
 console.log(JSON.stringify({ ready: `Winnow ${how}` }))
 for await (const line of console) {
   const [what, round] = line.trim().split(" ")

@@ -31,13 +31,13 @@ type Scope = Effect.Services<ReturnType<typeof openDecoder>>
  * @error DataError as `namedFolder`
  */
 export const askedProposer = Effect.fnUntraced(function* (
-  { draft, proposer }: Pick<EvaluateRequest, "draft" | "proposer">,
+  { draft, proposer, draftPrecision: precision }: Pick<EvaluateRequest, "draft" | "proposer" | "draftPrecision">,
   tree?: TreeOption,
 ): Effect.fn.Return<AskedProposer, InvalidInput | DataError> {
   if (draft !== undefined && proposer === undefined) {
     const found = yield* namedFolder(draft)
     const openAs = (make: (draft: Decoder) => Proposer) => (rows?: number) =>
-      Effect.map(openDecoder(found.folder, rows), make)
+      Effect.map(openDecoder(found.folder, { rows, precision }), make)
     if (tree === undefined) return { name: "model", options: {}, draft: found, open: openAs(modelProposer) }
     const options = { draft: found.reference ?? found.folder, ...tree }
     return { name: "tree", options, draft: found, open: openAs((model) => treeProposer(model, tree)) }

@@ -8,8 +8,7 @@ import {
   type TreeOption,
 } from "@winnow/decoding"
 import type { commit, machine, versions } from "@winnow/lab"
-import { parameterCount } from "@winnow/models"
-import type { Precision } from "@winnow/tensor"
+import { type DecodingPrecision, parameterCount } from "@winnow/models"
 import type { NamedFolder } from "../model.ts"
 import type { Prompt } from "./evaluate-prompts.ts"
 
@@ -30,8 +29,10 @@ export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "datas
   /** Ids as text, texts of tokens, or "none"; empty: the ends that the target's folder names. */
   readonly eos: ReadonlyArray<string>
   readonly stop: ReadonlyArray<string>
-  /** Precision of native products; float32 gives the tokens that other engines give in float32. */
-  readonly precision: Precision
+  /** Precision of the target's decoding; float32 gives the tokens that other engines give in float32. */
+  readonly precision: DecodingPrecision
+  /** Of the draft's; the target's if left out. */
+  readonly draftPrecision?: DecodingPrecision
   /** The encoding of a prompt's text that spells a special token. */
   readonly specialTokens: "text" | "ids"
 }
@@ -66,7 +67,9 @@ export interface EvaluationRecord extends Omit<Evaluation, "results"> {
     /** The source that names the tokens (`eosIds`) that end a text. */
     readonly eosSource: string
     readonly stop: ReadonlyArray<string>
-    readonly precision: Precision
+    readonly precision: DecodingPrecision
+    /** Null without a draft. */
+    readonly draftPrecision: DecodingPrecision | null
     readonly specialTokens: "text" | "ids"
   }
   readonly created: string

@@ -9,7 +9,7 @@ import { commit, machine, versions } from "@winnow/lab"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { engine } from "../engine.ts"
-import { namedFolder, requireFiniteLogits } from "../model.ts"
+import { namedFolder, productsOf, requireFiniteLogits } from "../model.ts"
 import type { View } from "../screen.ts"
 import { endsOf, pairTokenizers } from "./evaluate-folders.ts"
 import { endNotes, generationNotes } from "./evaluate-generation.ts"
@@ -76,6 +76,7 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
     eos: givenEnds,
     stop,
     precision,
+    draftPrecision = precision,
     specialTokens,
     ...rest
   } = request
@@ -102,6 +103,7 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const askedFor = {
     ...(namedDraft === undefined ? {} : { draft: namedDraft }),
     ...(named === undefined ? {} : { proposer: named }),
+    draftPrecision,
   }
   const proposerSpec = yield* askedProposer(askedFor, tree)
   const foundTarget = yield* namedFolder(namedTarget)
@@ -112,10 +114,10 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const stopRule = yield* stopRuleOf(stop, tokenizer, targetFolder)
   yield* engine
   yield* Effect.acquireRelease(
-    Effect.sync(() => setPrecision(precision)),
+    Effect.sync(() => setPrecision(productsOf(precision))),
     (before) => Effect.sync(() => setPrecision(before)),
   )
-  const pair = yield* openPair(targetFolder, proposerSpec, tokenizers)
+  const pair = yield* openPair(targetFolder, proposerSpec, tokenizers, precision)
   const target = pair.target
   const proposer = pair.proposer! // there is a spec
   const draft = proposer.model
@@ -153,6 +155,7 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
       ...options,
       ...{ decoding: temperature === 0 ? "greedy" : "sampled", prompts: file, promptCount: prompts.length },
       ...{ eosSource, stop, precision, specialTokens },
+      draftPrecision: draft === undefined ? null : draftPrecision,
     },
     commit: commit(),
     machine: machine(),

@@ -6,7 +6,7 @@ import { InvalidInput } from "@winnow/core"
 import { depthOfShape } from "@winnow/decoding"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { aModel, familyFlag, withFamilies } from "../model.ts"
+import { aModel, familyFlag, precisionFlags, withFamilies } from "../model.ts"
 import { jsonFlag } from "../shared-flags.ts"
 import { viewOnStderr } from "../view.ts"
 import { evaluationReport } from "./evaluate-report.ts"
@@ -69,10 +69,7 @@ export const evaluate = Command.make(
       Flag.Int("timed-prompts").pipe(Flag.withDefault(32)),
       "prompts that are timed, the first with texts longer than a block",
     ),
-    precision: described(
-      Flag.Literals("precision", ["float32", "bfloat16"]).pipe(Flag.withDefault("float32" as const)),
-      "of native products",
-    ),
+    ...precisionFlags,
     dataset: described(
       Flag.String("dataset").pipe(Flag.optional),
       "name of the data in captions; the file's if left out",
@@ -86,6 +83,7 @@ export const evaluate = Command.make(
     draftLength,
     draft,
     tree,
+    draftPrecision,
     proposer,
     topK,
     topP,
@@ -100,6 +98,7 @@ export const evaluate = Command.make(
       draftLengths: Option.isSome(draftLength) ? yield* parseLengths(draftLength.value) : usual,
       ...Option.match(draft, { onNone: () => ({}), onSome: (draft) => ({ draft }) }),
       ...(shape && { tree: shape }),
+      ...Option.match(draftPrecision, { onNone: () => ({}), onSome: (draftPrecision) => ({ draftPrecision }) }),
       ...Option.match(proposer, { onNone: () => ({}), onSome: (proposer) => ({ proposer }) }),
       ...Option.match(topK, { onNone: () => ({}), onSome: (topK) => ({ topK }) }),
       ...Option.match(topP, { onNone: () => ({}), onSome: (topP) => ({ topP }) }),

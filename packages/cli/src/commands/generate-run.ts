@@ -2,10 +2,11 @@
 import { DataError, decode, InvalidInput } from "@winnow/core"
 import { SpeculativeSession, speculativeOptions, type TreeOption, treeName } from "@winnow/decoding"
 import { drive, type Finish, type Stop } from "@winnow/generation"
+import type { DecodingPrecision } from "@winnow/models"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { engine } from "../engine.ts"
-import { namedFolder, requireFiniteLogits } from "../model.ts"
+import { namedFolder, productsOf, requireFiniteLogits } from "../model.ts"
 import { endsOf, pairTokenizers } from "./evaluate-folders.ts"
 import { askedProposer } from "./evaluate-proposer.ts"
 import { type Comparison, compareWithTarget } from "./generate-compare.ts"
@@ -31,7 +32,10 @@ export interface GenerateRequest {
   readonly topP?: number
   readonly maxNew: number
   readonly seed: number
-  readonly precision: "float32" | "bfloat16"
+  /** Of the target's decoding. */
+  readonly precision: DecodingPrecision
+  /** Of the draft's; the target's if left out. */
+  readonly draftPrecision?: DecodingPrecision
   /** True: a draft is timed against the target alone after the text. */
   readonly compare: boolean
 }
@@ -112,7 +116,7 @@ export const computeGeneration = Effect.fnUntraced(function* (
   request: GenerateRequest,
   write: (piece: Piece) => void = () => {},
 ) {
-  const { draft, tree, proposer: named, prompt: text, specialTokens, precision } = request
+  const { draft, tree, proposer: named, prompt: text, specialTokens, precision, draftPrecision = precision } = request
   const alone = draft === undefined && named === undefined
   if (alone && tree !== undefined)
     return yield* new InvalidInput({
@@ -123,7 +127,7 @@ export const computeGeneration = Effect.fnUntraced(function* (
   const spec = alone
     ? undefined
     : yield* askedProposer(
-        { ...(draft !== undefined && { draft }), ...(named !== undefined && { proposer: named }) },
+        { ...(draft !== undefined && { draft }), ...(named !== undefined && { proposer: named }), draftPrecision },
         tree,
       )
   const { folder } = yield* namedFolder(request.target)
@@ -137,10 +141,10 @@ export const computeGeneration = Effect.fnUntraced(function* (
   if (prompt.length === 0) return yield* refuse("found a prompt of 0 tokens, expected at least 1")
   yield* engine
   yield* Effect.acquireRelease(
-    Effect.sync(() => setPrecision(precision)),
+    Effect.sync(() => setPrecision(productsOf(precision))),
     (before) => Effect.sync(() => setPrecision(before)),
   )
-  const { target, proposer, notes } = yield* openPair(folder, spec, tokenizers)
+  const { target, proposer, notes } = yield* openPair(folder, spec, tokenizers, precision)
   const { vocabularySize, maxLength } = target.architecture
   if (prompt.length >= maxLength)
     return yield* refuse(

@@ -4,7 +4,7 @@ import { depthOfShape } from "@winnow/decoding"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { shownMessage } from "../exit.ts"
-import { aModel, familyFlag, withFamilies } from "../model.ts"
+import { aModel, familyFlag, precisionFlags, withFamilies } from "../model.ts"
 import { jsonFlag } from "../shared-flags.ts"
 import { generationReport, legend } from "./generate-report.ts"
 import { computeGeneration, type Piece } from "./generate-run.ts"
@@ -71,14 +71,23 @@ export const generate = Command.make(
       "how a prompt's text that spells a special token is encoded; ids: for chat templates",
     ),
     seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of what is sampled"),
-    precision: described(
-      Flag.Literals("precision", ["float32", "bfloat16"]).pipe(Flag.withDefault("float32" as const)),
-      "of native products",
-    ),
+    ...precisionFlags,
     plugin: familyFlag,
     json: jsonFlag,
   },
-  Effect.fn("generate")(function* ({ json, show, plugin, draft, tree, proposer, topK, topP, draftLength, ...flags }) {
+  Effect.fn("generate")(function* ({
+    json,
+    show,
+    plugin,
+    draft,
+    draftPrecision,
+    tree,
+    proposer,
+    topK,
+    topP,
+    draftLength,
+    ...flags
+  }) {
     const shape = Option.isSome(tree) ? yield* parseTree(tree.value) : undefined
     const request = {
       ...flags,
@@ -87,6 +96,7 @@ export const generate = Command.make(
         : ((shape && depthOfShape(shape)) ?? 4),
       ...(shape && { tree: shape }),
       ...Option.match(draft, { onNone: () => ({}), onSome: (draft) => ({ draft }) }),
+      ...Option.match(draftPrecision, { onNone: () => ({}), onSome: (draftPrecision) => ({ draftPrecision }) }),
       ...Option.match(proposer, { onNone: () => ({}), onSome: (proposer) => ({ proposer }) }),
       ...Option.match(topK, { onNone: () => ({}), onSome: (topK) => ({ topK }) }),
       ...Option.match(topP, { onNone: () => ({}), onSome: (topP) => ({ topP }) }),

@@ -1,7 +1,7 @@
 /** A target and a proposer over one vocabulary: the rows of their heads against the tokens of their tokenizers. */
 import { type Decoder, InvalidInput, type Proposer } from "@winnow/core"
 import { knownFamilies } from "@winnow/lab"
-import { readArchitecture } from "@winnow/models"
+import { type DecodingPrecision, readArchitecture } from "@winnow/models"
 import { Effect } from "effect"
 import { openDecoder } from "../model.ts"
 import type { PairTokenizers } from "./evaluate-folders.ts"
@@ -50,6 +50,7 @@ export interface OpenPair {
  * Opens target and proposer for the lifetime of the scope.
  *
  * @param spec undefined: the target alone
+ * @param precision of the target's decoding
  * @error InvalidInput for a pair without a common vocabulary, or for fewer rows than the target's tokenizer has tokens
  * @error DataError for a folder without a whole model
  */
@@ -57,6 +58,7 @@ export const openPair = Effect.fnUntraced(function* (
   folder: string,
   spec: AskedProposer | undefined,
   { tokenizer, tokens, notes }: PairTokenizers,
+  precision: DecodingPrecision,
 ) {
   const V = yield* rowsOf(folder)
   // Rows beyond the tokenizer's ids are common in published models, and harmless: no text has their ids.
@@ -67,7 +69,7 @@ export const openPair = Effect.fnUntraced(function* (
   const draft = spec?.draft?.folder
   const draftRows = draft === undefined ? V : yield* rowsOf(draft)
   const rows = yield* sharedRows(V, draftRows, tokens)
-  const [target, proposer] = [yield* openDecoder(folder, rows), spec && (yield* spec.open(rows))]
+  const [target, proposer] = [yield* openDecoder(folder, { rows, precision }), spec && (yield* spec.open(rows))]
   if (target.headIds !== undefined)
     return yield* refused(
       `the target predicts ${target.headIds.id_U.length} of its ${rows} ids; a draft may, a target must predict every id`,

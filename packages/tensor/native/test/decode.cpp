@@ -186,7 +186,7 @@ struct Model {
   std::vector<std::vector<float>> parameters;
   std::vector<float> cos, sin;
   float scale;
-  bool round;                 // weights of products in bfloat16
+  bool round, eight;          // weights of products in bfloat16, or all matrices in 8 bits
   std::vector<void*> copies;  // of those, else null
 
   explicit Model(Random& random) {
@@ -194,6 +194,7 @@ struct Model {
     gemma = llama && random.coin();  // norms of outputs, scales that are one more, another gate, a scaled embedding
     learned = !llama && random.coin();
     round = random.coin();
+    eight = !round && random.coin();
     h = 2 * random.size(20);
     G = random.between(1, 3);
     Q = llama ? G * random.between(1, 3) : G;
@@ -220,6 +221,10 @@ struct Model {
     auto matrix = [&](long outputs, long inputs) {
       const double p = weight(outputs, inputs);
       if (round) copies.back() = winnow_rounded_new(parameters.back().data(), outputs, inputs);
+      if (eight) {
+        copies.back() = winnow_blocks_new(outputs, inputs);
+        winnow_blocks_set(copies.back(), inputs, 0, outputs, parameters.back().data());
+      }
       return p;
     };
     auto add = [&](double op, double from, double to, std::vector<double> p, double outputs = 0, double flags = 0, double layer = 0,
@@ -232,8 +237,9 @@ struct Model {
       if (llama) add(2, from, to, {gain}, 0, (gemma ? 8 : 0) + (added ? 2 : 0));
       else add(1, from, to, {gain, weight(1, d)});
     };
-    if (learned) add(0, -1, 0, {weight(V, d), weight(400, d)}, d, 0, 0, 1);
-    else add(0, -1, 0, {weight(V, d)}, d, 0, 0, gemma ? std::sqrt(static_cast<double>(d)) : 1);
+    const double table = eight ? matrix(V, d) : weight(V, d);
+    if (learned) add(0, -1, 0, {table, weight(400, d)}, d, 0, 0, 1);
+    else add(0, -1, 0, {table}, d, 0, 0, gemma ? std::sqrt(static_cast<double>(d)) : 1);
     const double activation = learned ? 4 : 1;
     for (long l = 0; l < layers; l++) {
       norm(0, 1);
@@ -267,8 +273,8 @@ struct Model {
     void* made = winnow_decode_new(words.data(), static_cast<int64_t>(words.size()));
     std::vector<double> addresses;
     for (const auto& p : parameters) addresses.push_back(static_cast<double>(reinterpret_cast<uintptr_t>(p.data())));
-    for (size_t i = 0; round && i < parameters.size(); i++)
-      if (copies[i]) addresses[i] = static_cast<double>(reinterpret_cast<uintptr_t>(copies[i]));
+    for (size_t i = 0; i < parameters.size(); i++)
+      if (copies[i]) addresses[i] = static_cast<double>(reinterpret_cast<uintptr_t>(copies[i]) + (eight ? 2 : 0));
     winnow_decode_bind(made, addresses.data(), static_cast<int64_t>(addresses.size()), round);
     if (rotated > 0) winnow_decode_rotary(made, 0, cos.data(), sin.data(), static_cast<int64_t>(cos.size()));
     return made;

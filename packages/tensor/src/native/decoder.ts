@@ -7,8 +7,8 @@
 import { toArrayBuffer } from "bun:ffi"
 import type { Address } from "@winnow/engine"
 import type { tf } from "../tf.ts"
-import { Halves } from "./halves.ts"
 import { address, type Native, native, precision } from "./native.ts"
+import { NativeWeight } from "./native-weight.ts"
 import { roundedOf, screenOf } from "./of-weights.ts"
 import { weightsVersion } from "./weights-version.ts"
 
@@ -44,7 +44,7 @@ export interface NativeProgram {
 /** The weights of a model by name, as they are at the moment. */
 export interface DecoderWeights {
   /** Undefined for a name that the model does not have. */
-  readonly weight: (name: string) => tf.Variable | Halves | undefined
+  readonly weight: (name: string) => tf.Variable | NativeWeight | undefined
   /** Counts how often another object has taken the place of a weight. */
   readonly changes: number
 }
@@ -56,12 +56,13 @@ const leastRotary = 256
  * Decodes B sequences; dispose it. Parameters may be assigned anew between calls, and others may take their place (`changes`); not disposed.
  *
  * Products of the layers are in the precision of the time when it is made (`precision()`): bfloat16 reads half the bytes,
- * from copies of the weights, or from weights that are halves. The head is float32, or halves that are widened.
+ * from copies of the weights, or from weights that are halves. The head is float32, or halves that are widened. Weights in
+ * blocks, the head's too, are multiplied in 8 bits in either precision.
  */
 export class NativeDecoder {
   readonly #native: Native
   readonly #weights: DecoderWeights
-  #parameters: ReadonlyArray<tf.Variable | Halves> = []
+  #parameters: ReadonlyArray<tf.Variable | NativeWeight> = []
   #changes = -1
   /** True for each weight that is read as a copy in bfloat16. */
   readonly #rounded: ReadonlyArray<boolean>
@@ -102,7 +103,7 @@ export class NativeDecoder {
     this.#changes = this.#weights.changes
   }
 
-  #weight(name: string): tf.Variable | Halves {
+  #weight(name: string): tf.Variable | NativeWeight {
     const found = this.#weights.weight(name)
     if (found === undefined) throw new Error(`decode program: no parameter ${name}`)
     return found
@@ -111,7 +112,7 @@ export class NativeDecoder {
   /** Where the head lies, and its screen. */
   #headAt(): { readonly at: Address; readonly screen: () => Address | null } {
     const head = this.#weight(this.#head)
-    if (head instanceof Halves) return { at: head.address, screen: () => head.screen() }
+    if (head instanceof NativeWeight) return { at: head.address, screen: () => head.screen() }
     return { at: address(head), screen: () => screenOf(this.#native, head) }
   }
 
@@ -146,7 +147,11 @@ export class NativeDecoder {
     const version = weightsVersion()
     if (version === this.#version && this.#parameters.every(({ dataId }, i) => dataId === this.#bound[i])) return
     const addresses = Float64Array.from(this.#parameters, (weight, i) =>
-      weight instanceof Halves ? weight.address : this.#rounded[i] ? roundedOf(this.#native, weight) : address(weight),
+      weight instanceof NativeWeight
+        ? weight.address
+        : this.#rounded[i]
+          ? roundedOf(this.#native, weight)
+          : address(weight),
     )
     const rounded = this.#rounded.includes(true) ? 1 : 0
     this.#native.C.winnow_decode_bind(this.#live(), addresses, addresses.length, rounded)
@@ -227,7 +232,7 @@ export class NativeDecoder {
     return new Float32Array(toArrayBuffer(at as Parameters<typeof toArrayBuffer>[0], 0, numbers * floatBytes)).slice()
   }
 
-  /** The head's most probable row for each row kept, exactly as the whole float32 product with the head has it. */
+  /** The head's most probable row for each row kept, exactly as the whole product with the head has it. */
   greedy(margins: boolean): GreedyRows {
     const R = this.#kept()
     const { C } = this.#native

@@ -10,6 +10,7 @@ import { fromBfloat16 } from "@winnow/numerics"
 import { fillTensor } from "../tensor-data.ts"
 import { tf } from "../tf.ts"
 import { address, type Native, native } from "./native.ts"
+import { NativeWeight } from "./native-weight.ts"
 import { worthScreen } from "./of-weights.ts"
 
 /** The bit of an address that says that halves lie there (`native/decode-linear.h`). */
@@ -42,18 +43,17 @@ export const rowsOf = (matrix: FrozenMatrix, rows: Int32Array): tf.Tensor2D => {
 }
 
 /** One weight [N, K]; dispose it. */
-export class Halves {
-  #at: Address | null
+export class Halves extends NativeWeight<readonly [number, number]> {
   #screen: Address | null | undefined
 
   private constructor(
-    readonly native: Native,
-    readonly name: string,
-    readonly shape: readonly [number, number],
+    native: Native,
+    name: string,
+    shape: readonly [number, number],
     at: Address,
     readonly mapped: boolean,
   ) {
-    this.#at = at
+    super(native, name, shape, at)
   }
 
   /** True if a weight of this shape can stay in bfloat16: K is a multiple of 32, and there is native code. */
@@ -96,51 +96,31 @@ export class Halves {
     return at === null ? undefined : new Halves(open, name, shape, at, true)
   }
 
-  get size(): number {
-    return this.shape[0] * this.shape[1]
-  }
-
-  get isDisposed(): boolean {
-    return this.#at === null
-  }
-
-  /** Tells these numbers from others in its place, as that of a variable does. */
-  get dataId(): object {
-    return this
-  }
-
-  #live(): Address {
-    if (this.#at === null) throw new Error(`${this.name} is disposed: it has no numbers`)
-    return this.#at
-  }
-
   /** The place for native decoding, marked as that of halves. @error when disposed */
-  get address(): Address {
-    return (this.#live() + tag) as Address
+  override get address(): Address {
+    return (this.live() + tag) as Address
   }
 
   /** One row where it lies: void once the weight is disposed. @error when disposed, or without such a row */
   row(n: number): Uint16Array {
     const [N, K] = this.shape
     if (!(n >= 0 && n < N)) throw new RangeError(`${this.name} has ${N} rows: there is no row ${n}`)
-    const at = this.#live() + n * K * bytesEach
+    const at = this.live() + n * K * bytesEach
     return new Uint16Array(toArrayBuffer(at as Parameters<typeof toArrayBuffer>[0], 0, bytesEach * K))
   }
 
   /** Index of the first value that is NaN or infinite; -1 if all are finite. */
   firstNonFinite(): number {
-    return this.native.C.winnow_halves_not_finite(this.#live(), this.size)
+    return this.native.C.winnow_halves_not_finite(this.live(), this.size)
   }
 
-  /** The same numbers as a float32 tensor of their own. */
-  widened(): tf.Tensor2D {
+  override widened(): tf.Tensor2D {
     const tensor = fillTensor(this.shape, "float32", () => {}) as tf.Tensor2D
-    this.native.C.winnow_halves_widen(this.#live(), this.size, address(tensor))
+    this.native.C.winnow_halves_widen(this.live(), this.size, address(tensor))
     return tensor
   }
 
-  /** The screen of these numbers as a vocabulary head, made when first asked for; null where none is worth it. */
-  screen(): Address | null {
+  override screen(): Address | null {
     if (this.#screen === undefined)
       this.#screen = worthScreen(this.size)
         ? (this.native.C.winnow_screen_new(this.address, ...this.shape) as Address | null)
@@ -154,11 +134,9 @@ export class Halves {
     this.#screen = undefined
   }
 
-  dispose(): void {
-    if (this.#at === null) return
-    if (this.mapped) this.native.C.winnow_halves_unmap(this.#at, this.size)
-    else this.native.C.winnow_rounded_free(this.#at)
+  protected override release(at: Address): void {
+    if (this.mapped) this.native.C.winnow_halves_unmap(at, this.size)
+    else this.native.C.winnow_rounded_free(at)
     this.freeScreen()
-    this.#at = null
   }
 }

@@ -1,4 +1,5 @@
 /** The part of the native library that is useful beyond this folder. */
+export { Blocks } from "./blocks.ts"
 export {
   type DecoderWeights,
   type GreedyRows,
@@ -28,5 +29,6 @@ export {
   withoutNative,
   withPrecision,
 } from "./native.ts"
+export { NativeWeight } from "./native-weight.ts"
 export { freeOfWeights } from "./of-weights.ts"
 export { weightsWritten } from "./weights-version.ts"

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Decoder } from "@winnow/core"
 import { llama } from "@winnow/model-llama"
-import { copyModel, copyModelFolder, type HalfParameters, initialise, loadDecoder, saveModel } from "@winnow/models"
+import { copyModel, copyModelFolder, initialise, loadDecoder, type NativeParameters, saveModel } from "@winnow/models"
 import { type Halves, native, nativeDecodingInUse, openEngine, tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { tinyExamples, V } from "./fixture.ts"
@@ -31,7 +31,7 @@ beforeAll(async () => {
 
 /** A model that passes over its halves whatever its size; by itself only a large one does. */
 const overHalves = ({ architecture, parameters, trained, decoding, dispose }: Decoder): Decoder => {
-  const { frozen } = parameters as HalfParameters
+  const { frozen } = parameters as NativeParameters
   return {
     ...{ architecture, parameters, trained, decoding, dispose },
     head_Vd: undefined as never, // a request for the variable fails
@@ -59,7 +59,7 @@ test.skipIf(native() === undefined)(
     const second = await run(loadDecoder(join(root, "half"), [llama]))
     const wide = copyModel(second) // asks for every variable
     second.dispose()
-    const { halfBytes } = half.parameters as HalfParameters
+    const { halfBytes } = half.parameters as NativeParameters
     expect(halfBytes).toBe(
       2 * half.architecture.parameters.values().reduce((sum, { shape: [n = 1, k = 0] }) => sum + n * k, 0),
     )
@@ -81,7 +81,7 @@ test.skipIf(native() === undefined)(
       if (isId) expect(a!.ids[word]).toBe(b!.ids[word]!)
       else expect(Math.abs(numbers[0]![word]! - numbers[1]![word]!)).toBeLessThan(1e-5)
     }
-    expect((half.parameters as HalfParameters).halfBytes).toBe(halfBytes)
+    expect((half.parameters as NativeParameters).halfBytes).toBe(halfBytes)
     half.dispose()
     wide.dispose()
     expect(use()).toEqual(before)

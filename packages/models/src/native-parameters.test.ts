@@ -17,9 +17,9 @@ import {
 import { Effect } from "effect"
 import { copyModelFolder } from "./copy-folder.ts"
 import { loadDecoder, saveModel } from "./files.ts"
-import { HalfParameters } from "./half-parameters.ts"
 import { initialise } from "./initialise.ts"
 import { copyModel } from "./model.ts"
+import { NativeParameters } from "./native-parameters.ts"
 import { openSafetensors, writeSafetensors } from "./safetensors.ts"
 
 const root = mkdtempSync(join(tmpdir(), "winnow-halves-"))
@@ -59,7 +59,7 @@ beforeAll(async () => {
   await save(true, 4, tied)
 })
 
-const halfBytes = ({ parameters }: Decoder) => (parameters instanceof HalfParameters ? parameters.halfBytes : 0)
+const halfBytes = ({ parameters }: Decoder) => (parameters instanceof NativeParameters ? parameters.halfBytes : 0)
 const ids = Int32Array.from({ length: 14 }, (_, i) => (i * 337) % sizes.vocab_size)
 
 /** Hidden states, choices, margins and logits of a text in two sequences, cut into pieces, with a roll-back. */
@@ -149,7 +149,7 @@ withNative("everything else sees float32: the plain path, copies, saved files", 
 
 withNative("a pass over the halves has the same bits, and no half becomes float32", async () => {
   const [half, whole] = [await open(halves), await open(wide)]
-  const parameters = half.parameters as HalfParameters
+  const parameters = half.parameters as NativeParameters
   const { hidden, embedding, head } = half.architecture
   const text = tf.tensor2d(ids, [2, 7], "int32")
   expect([...parameters.frozen.keys()]).toEqual([...whole.parameters.keys()])
@@ -169,7 +169,7 @@ withNative("a pass over the halves has the same bits, and no half becomes float3
 
 withNative("an id outside the vocabulary is refused by a pass over halves, and nothing stays", async () => {
   const half = await open(halves)
-  const { frozen } = half.parameters as HalfParameters
+  const { frozen } = half.parameters as NativeParameters
   const text = tf.tensor2d([[1, sizes.vocab_size]], undefined, "int32")
   const tensors = tf.memory().numTensors
   expect(() => half.architecture.hidden(frozen, text)).toThrow(
@@ -192,7 +192,7 @@ withNative("halves at odd places of a file are copied, with the same numbers", a
   writeSafetensors(join(odd, "model.safetensors"), shifted, { dtype: "bfloat16" })
   const [copied, mapped] = [await open(odd), await open(halves)]
   const isMapped = ({ parameters, architecture: { head } }: Decoder) =>
-    ((parameters as HalfParameters).weight(head) as Halves).mapped
+    ((parameters as NativeParameters).weight(head) as Halves).mapped
   expect([isMapped(copied), isMapped(mapped)]).toEqual([false, true])
   expect(decoded(copied)).toEqual(decoded(mapped))
   for (const one of [copied, mapped]) one.dispose()
