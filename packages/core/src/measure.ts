@@ -15,10 +15,12 @@ import { guarded, PluginFault } from "./contract/fault.ts"
 import { strict } from "./contract/strict.ts"
 import type { DraftRows } from "./draft-rows.ts"
 import type { InvalidInput } from "./errors.ts"
+import type { FittedMeasure } from "./fitted-measure.ts"
 import type { Attends, Encoder } from "./model.ts"
 import type { ObjectiveUse } from "./objective.ts"
 import { definePlugin, type Plugin, type UseWith, usesIn } from "./plugin.ts"
 import type { EncodedExample, Problem } from "./problem.ts"
+import type { TaskUse } from "./task.ts"
 
 /** The values that a measure may read, by name. Tensors made of them are freed when the measure returns. */
 export interface Measurable {
@@ -48,25 +50,34 @@ export interface MeasureContext {
 /** The sum and the count of each text, in their order. A count of 0 means that the text has nothing to measure. */
 export type MeasuredTexts = ReadonlyArray<readonly [sum: number, count: number]>
 
-/** A measure with its options fixed. */
-export interface MeasureInstance {
+/** The words of a measure with its options fixed. */
+export interface MeasureWords {
   readonly name: string
   readonly better: "higher" | "lower"
   /** "%" for a share, "nats"; "" for a plain number. */
   readonly unit: string
+}
+
+/** A measure with its options fixed, of a portion of the texts. */
+export interface PortionMeasure extends MeasureWords {
   readonly of: (input: Partial<Measurable> & MeasureContext) => MeasuredTexts
 }
 
+/** A measure with its options fixed; the other kind first fits something on training texts: `fitted-measure.ts`. */
+export type MeasureInstance = PortionMeasure | FittedMeasure
+
 /** A measure with options. `reads` tells which models its stage opens, and if it can measure heads. */
-export type MeasureUse = UseWith<
+export type MeasureUse<I = MeasureInstance> = UseWith<
   "measure",
-  MeasureInstance,
+  I,
   never,
   never,
   {
     readonly reads: ReadonlyArray<MeasurableName>
     /** The attention that its question needs; undefined: it asks a model as it is. */
     readonly attends: Attends | undefined
+    /** The task whose texts it measures, in place of the experiment's own. */
+    readonly task: TaskUse | undefined
   }
 >
 
@@ -80,6 +91,21 @@ const attentionOf = (options: unknown): Attends | undefined => {
 
 const isPair = (value: unknown): value is readonly [number, number] =>
   Array.isArray(value) && value.length === 2 && value.every((x) => typeof x === "number" && Number.isFinite(x))
+
+/** The fault in the answer of a measure; undefined for sums and counts of texts. */
+export const textsFault = (texts: unknown, expected: string): string | undefined => {
+  if (!Array.isArray(texts)) return `returned ${kindOf(texts)}; ${expected}`
+  const odd = texts.find((pair) => !isPair(pair) || pair[1] < 0)
+  return odd === undefined ? undefined : `returned ${kindOf(odd)} among them; ${expected}`
+}
+
+/** The checks of a definition's fields that all measures have. */
+export const measureFields = {
+  better: (value: unknown) =>
+    value === "higher" || value === "lower" ? undefined : `is ${kindOf(value)}; expected "higher" or "lower"`,
+  unit: (value: unknown) =>
+    value === undefined || typeof value === "string" ? undefined : `is ${kindOf(value)}; expected text`,
+}
 
 /**
  * Defines a measure.
@@ -104,17 +130,14 @@ export const defineMeasure = <const O extends Type, const R extends MeasurableNa
   ) =>
     | ((input: Pick<Measurable, R> & MeasureContext) => MeasuredTexts)
     | Effect.Effect<(input: Pick<Measurable, R> & MeasureContext) => MeasuredTexts, InvalidInput>
-}): Plugin<O, MeasureUse> => {
+}): Plugin<O, MeasureUse<PortionMeasure>> => {
   const place = checkDefinition("measure", spec, {
     reads: namesAmong("value that a measure can read", measurableNames),
     attends: (value) =>
       value === undefined || value === "before" || value === "both"
         ? undefined
         : `is ${kindOf(value)}; expected "before" or "both"`,
-    better: (value) =>
-      value === "higher" || value === "lower" ? undefined : `is ${kindOf(value)}; expected "higher" or "lower"`,
-    unit: (value) =>
-      value === undefined || typeof value === "string" ? undefined : `is ${kindOf(value)}; expected text`,
+    ...measureFields,
   })
   const plugin = `measure ${spec.name}`
   const { name, reads, better, unit = "" } = spec
@@ -127,14 +150,14 @@ export const defineMeasure = <const O extends Type, const R extends MeasurableNa
     name,
     options: spec.options,
     from: spec.from,
-    more: (options) => ({ reads, attends: spec.attends ?? attentionOf(options) }),
+    more: (options) => ({ reads, attends: spec.attends ?? attentionOf(options), task: undefined }),
     make: (options) =>
       Effect.gen(function* () {
         const answer = spec.make(options)
         const measure: unknown = Effect.isEffect(answer) ? yield* answer : answer
         if (typeof measure !== "function")
           throw new PluginFault(plugin, "definition", `make returned ${kindOf(measure)}; expected a function`, place)
-        const of: MeasureInstance["of"] = (whole) => {
+        const of = (whole: Partial<Measurable> & MeasureContext): MeasuredTexts => {
           const { examples, vocabularySize, rng } = whole
           const values = Object.fromEntries(reads.map((of) => [of, whole[of]]))
           const input = inputOf({ examples, vocabularySize, rng, ...values })
@@ -144,11 +167,11 @@ export const defineMeasure = <const O extends Type, const R extends MeasurableNa
           })
           const broken = (detail: string) => new PluginFault(plugin, "value", detail, place)
           const expected = `expected ${examples.length} pairs of a finite sum and a count from 0, one a text`
-          if (!Array.isArray(texts)) throw broken(`returned ${kindOf(texts)}; ${expected}`)
-          if (texts.length !== examples.length) throw broken(`returned ${texts.length} entries; ${expected}`)
-          const odd = texts.find((pair) => !isPair(pair) || pair[1] < 0)
-          if (odd !== undefined) throw broken(`returned ${kindOf(odd)} among them; ${expected}`)
-          return texts as MeasuredTexts
+          const fault = textsFault(texts, expected)
+          if (fault !== undefined) throw broken(fault)
+          const found = texts as MeasuredTexts
+          if (found.length !== examples.length) throw broken(`returned ${found.length} entries; ${expected}`)
+          return found
         }
         return { name, better, unit, of } satisfies MeasureInstance
       }),

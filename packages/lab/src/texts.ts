@@ -52,16 +52,18 @@ const tasksIn = (value: unknown): ReadonlyArray<TaskUse> => {
 /** A task by its name and options: a decoded experiment holds a copy of each task at every place that names it. */
 export const taskKey = (task: TaskUse): string => canonicalJson(Effect.runSync(plain(task))) // `resolve` has checked it.
 
-/** The tasks of an experiment, each once, in one order: its own, then those whose text a training reads. */
+/** The tasks of an experiment, each once, in one order: its own, those whose text a training reads, those of measures. */
 export const tasksOf = ({
   task,
   target,
   draft,
   placed,
   stability,
-}: Pick<Resolved, "task" | "target" | "draft" | "placed" | "stability">): ReadonlyArray<TaskUse> => {
+  measures,
+}: Pick<Resolved, "task" | "target" | "draft" | "placed" | "stability" | "measures">): ReadonlyArray<TaskUse> => {
   const byKey = new Map<string, TaskUse>()
-  for (const of of [task, ...[target, draft, stability, ...placed.map(({ arm }) => arm)].flatMap(tasksIn)]) {
+  const trained = [target, draft, stability, ...placed.map(({ arm }) => arm)].flatMap(tasksIn)
+  for (const of of [task, ...trained, ...measures.flatMap((measure) => measure.task ?? [])]) {
     const key = taskKey(of)
     if (!byKey.has(key)) byKey.set(key, of)
   }

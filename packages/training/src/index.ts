@@ -9,6 +9,7 @@ export { measuredRows, modelRows } from "./measured-rows.ts"
 export * from "./micro-batch.ts"
 export * from "./optimizer-step.ts"
 export type { OwnText, WritingCounts } from "./own-text.ts"
+export { pooledSize, pooledStates } from "./pooled.ts"
 export {
   type Probe,
   type ProbePoint,

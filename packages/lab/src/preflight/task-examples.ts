@@ -5,7 +5,7 @@ import { trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { writtenIn } from "../experiment/text.ts"
 import { inPieces } from "../store/in-pieces.ts"
-import { splits, type Text, type Texts, tasksOf, tryTask } from "../texts.ts"
+import { splits, type Text, type Texts, taskKey, tasksOf, tryTask } from "../texts.ts"
 import { type Overlap, overlapOf } from "./overlap.ts"
 
 /** True if a text holds U+FFFD, which stands for bytes that are no UTF-8, or half of a surrogate pair. */
@@ -160,8 +160,14 @@ export const checkTasks = (
     ...(stability && !stability.text ? [stability.split] : []),
   ]
   return Effect.gen(function* () {
+    const ofMeasures = new Set(resolved.measures.flatMap((of) => (of.task ? [taskKey(of.task)] : [])))
+    const isMeasured = (task: TaskUse) => ofMeasures.has(taskKey(task))
     const notes = yield* Effect.forEach(tasksOf(resolved), (task) =>
-      checkTask(task.name, texts.of(task), task === resolved.task ? own : ["train"]),
+      checkTask(
+        task.name,
+        texts.of(task),
+        task === resolved.task ? own : isMeasured(task) ? ["train", measure.split] : ["train"],
+      ),
     )
     const problems: Array<string> = []
     for (const { at, prompts, split, task } of requests) {
@@ -171,8 +177,15 @@ export const checkTasks = (
     }
     if (problems.length > 0) return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
     const measured = [...new Set(own)].filter((split) => split !== "train")
-    const near = yield* Effect.forEach(measured, (split) =>
-      apartFrom({ task: resolved.task, split }, tasksOf(resolved), texts),
+    const near = yield* Effect.forEach(
+      [
+        ...measured.map((split) => ({ task: resolved.task, split })),
+        // A measure fits on the training split of its own task.
+        ...tasksOf(resolved).flatMap((task) =>
+          isMeasured(task) && task !== resolved.task ? [{ task, split: measure.split }] : [],
+        ),
+      ],
+      (of) => apartFrom(of, tasksOf(resolved), texts),
     )
     return [...notes, ...near].flat()
   })

@@ -170,7 +170,11 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
         if (use.kind === "objective") yield* tryMaking(`measures, ${measure.name}`, use as ObjectiveUse, V, 1)
     const study = resolved.study && (yield* resolved.study.instance)
     try {
-      study?.trial?.()
+      if (study?.judged === "acceptance") study.trial?.()
+      else if (study !== undefined) {
+        const faults = study.problems(resolved.arms.map(({ name }) => name))
+        problems.push(...faults.map((fault) => `study ${study.name}: ${fault}`))
+      }
     } catch (cause) {
       if (!(cause instanceof InvalidInput)) throw cause
       problems.push(`study: ${cause.message}`)
