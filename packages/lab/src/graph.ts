@@ -28,7 +28,8 @@ import type { BeginModel } from "./stages/start.ts"
 import type { Sizes } from "./stages/training.ts"
 import { turnedStage } from "./stages/turned.ts"
 import { type PlannedStudy, planStudy } from "./study/plan.ts"
-import type { Texts } from "./texts.ts"
+import type { MeasuresStudy } from "./study/study.ts"
+import { type Texts, taskKey } from "./texts.ts"
 
 /** A draft of the run, and its measurements. */
 export interface Measured {
@@ -68,6 +69,8 @@ export interface Graph {
   readonly measures: ReadonlyArray<MeasureInstance>
   /** The study's own stages; undefined of a distillation. */
   readonly study: PlannedStudy | undefined
+  /** The study of the run's measures; undefined where a target judges, or without one. */
+  readonly reading: MeasuresStudy | undefined
   /** The stages that a run asks for; `runStages` adds their inputs. */
   readonly leaves: ReadonlyArray<Stage>
   readonly architectures: Architectures
@@ -214,13 +217,14 @@ const graphOf = <E, R>(
       }
     }
     const measures = yield* Effect.forEach(settled.measures, ({ instance }) => instance)
+    const dataOf = ({ task }: MeasureUse) => (task === undefined ? data : shared.texts.ofTasks.get(taskKey(task))!.data)
     const { split, prompts, seed: drawn } = measure
     const measured = yield* Effect.forEach(drafts, (one) =>
       Effect.map(
         Effect.forEach(settled.measures, (use) =>
           modelMeasureStage({
             label: `${use.name} of ${one.name}, seed ${one.seed}`,
-            ...{ measure: use, model: askedBy(use, one), head: one.head, target, tokenizer, data },
+            ...{ measure: use, model: askedBy(use, one), head: one.head, target, tokenizer, data: dataOf(use) },
             ...{ split, prompts, seed: drawn },
           }),
         ),
@@ -249,6 +253,8 @@ const graphOf = <E, R>(
           }),
         measureProposer: (label, proposer) => proposerStage({ ...common, label, proposer }),
       }))
+    const instance = settled.acceptance ? undefined : settled.study && (yield* settled.study.instance)
+    const reading = instance?.judged === "measures" ? instance : undefined
     const leaves = [
       ...(rollouts ? [rollouts.greedy, rollouts.sampled, rollouts.score] : []),
       ...measured.flatMap(({ measure, kept }) => [...(measure ? [measure] : []), ...(kept ? [kept] : [])]),
@@ -262,6 +268,7 @@ const graphOf = <E, R>(
       measured,
       measures,
       study,
+      reading,
       leaves,
       architectures: shared.architectures,
       settled,

@@ -76,11 +76,20 @@ export { runAll, runStages } from "./schedule/run-all.ts"
 export { inOrder, type Stage, stage } from "./stage.ts"
 export { houseRoot } from "./store/code/house.ts"
 export { Store, winnowHome } from "./store/store.ts"
+export { type PairModel, type PairSpec, pairArm, pairedArms } from "./study/paired-arms.ts"
+export { pair } from "./study/pairing.ts"
 export { proposing } from "./study/proposing.ts"
 export { ranking } from "./study/ranking.ts"
 export { type StudyRecord, studyRecord, type TablesRecord } from "./study/record.ts"
 export { scoreStarts } from "./study/score-starts.ts"
-export { defineStudy, type StudyContext, type StudyFinding, type StudyReport, type StudyStage } from "./study/study.ts"
+export {
+  defineMeasuresStudy,
+  defineStudy,
+  type StudyContext,
+  type StudyFinding,
+  type StudyReport,
+  type StudyStage,
+} from "./study/study.ts"
 export { column, type FigureStyle, type StudyTable, type TableColumn, type TableFigure } from "./study/table.ts"
 export { renderStudySummary, renderSummary, summaryLines } from "./summary.ts"
 export { align, wrap } from "./table/align.ts"

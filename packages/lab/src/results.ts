@@ -108,9 +108,12 @@ const distilled = (
 const measured = ({ of, resolved, graph, artifacts, missing, madeBy, directory, unchanged }: Ended) =>
   Effect.gen(function* () {
     const there = unchanged ? readMeasures(directory) : undefined
-    const made = there ? undefined : yield* makeMeasuresRecord(of, resolved, graph, artifacts, missing, madeBy)
-    const study = there ?? made!.record
-    return { record: undefined, study, counts: made?.counts, isNew: made !== undefined }
+    if (there && graph.reading === undefined)
+      return { record: undefined, study: there, counts: undefined, isNew: false }
+    const made = yield* makeMeasuresRecord(of, resolved, graph, artifacts, missing, madeBy)
+    if (there && saysTheSame(directory, made.record))
+      return { record: undefined, study: there, counts: undefined, isNew: false }
+    return { record: undefined, study: made.record, counts: made.counts, isNew: true }
   })
 
 /**

@@ -23,12 +23,12 @@ export const withoutDecoding = (measure: object): Record<string, unknown> =>
 export const decodingSettings = (experiment: {
   readonly measure?: object | undefined
   readonly primary?: unknown
-  readonly study?: unknown
+  readonly study?: { readonly judged: "acceptance" | "measures" } | undefined
 }): ReadonlyArray<string> => {
   const of = Object.keys(experiment.measure ?? {}).filter((key) => !common.has(key))
   return [
     ...of.map((key) => `measure.${key}`),
     ...(experiment.primary === undefined ? [] : ["primary"]),
-    ...(experiment.study === undefined ? [] : ["study"]),
+    ...(experiment.study === undefined || experiment.study.judged === "measures" ? [] : ["study"]),
   ]
 }

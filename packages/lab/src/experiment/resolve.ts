@@ -313,10 +313,22 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what, problems })
   }
+  if (acceptance && rest.study?.judged === "measures") {
+    const problems = [
+      `study ${rest.study.name} reads measures of models that nothing decodes with; list measures without "acceptance"`,
+    ]
+    return yield* new InvalidInput({ what, problems })
+  }
   const searchedBy = spec.sweep?.by
   if (!acceptance && (searchedBy === "greedyAcceptance" || searchedBy === "expectedAcceptance")) {
     const problems = [
       `${searchedBy}${searchedBy === "greedyAcceptance" ? " (so it is if left out)" : ""} needs what the target accepts, which measures leaves out; search by one of them`,
+    ]
+    return yield* new InvalidInput({ what: `${what}, sweep.by`, problems })
+  }
+  if (typeof searchedBy === "object" && searchedBy.task !== undefined) {
+    const problems = [
+      `measure ${searchedBy.name} fits on texts of its own task, which a search does not read; search by a measure of the experiment's text, such as accuracy`,
     ]
     return yield* new InvalidInput({ what: `${what}, sweep.by`, problems })
   }

@@ -7,6 +7,7 @@ import type { Resolved } from "../experiment/resolved.ts"
 import { datasetName, type Graph } from "../graph.ts"
 import { pooled } from "../statistics/sample.ts"
 import type { Artifact } from "../store/store.ts"
+import type { MeasuresStudy, StudyMeasures } from "../study/study.ts"
 import type { TableColumn } from "../study/table.ts"
 import { costTable } from "../table/cost.ts"
 import { differencesTable } from "../table/differences.ts"
@@ -22,6 +23,18 @@ import { stabilityTables } from "./stability.ts"
 /** Columns of differences: those of shares are in points. */
 const inPoints = (columns: ReadonlyArray<TableColumn>): ReadonlyArray<TableColumn> =>
   columns.map((column) => (column.unit === "%" ? { ...column, head: `${column.name}, points` } : column))
+
+/** A record with the words and tables of a study before its own. */
+const withStudy = (record: MeasuresRecord, study: MeasuresStudy, measures: StudyMeasures): MeasuresRecord => {
+  const { verdict, conclusions, tables } = study.report(record, measures)
+  return {
+    ...record,
+    study: study.name,
+    verdict,
+    conclusions: [...new Set([verdict, ...conclusions, ...record.conclusions])],
+    tables: [...tables, ...record.tables],
+  }
+}
 
 /**
  * The record of a run without acceptance, and the raw counts that its figures follow from.
@@ -77,5 +90,7 @@ export const makeMeasuresRecord = (
       },
     }
     const { verdict, conclusions } = measuresConclusions(record, measuresRun(record))
-    return { record: { ...record, verdict, conclusions: [...conclusions] }, counts }
+    const told = { ...record, verdict, conclusions: [...conclusions] }
+    const attends = new Map(measured.keys.map((key, i) => [key, graph.settled.measures[i]!.attends]))
+    return { record: graph.reading ? withStudy(told, graph.reading, { attends }) : told, counts }
   })

@@ -8,6 +8,7 @@ import { type Cells_P, pooled } from "../statistics/sample.ts"
 import type { Artifact } from "../store/store.ts"
 import { column, type StudyTable, type TableFigure } from "../study/table.ts"
 import type { MeasuredCounts } from "./counts.ts"
+import { measuresTableName } from "./measures-schema.ts"
 
 const finite = (x: number): number | null => (Number.isFinite(x) ? x : null)
 
@@ -68,11 +69,15 @@ export const measuresTable = (
   { keys, drafts }: MeasuredDrafts,
 ): StudyTable => {
   const { split, prompts } = settled.measure
+  const own = settled.measures.flatMap(({ task }, i) => (task ? [{ key: keys[i]!, task: task.name }] : []))
   return {
-    name: "measures",
+    name: measuresTableName,
     title,
     of: "arm",
-    notes: [`${settled.task.name}/${split}, the first ${prompts} texts; ± is half of a 95 % interval.`],
+    notes: [
+      `${settled.task.name}/${split}, the first ${prompts} texts; ± is half of a 95 % interval.`,
+      ...own.map(({ key, task }) => `${key}: texts of ${task}/${split}.`),
+    ],
     columns: measures.map(({ better, unit }, i) =>
       column(keys[i]!, unit === "" ? keys[i]! : `${keys[i]}, ${unit}`, {
         name: keys[i]!,

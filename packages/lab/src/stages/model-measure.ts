@@ -102,7 +102,7 @@ export const modelMeasureStage = (spec: {
   Effect.gen(function* () {
     const { label, measure, model, head, target, tokenizer, data, split, prompts, seed } = spec
     const readsTarget = head !== undefined || measure.reads.includes("targetRows")
-const of = yield* plain(measure)
+    const of = yield* plain(measure)
     const fits = measure.task !== undefined
     // Inputs are known by their places: a stage that reads the tokenizer reads the target too.
     const frozen = [...(readsTarget ? [target] : []), ...(readsPieces(head) ? [tokenizer] : [])]

@@ -6,11 +6,11 @@ import type { RunRecord } from "../record/schema.ts"
 import type { Artifact } from "../store/store.ts"
 import { distillationTables } from "../table/distillation.ts"
 import type { StudyRecord } from "./record.ts"
-import type { StudyContext, StudyInstance, StudyStage, StudyUse } from "./study.ts"
+import type { AcceptanceStudy, StudyContext, StudyStage, StudyUse } from "./study.ts"
 
 /** A study whose stages are known. */
 export interface PlannedStudy {
-  readonly instance: StudyInstance
+  readonly instance: AcceptanceStudy
   readonly stages: ReadonlyArray<StudyStage>
 }
 
@@ -22,7 +22,8 @@ export const planStudy = (
   Effect.gen(function* () {
     if (use === undefined) return undefined
     const instance = yield* use.instance
-    return { instance, stages: yield* instance.stages(context) }
+    // `resolve` refuses a study of measures where a target judges.
+    return instance.judged === "measures" ? undefined : { instance, stages: yield* instance.stages(context) }
   })
 
 /** The record of a study: the header of the drafts' record, the study's words and tables, then those of the drafts. */

@@ -134,6 +134,10 @@ export const ranking = defineStudy({
       const problems = nameProblems(of, scores)
       if (problems.length > 0) return yield* new InvalidInput({ what: "study ranking", problems })
       const measure = typeof of.reached === "object" ? of.reached : undefined
+      if (measure?.task !== undefined) {
+        const problems = [`reached: measure ${measure.name} has a task of its own; take one of the experiment's text`]
+        return yield* new InvalidInput({ what: "study ranking", problems })
+      }
       const measured = measure && (yield* measure.instance)
       const sampling: Sampling = { labels, split, tokens, classes, perClass }
       const beside = of.beside ?? scores.find(({ name }) => name === "zero-shot")?.name

@@ -7,16 +7,18 @@
  * and reports their findings in tables of its own.
  */
 import {
+  type Attends,
   checkDefinition,
   definePlugin,
   type InvalidInput,
   type MeasureUse,
   type Plugin,
   type ProposerUse,
-  type Use,
+  type UseWith,
 } from "@winnow/core"
 import type { Type } from "arktype"
 import { Effect } from "effect"
+import type { MeasuresRecord } from "../record/measures-schema.ts"
 import type { RunRecord } from "../record/schema.ts"
 import type { Stage } from "../stage.ts"
 import type { StudyTable } from "./table.ts"
@@ -71,7 +73,9 @@ export interface StudyReport {
   readonly tables: ReadonlyArray<StudyTable>
 }
 
-export interface StudyInstance {
+/** A study of drafts that a target judges. */
+export interface AcceptanceStudy {
+  readonly judged: "acceptance"
   readonly name: string
   readonly stages: (context: StudyContext) => Effect.Effect<ReadonlyArray<StudyStage>, InvalidInput>
   /** The part of the study that needs no training of an arm; left out: there is none. */
@@ -91,15 +95,38 @@ export interface StudyInstance {
   readonly report: (run: RunRecord, findings: ReadonlyArray<StudyFinding>) => StudyReport
 }
 
-export type StudyUse = Use<"study", StudyInstance>
+/** The measures of a run: for each column of its tables the attention that the measure asks for. */
+export interface StudyMeasures {
+  readonly attends: ReadonlyMap<string, Attends | undefined>
+}
 
-/** Defines a study: a plugin with a schema of its config. */
+/** A study of a run without acceptance: tables of its own from the figures of the run's measures. */
+export interface MeasuresStudy {
+  readonly judged: "measures"
+  readonly name: string
+  /** The faults of an experiment with these arms, before any work. */
+  readonly problems: (arms: ReadonlyArray<string>) => ReadonlyArray<string>
+  /** @param run its tables, with the differences of all pairs of arms */
+  readonly report: (run: MeasuresRecord, measures: StudyMeasures) => StudyReport
+}
+
+export type StudyInstance = AcceptanceStudy | MeasuresStudy
+
+export type StudyUse = UseWith<
+  "study",
+  StudyInstance,
+  never,
+  InvalidInput,
+  { readonly judged: StudyInstance["judged"] }
+>
+
+/** Defines a study of drafts that a target judges: a plugin with a schema of its config. */
 export const defineStudy = <const O extends Type>(spec: {
   readonly name: string
   /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly options: O
-  readonly make: (options: O["infer"]) => Effect.Effect<Omit<StudyInstance, "name">, InvalidInput>
+  readonly make: (options: O["infer"]) => Effect.Effect<Omit<AcceptanceStudy, "name" | "judged">, InvalidInput>
 }): Plugin<O, StudyUse> => {
   checkDefinition("study", spec)
   return definePlugin({
@@ -107,7 +134,28 @@ export const defineStudy = <const O extends Type>(spec: {
     name: spec.name,
     options: spec.options,
     from: spec.from,
-    more: () => ({}),
-    make: (options) => Effect.map(spec.make(options), (study): StudyInstance => ({ name: spec.name, ...study })),
+    more: () => ({ judged: "acceptance" as const }),
+    make: (options) =>
+      Effect.map(spec.make(options), (study): StudyInstance => ({ judged: "acceptance", name: spec.name, ...study })),
+  })
+}
+
+/** Defines a study of a run without acceptance. */
+export const defineMeasuresStudy = <const O extends Type>(spec: {
+  readonly name: string
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
+  readonly from?: string
+  readonly options: O
+  readonly make: (options: O["infer"]) => Omit<MeasuresStudy, "name" | "judged">
+}): Plugin<O, StudyUse> => {
+  checkDefinition("study", spec)
+  return definePlugin({
+    kind: "study",
+    name: spec.name,
+    options: spec.options,
+    from: spec.from,
+    more: () => ({ judged: "measures" as const }),
+    make: (options) =>
+      Effect.sync((): StudyInstance => ({ judged: "measures", name: spec.name, ...spec.make(options) })),
   })
 }
