@@ -6,8 +6,11 @@ import { join } from "node:path"
 import { openEngine } from "@winnow/tensor"
 
 // Child processes inherit the folder. A test that is killed leaves its files in it, the end of the process removes them.
-const folder = mkdtempSync(join(tmpdir(), "winnow-tests-"))
-process.env.TMPDIR = folder
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+// `bun run test` gives a folder and removes it. A worker of `bun test --parallel` has no last hook: it keeps its own.
+if (process.env.WINNOW_TEST_FOLDER === undefined) {
+  const folder = mkdtempSync(join(tmpdir(), "winnow-tests-"))
+  process.env.TMPDIR = folder
+  if (process.env.BUN_TEST_WORKER_ID === undefined) afterAll(() => rmSync(folder, { recursive: true, force: true }))
+}
 
 await openEngine()

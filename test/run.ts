@@ -1,0 +1,20 @@
+/** Runs the tests in several processes that share one folder for temporary files; arguments go to `bun test`. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { availableParallelism, freemem, tmpdir } from "node:os"
+import { join } from "node:path"
+
+// A process of tests takes up to 3 GB; more than four wait for each other's cores.
+const processes = Math.max(1, Math.min(4, availableParallelism(), Math.floor(freemem() / 3e9)))
+const folder = mkdtempSync(join(tmpdir(), "winnow-tests-"))
+try {
+  // Without isolation a process opens the engine once for all of its files.
+  const parallel = processes === 1 ? [] : [`--parallel=${processes}`, "--no-isolate"]
+  const child = Bun.spawn([process.execPath, "test", "--timeout", "120000", ...parallel, ...process.argv.slice(2)], {
+    stdio: ["inherit", "inherit", "inherit"],
+    env: { ...process.env, TMPDIR: folder, WINNOW_TEST_FOLDER: folder },
+  })
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal))
+  process.exitCode = await child.exited
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
