@@ -26,6 +26,7 @@ import { rolloutsStage } from "./stages/rollouts.ts"
 import { scoreStage } from "./stages/score.ts"
 import type { BeginModel } from "./stages/start.ts"
 import type { Sizes } from "./stages/training.ts"
+import { treeStage } from "./stages/tree.ts"
 import { turnedStage } from "./stages/turned.ts"
 import { type PlannedStudy, planStudy } from "./study/plan.ts"
 import type { MeasuresStudy } from "./study/study.ts"
@@ -251,6 +252,7 @@ const graphOf = <E, R>(
             prompts,
             seed: drawn,
           }),
+        measureTree: (label, tree, draft) => treeStage({ ...common, label, tree, draft }),
         measureProposer: (label, proposer) => proposerStage({ ...common, label, proposer }),
       }))
     const instance = settled.acceptance ? undefined : settled.study && (yield* settled.study.instance)

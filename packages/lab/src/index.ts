@@ -91,6 +91,7 @@ export {
   type StudyStage,
 } from "./study/study.ts"
 export { column, type FigureStyle, type StudyTable, type TableColumn, type TableFigure } from "./study/table.ts"
+export { trees } from "./study/trees.ts"
 export { renderStudySummary, renderSummary, summaryLines } from "./summary.ts"
 export { align, wrap } from "./table/align.ts"
 export { tableText, writeCell } from "./table/cells.ts"

@@ -51,23 +51,34 @@ const bytesRead = (shape: Shape): number => {
 }
 
 /** The most probable tokens after the last T positions; without native decoding by one product with the head. */
-const greedy = (model: Decoder, state: Decoding, ids_BT: Int32Array, B: number, T: number): ArrayLike<number> => {
-  if (state.quick !== undefined) return state.quick.greedy(ids_BT, B, T, T > 1).argmax
+const greedy = (
+  model: Decoder,
+  state: Decoding,
+  ids_BT: Int32Array,
+  B: number,
+  T: number,
+  parents?: Int32Array,
+): ArrayLike<number> => {
+  if (state.quick !== undefined) return state.quick.greedy(ids_BT, B, T, T > 1, parents).argmax
   let argmax: ArrayLike<number> = []
   tf.tidy(() => {
-    const h_BTd = state.extend(tf.tensor2d(ids_BT, [B, T], "int32"))
+    const h_BTd = state.extend(tf.tensor2d(ids_BT, [B, T], "int32"), parents)
     const h_Rd = tf.reshape(h_BTd, [B * T, h_BTd.shape[2]]) as tf.Tensor2D
     argmax = tf.argMax(product(h_Rd, model.head_Vd as unknown as tf.Tensor2D, false, true), 1).dataSync()
   })
   return argmax
 }
 
+/** Four chains of eight tokens behind the text. */
+const fourAbreast = Int32Array.from({ length: 32 }, (_, i) => (i < 4 ? -1 : i - 4))
+
 /**
  * Calls before the timing: the first makes the screen of the head, and later ones let the plain path record its step.
  */
 const warmUp = 12
 
-const step = (shape: Shape, B: number, T: number): Setup =>
+/** T tokens of each sequence; with `parents` the last ones are a tree. */
+const step = (shape: Shape, B: number, T: number, parents?: Int32Array): Setup =>
   function* () {
     const model = initialise(architectureOf(shape), 1)
     const state = model.decoding()
@@ -77,7 +88,7 @@ const step = (shape: Shape, B: number, T: number): Setup =>
       greedy(model, state, ids(B * P), B, 1)
       const next = ids(B * T)
       for (let i = 0; i < warmUp; i++) {
-        greedy(model, state, next, B, T)
+        greedy(model, state, next, B, T, parents)
         state.rollback(P)
       }
       // The cache is rolled back between calls, so that each call extends the same length.
@@ -85,7 +96,7 @@ const step = (shape: Shape, B: number, T: number): Setup =>
         () => state.rollback(P),
         () => {
           if (state.length !== P) throw new Error(`the cache holds ${state.length} positions, not ${P}`)
-          do_not_optimize(greedy(model, state, next, B, T))
+          do_not_optimize(greedy(model, state, next, B, T, parents))
         },
       )
     } finally {
@@ -130,13 +141,17 @@ export const decoding: Suite = (registry) => {
       ...(to === undefined ? {} : { comparedTo: to }),
       setup: step(shape, 1, 1),
     })
-    if (name === "target")
-      bench(`${name}: five tokens verified`, {
+    if (name !== "target") continue
+    const verified = (title: string, T: number, parents?: Int32Array) =>
+      bench(`${name}: ${title} verified`, {
         work: { amount, unit: "GB/s" },
-        alsoWork: { amount: 5, unit: "tokens/s" },
+        alsoWork: { amount: T, unit: "tokens/s" },
         comparedTo: one,
-        setup: step(shape, 1, 5),
+        setup: step(shape, 1, T, parents),
       })
+    verified("five tokens", 5)
+    for (const T of [9, 17, 33]) verified(`${T} tokens`, T)
+    verified("a tree of 32 tokens", 33, fourAbreast)
   }
   bench("draft: one token of each of 32 prompts", {
     work: { amount: 32, unit: "tokens/s" },

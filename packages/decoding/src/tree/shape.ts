@@ -21,8 +21,16 @@ const levels = type({ "+": "reject", widths: type(width).array().atLeastLength(1
  */
 const listed = type({ "+": "reject", paths: type("(number.integer >= 0)[] >= 1").array().atLeastLength(1), siblings })
 
-/** The `nodes` tokens whose paths the proposer takes for the most probable; at each level `width` are followed by `width`. */
-const dynamic = type({ "+": "reject", nodes: `1 <= number.integer <= ${MOST_NODES}`, width: `${width} = 4` })
+/**
+ * The `nodes` tokens whose paths the proposer takes for the most probable; at each level `width` are followed by `width`.
+ * `depth` levels at most; left out: as many as the block has room for.
+ */
+const dynamic = type({
+  "+": "reject",
+  nodes: `1 <= number.integer <= ${MOST_NODES}`,
+  width: `${width} = 4`,
+  "depth?": "1 <= number.integer <= 64",
+})
 
 /** The option of a tree, each form checked by its own rules. */
 export const treeOption = levels
@@ -77,11 +85,11 @@ export const fixedShape = (option: TreeOption): ShapeNode | undefined => {
   return grow([])
 }
 
-/** Tokens of the longest path of a fixed shape; undefined for a dynamic one, which fills the room. */
+/** Tokens of the longest path; undefined for a dynamic shape without a depth, which fills the room. */
 export const depthOfShape = (option: TreeOption): number | undefined => {
+  if ("nodes" in option) return option.depth
   const depth = ({ children }: ShapeNode): number => Math.max(0, ...children.map((child) => 1 + depth(child)))
-  const shape = fixedShape(option)
-  return shape && depth(shape)
+  return depth(fixedShape(option)!)
 }
 
 /** Most tokens of a block. */

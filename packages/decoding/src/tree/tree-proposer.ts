@@ -30,7 +30,10 @@ export const treeGrower = (
 ): ((source: TreeSource, context: TreeContext, sampled: boolean) => Grown) => {
   const tree: TreeOption = checkedOptions("tree", treeOption, option)
   const shape = fixedShape(tree)
-  if ("nodes" in tree) return (source, context) => growBest(source, tree, context)
+  if ("nodes" in tree) {
+    const { depth = Number.POSITIVE_INFINITY } = tree
+    return (source, { room, eosId }) => growBest(source, tree, { room: Math.min(room, depth), eosId })
+  }
   return (source, { draw, ...context }, sampled) =>
     growFixed(source, shape!, sampled && tree.siblings === "drawn" ? { ...context, draw } : context)
 }

@@ -1,6 +1,7 @@
 /** Shapes of trees, and the growth of a tree against a slow version; `lossless/` shows that texts stay the target's. */
 import { describe, expect, test } from "bun:test"
 import { type Rng, seeded } from "@winnow/numerics"
+import { depthOf } from "../block.ts"
 import { growBest, growFixed, type ReadNode } from "./grow.ts"
 import { mostProbable } from "./most-probable.ts"
 import { depthOfShape, fixedShape, nodesOf, type ShapeNode, treeName, treeOption } from "./shape.ts"
@@ -43,6 +44,10 @@ describe("shapes", () => {
     }
     const best = treeOption.assert({ nodes: 9 })
     expect([depthOfShape(best), fixedShape(best), nodesOf(best)]).toEqual([undefined, undefined, 9])
+    const deep = { nodes: 9, depth: 2 }
+    expect(depthOfShape(treeOption.assert(deep))).toBe(2)
+    const { proposal } = treeGrower(deep)(sourceOf(6, 1).source, { room: 5, eosId: undefined }, true)
+    expect(depthOf(proposal)).toBe(2)
     expect([levels, paths, best].map(treeName)).toEqual(["2x1", "4 paths", "best 9"])
   })
 

@@ -16,6 +16,7 @@ import {
   type ProposerUse,
   type UseWith,
 } from "@winnow/core"
+import type { TreeOption } from "@winnow/decoding"
 import type { Type } from "arktype"
 import { Effect } from "effect"
 import type { MeasuresRecord } from "../record/measures-schema.ts"
@@ -46,6 +47,8 @@ export interface StudyContext {
   readonly measureOf: (label: string, draft: Stage) => Stage
   /** A measure of any model as a draft, on the measured texts. */
   readonly measureBy: (label: string, measure: MeasureUse, draft: Stage) => Effect.Effect<Stage, InvalidInput>
+  /** The measurement of any model as a draft that proposes trees of a shape, with a clock. */
+  readonly measureTree: (label: string, tree: TreeOption, draft: Stage) => Stage
   /** The measurement of an untrained proposer, at the run's gamma, with a clock. */
   readonly measureProposer: (label: string, proposer: ProposerUse) => Effect.Effect<Stage, InvalidInput>
 }
