@@ -341,7 +341,11 @@ export const cellStages = (
     const compared = filterNeedsReference ? reference?.stage : undefined
     const settled = filterNeedsReference ? arm : { ...arm, reference: undefined }
     const signals = yield* signalStages(settled, compared, distilling)
-    const selection = arm.examples && (yield* selectionStage(arm.examples, arm.loss, reference?.stage, distilling))
+    const selection =
+      arm.examples &&
+      (yield* selectionStage(arm.examples, arm.loss, reference?.stage, distilling, (task) =>
+        textOf({ kind: "task", task }, shared, undefined),
+      ))
     const trained = yield* armStage(settled, compared, signals, { ...distilling, selection, probe: shared.probe })
     const { stage, head } = begun
     const architecture = head ? begun.architecture : yield* architectureAfter(arm.name, begun.architecture, arm)

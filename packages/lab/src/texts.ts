@@ -43,8 +43,9 @@ export interface Texts {
   readonly hashes: ReadonlyArray<Text["hashes"]>
 }
 
-/** The tasks that texts of trainings name, in a value that holds such texts. */
+/** The tasks that texts of trainings, and filters of examples, name, in a value that holds such. */
 const tasksIn = (value: unknown): ReadonlyArray<TaskUse> => {
+  if (isUse(value) && value.kind === "examples") return tasksIn(value.options)
   if (isUse(value)) return value.kind === "task" ? [value as unknown as TaskUse] : []
   return isNode(value) ? Object.values(value).flatMap(tasksIn) : []
 }
@@ -52,7 +53,7 @@ const tasksIn = (value: unknown): ReadonlyArray<TaskUse> => {
 /** A task by its name and options: a decoded experiment holds a copy of each task at every place that names it. */
 export const taskKey = (task: TaskUse): string => canonicalJson(Effect.runSync(plain(task))) // `resolve` has checked it.
 
-/** The tasks of an experiment, each once, in one order: its own, those whose text a training reads, those of measures. */
+/** The tasks of an experiment, each once, in one order: its own, those whose text a training or a choice reads, those of measures. */
 export const tasksOf = ({
   task,
   target,

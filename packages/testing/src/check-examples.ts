@@ -1,5 +1,5 @@
 /** The laws that every filter of examples keeps. E examples of the training split. */
-import { type ExamplesUse, PluginFault, randomExamplesInput } from "@winnow/core"
+import { type ExamplesUse, PluginFault, randomExamplesInput, tryExamples } from "@winnow/core"
 import { countKept } from "@winnow/numerics"
 import { instanceOf } from "./instance.ts"
 import { lawsOf } from "./law.ts"
@@ -25,6 +25,7 @@ export const checkExamples = async (use: ExamplesUse, claims: ExamplesClaims = {
       const input = randomExamplesInput(E, 1)
       const filter = await instanceOf(use)
       try {
+        tryExamples(filter, E, 1) // the laws of a score of states
         return { input, chosen: filter.choose(input) }
       } catch (cause) {
         if (cause instanceof PluginFault) law(cause.rule, false, () => `E = ${E}: ${cause.detail}`)

@@ -4,7 +4,7 @@
  * Letters: N valid tokens of a micro-batch, R rows of a chunk, V vocabulary.
  */
 import { type Rng, seeded } from "@winnow/numerics"
-import { byExample, type ExampleContext, type ExampleStatistics } from "../example-filter.ts"
+import { byExample, type ExampleContext, type ExampleStatistics, type ScoredByStates } from "../example-filter.ts"
 import type { FilterContext } from "../selection.ts"
 import { type Statistic, type Statistics, statisticNames, statistics } from "../statistics/index.ts"
 
@@ -52,13 +52,14 @@ export const randomFilterInput = (N: number, seed: number, step = 0): FilterInpu
   }
 }
 
-/** All statistics by example, and the context, from a seed. */
-export const randomExamplesInput = (E: number, seed: number): ExampleStatistics & ExampleContext => {
+/** All statistics by example, scores of states, and the context, from a seed. */
+export const randomExamplesInput = (E: number, seed: number): ExampleStatistics & ScoredByStates & ExampleContext => {
   const tokens = randomFilterInput(E, seed)
   const rng = seeded(seed, "examples input", E)
   const statistics = Object.fromEntries(statisticNames.map((name) => [byExample(name), tokens[name]]))
   return {
     ...(statistics as ExampleStatistics),
+    score_E: fill(E, seeded(seed, "examples scores", E).normal),
     E,
     tokens_E: Int32Array.from({ length: E }, () => 1 + rng.below(30)),
     rng: seeded(seed, "examples", E),

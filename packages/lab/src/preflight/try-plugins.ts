@@ -14,7 +14,7 @@ import {
   type LossUse,
   type Needing,
   type ObjectiveUse,
-  randomExamplesInput,
+  tryExamples,
   tryFilter,
   tryLoss,
   tryObjective,
@@ -138,7 +138,7 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
       })
       if (examples !== undefined)
         yield* trial<ExamplesInstance>(at, examples, null, (fresh) => {
-          fresh().choose(randomExamplesInput(48, 1))
+          tryExamples(fresh(), 48, 1)
           return undefined
         })
       yield* trial<LossInstance>(at, loss, signals, (fresh) => runLossAtSizes(fresh(), place, V))

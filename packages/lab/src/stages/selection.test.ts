@@ -6,14 +6,14 @@ import { beforeAll, expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { defineFilter } from "@winnow/core"
+import { defineFilter, taskUse } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { openEngine, tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../../test/graph.ts"
 import { judgedSquares, upTo } from "../../test/judged-experiment.ts"
-import { behind, everything, squares, tiny } from "../../test/tiny.ts"
+import { behind, echo, everything, squares, tiny } from "../../test/tiny.ts"
 import { arm, type Experiment } from "../experiment/define.ts"
 import { fromConfig } from "../experiment/from-config.ts"
 import { registryOf } from "../experiment/registry.ts"
@@ -212,4 +212,64 @@ test("a loss that asks a judge has it in the choice of examples too, and the jud
     }).pipe(Effect.provide(layers)),
   )
   for (const [e, twice] of losses[0]!.entries()) expect(twice / losses[1]![e]!).toBeCloseTo(2, 4)
+}, 60_000)
+
+test("a score of states gets the target's states of the general text, then those of each example, at its valid tokens", async () => {
+  const general: Array<Float32Array> = []
+  const far = defineFilter({
+    name: "far",
+    of: "examples",
+    needs: [],
+    options: type({ "+": "reject", general: taskUse, tokens: "number = 25" }),
+    // The mean over the example's states of the first entry, and their number behind the point.
+    states: ({ general: task, tokens }) => ({
+      general: task,
+      tokens,
+      fit: (h_Gd, G, d) => {
+        general.push(h_Gd.slice())
+        expect(h_Gd.length).toBe(G * d)
+        return (h_nd, n) => h_nd.reduce((sum, x, i) => (i % d === 0 ? sum + x / n : sum), 0) + n
+      },
+    }),
+    make:
+      () =>
+      ({ score_E }) => {
+        seen.set("far", { score_E })
+        return Uint8Array.from(score_E, (_, e) => Number(e < 5))
+      },
+  })
+  const text = echo({ letters: 3 })
+  const of: Experiment = { ...experiment, arms: { far: arm({ ...plain, examples: far({ general: text }) }) } }
+  await Effect.runPromise(
+    Effect.gen(function* () {
+      const { measured, target, data } = yield* graph(of)
+      const { trained } = measured.find(({ name }) => name === "far")!
+      const selection = trained.inputs.find(({ kind }) => kind === "selection")!
+      expect(selection.inputs.map(({ kind }) => kind)).toEqual(["data", "target", "data"])
+      expect(selection.inputs[1]!.key).toBe(target.key)
+      expect(selection.inputs[2]!.key).not.toBe(data.key)
+      const artifacts = yield* runStages([selection])
+      const model = yield* openModel(artifacts.get(target.key)!)
+      const statesOf = (ids: Int32Array, promptLength: number) =>
+        tf.tidy(() => {
+          const h = model.hidden(tf.tensor2d(ids.subarray(0, -1), [1, ids.length - 1], "int32"))
+          return (h.arraySync() as number[][][])[0]!.slice(promptLength - 1)
+        })
+      const read = (stage: (typeof selection.inputs)[number]) => readSplit(artifacts.get(stage.key)!, "train")
+      const { examples } = yield* read(data)
+      for (const [e, { ids, promptLength }] of examples.entries()) {
+        const states = statesOf(ids, promptLength)
+        expect(states).toHaveLength(ids.length - promptLength)
+        const expected = states.reduce((sum, [first]) => sum + first! / states.length, 0) + states.length
+        expect(seen.get("far")!["score_E"]![e]!).toBeCloseTo(expected, 4)
+      }
+      // 25 of the 33 states of three examples of eleven tokens.
+      const others = yield* read(selection.inputs[2]!)
+      const first = others.examples.flatMap(({ ids, promptLength }) => statesOf(ids, promptLength)).slice(0, 25)
+      for (const [i, x] of first.flat().entries()) expect(general[0]![i]!).toBeCloseTo(x, 4)
+      const { summary } = artifacts.get(selection.key)!.manifest
+      expect(summary).toMatchObject({ examples: 5, of: examples.length, general: 25 })
+      expect(summary["flops"]).toBeGreaterThan(0)
+    }).pipe(Effect.scoped, Effect.provide(layers)),
+  )
 }, 60_000)

@@ -1,7 +1,8 @@
 /**
  * The stage `selection`: a filter of examples chooses once the examples that an arm's training reads.
  *
- * Statistics are means over an example's valid tokens, by the draft at the start of the arm and by the arm's own loss.
+ * Statistics are means over an example's valid tokens, by the draft at the start of the arm and by the arm's own loss. A
+ * score of states reads the target alone.
  *
  * Letters: E examples of the training split, N valid tokens of a batch.
  */
@@ -22,6 +23,7 @@ import {
   provideNeeds,
   type Statistic,
   Target,
+  type TaskUse,
 } from "@winnow/core"
 import { collate, type EncodedTask, passSize } from "@winnow/data"
 import { driven, type Pieces } from "@winnow/generation"
@@ -37,6 +39,7 @@ import type { Artifact } from "../store/store.ts"
 import type { Distilling } from "./distilling.ts"
 import { openModel } from "./models.ts"
 import { decodingStep } from "./rollouts.ts"
+import { scoresOf } from "./state-scores.ts"
 import { readSplit } from "./text.ts"
 import type { Sizes } from "./training.ts"
 
@@ -91,25 +94,38 @@ const choosingFlops = (
   }, 0)
 }
 
-/** The stage of an arm's choice of examples under a seed. A filter without statistics reads no model. */
+/**
+ * The stage of an arm's choice of examples under a seed. A filter without statistics, and without a score of states, reads
+ * no model.
+ *
+ * @param textOf the training text of a task: of the general one
+ */
 export const selectionStage = (
   examples: ExamplesUse,
   loss: LossUse<unknown>,
   reference: Stage | undefined,
   { data, target, start, seed, sizes, architectures, services }: Distilling,
+  textOf: (task: TaskUse) => { readonly data: Stage },
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
+    const { states } = yield* examples.instance
     const needs = examples.needs.statistics
     const ofLoss = readsLoss(needs)
     const used: LossUse<unknown> = ofLoss ? loss : nextToken()
     const asked = ofLoss ? usedServices([loss], services) : []
     const { target: comparesToTarget } = yield* used.instance
     const models = modelsRead(needs, { target: comparesToTarget })
+    /** FLOPs of the target's trunk over all examples, and over the tokens of the general text. */
+    const stateFlops = ({ length, examples: E = 0 }: Sizes, general = states?.tokens ?? 0) =>
+      states === undefined
+        ? 0
+        : forwardFlops(architectures.target, { trunk: E * (length - 1) + general, head: 0, length })
     const inputs = {
       data: partOf(data, "train"),
       start: needs.length > 0 ? start : undefined,
-      target: models.has("target") ? target : undefined,
+      target: models.has("target") || states ? target : undefined,
       reference: models.has("reference") ? reference : undefined,
+      general: states && partOf(textOf(states.general).data, "train"),
     }
     const sources = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
     return stage({
@@ -123,12 +139,12 @@ export const selectionStage = (
       inputs: sources.map(({ input }) => input),
       code: stageCode({
         revisions: ["training"],
-        tensors: needs.length > 0,
+        tensors: needs.length > 0 || states !== undefined,
         plugins: [examples, ...(ofLoss ? [loss, ...asked] : [])],
       }),
       seed,
       unit: "examples",
-      work: { flops: choosingFlops(needs, comparesToTarget, sizes, architectures) },
+      work: { flops: choosingFlops(needs, comparesToTarget, sizes, architectures) + stateFlops(sizes) },
       run: (context) =>
         Effect.gen(function* () {
           const artifact = (name: keyof typeof inputs) => context.inputs[sources.findIndex((g) => g.name === name)]
@@ -163,6 +179,14 @@ export const selectionStage = (
             yield* decodingStep(`examples by ${examples.name}`, (signal) => driven(passed(), signal))
           }
           const tokens_E = tokensOf(text)
+          const ofGeneral = artifact("general")
+          const scored =
+            states && ofGeneral && ofTarget
+              ? yield* scoresOf(states, {
+                  ...{ target: yield* openModel(ofTarget), text, general: yield* readSplit(ofGeneral, "train") },
+                  progress: context.progress,
+                })
+              : undefined
           const means = Object.fromEntries(
             Array.from(sums, ([name, sum_E]) => [
               byExample(name),
@@ -170,7 +194,13 @@ export const selectionStage = (
             ]),
           )
           const { choose } = yield* examples.instance
-          const chosen = choose({ ...means, E, tokens_E, rng: seeded(seed, "examples", examples.name) })
+          const chosen = choose({
+            ...means,
+            ...(scored && { score_E: scored.score_E }),
+            E,
+            tokens_E,
+            rng: seeded(seed, "examples", examples.name),
+          })
           const numbers = Array.from(chosen.keys()).filter((e) => chosen[e] === 1)
           writeFileSync(join(context.directory, file), JSON.stringify(numbers))
           const whole = passSize(text)
@@ -181,9 +211,11 @@ export const selectionStage = (
             { length: text.tokens / E, trained: text.trained / E, examples: E },
             architectures,
           )
+          const ofStates = stateFlops({ length: text.tokens / E, trained: text.trained / E, examples: E }, scored?.read)
           return {
-            tokens: models.size > 0 ? text.tokens - E : 0,
-            flops,
+            tokens: models.size > 0 || states ? text.tokens - E + (scored?.read ?? 0) : 0,
+            flops: flops + ofStates,
+            ...(scored && { general: scored.states }),
             examples: numbers.length,
             of: E,
             sequences: read.examples,

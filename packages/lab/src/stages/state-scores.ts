@@ -1,0 +1,110 @@
+/**
+ * Scores of examples by the target's hidden states, for filters of examples: a pass over a general text, then one over the
+ * examples. The states of one batch are in memory at a time, and those of the general text while the score is fitted.
+ *
+ * Letters: E examples, G states of the general text, n states of an example, B sequences, T positions, d hidden size.
+ */
+import {
+  attendsBefore,
+  type DataError,
+  type EncodedExample,
+  type Encoder,
+  InvalidInput,
+  type StateScore,
+} from "@winnow/core"
+import { collate, type EncodedTask } from "@winnow/data"
+import { driven, type Pieces } from "@winnow/generation"
+import { paddedStarts } from "@winnow/models"
+import { tf } from "@winnow/tensor"
+import { Effect } from "effect"
+import { decodingStep } from "./rollouts.ts"
+
+/** Examples of a batch. */
+const batchSize = 16
+
+/** The states of a batch at its valid rows, row-major, and the sequence of each row. */
+const statesOf = (target: Encoder, examples: ReadonlyArray<EncodedExample>) => {
+  const batch = collate(examples)
+  const { ids_BT, B, T, row_N, length_B, sequence_N } = batch
+  const starts = attendsBefore(target.architecture) ? undefined : paddedStarts(length_B, T)
+  const h_Nd = tf.tidy(() => {
+    const h_BTd = target.hidden(tf.tensor2d(ids_BT, [B, T], "int32"), starts)
+    const rows = tf.gather(tf.reshape(h_BTd, [B * T, -1]), tf.tensor1d(row_N, "int32"))
+    return rows.dataSync().slice() as never // a tidy returns what holds no tensor as it is
+  }) as unknown as Float32Array
+  return { h_Nd, sequence_N, tokens: batch.tokens }
+}
+
+/** The scores of all examples of a text, and what the general text cost. */
+export interface StateScores {
+  readonly score_E: Float32Array
+  /** States of the general text. */
+  readonly states: number
+  /** Tokens of the general text that the target read. */
+  readonly read: number
+}
+
+/**
+ * Scores every example of a text.
+ *
+ * @error InvalidInput for a general text of fewer than two states
+ */
+export const scoresOf = (
+  { fit, tokens, general: task }: StateScore,
+  of: {
+    readonly target: Encoder
+    readonly text: EncodedTask
+    readonly general: EncodedTask
+    readonly progress: (done: number, total: number) => void
+  },
+): Effect.Effect<StateScores, InvalidInput | DataError> =>
+  Effect.gen(function* () {
+    const { target, text, general, progress } = of
+    const d = target.architecture.hiddenSize
+    const score_E = new Float32Array(text.examples.length)
+    let [states, read] = [0, 0]
+    function* passes(): Pieces<void> {
+      const parts: Array<Float32Array> = []
+      for (let from = 0; from < general.examples.length && states < tokens; from += batchSize) {
+        const part = statesOf(target, general.examples.slice(from, from + batchSize))
+        const rows = Math.min(part.sequence_N.length, tokens - states)
+        parts.push(part.h_Nd.subarray(0, rows * d))
+        states += rows
+        read += part.tokens
+        yield
+      }
+      if (states < 2) {
+        const problems = [`the general text, ${task.name}, has ${states} states of answers; give a text of 2 or more`]
+        throw new InvalidInput({ what: "examples", problems })
+      }
+      const h_Gd = new Float32Array(states * d)
+      let at = 0
+      for (const part of parts) {
+        h_Gd.set(part, at)
+        at += part.length
+      }
+      const score = fit(h_Gd, states, d)
+      // Examples by length, so that batches have little padding.
+      const order = Array.from(text.examples.keys()).toSorted(
+        (a, b) => text.examples[a]!.ids.length - text.examples[b]!.ids.length,
+      )
+      for (let from = 0; from < order.length; from += batchSize) {
+        const numbers = order.slice(from, from + batchSize)
+        const { h_Nd, sequence_N } = statesOf(
+          target,
+          numbers.map((e) => text.examples[e]!),
+        )
+        // The rows of a sequence lie together.
+        for (let first = 0; first < sequence_N.length; ) {
+          let end = first
+          while (end < sequence_N.length && sequence_N[end] === sequence_N[first]) end++
+          score_E[numbers[sequence_N[first]!]!] = score(h_Nd.slice(first * d, end * d), end - first)
+          first = end
+        }
+        progress(Math.min(order.length, from + batchSize), order.length)
+        yield
+      }
+    }
+    yield* decodingStep("scores of states", (signal) => driven(passes(), signal))
+    return { score_E, states, read }
+  })
