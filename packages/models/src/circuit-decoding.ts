@@ -4,11 +4,12 @@
  * Letters: N rows of a call, P rows before them, c columns of a slot, U rows of a vocabulary head.
  */
 import type { LogitRows, Parameters, PassWeights } from "@winnow/core"
-import { headLogits, tf } from "@winnow/tensor"
+import { headLogits, native, tf } from "@winnow/tensor"
 import { cachedAttention, type KeysAndValues } from "./attention.ts"
 import { attendsOf, type Circuit, type CircuitInput, checkInput, targetWeights } from "./circuit.ts"
 import { circuitOutputs, circuitPlan } from "./circuit-tensors.ts"
 import { attentionMask } from "./mask.ts"
+import { nativeCircuit } from "./native-circuit.ts"
 import { refuseRollback } from "./native-decoding.ts"
 import { frozenMatrix } from "./native-parameters.ts"
 import { parameter } from "./parameters.ts"
@@ -34,7 +35,7 @@ export interface CircuitDecoding {
   readonly length: number
   /** Runs the next rows. */
   readonly extend: (given: CircuitInput<Float32Array, ArrayLike<number>>) => void
-  /** An output of the last call, [N, c]. */
+  /** An output of the last call, [N, c]; ask before a roll-back. */
   readonly states: (output: string) => Float32Array
   /**
    * The most probable row of a vocabulary head after each of the last rows of an output.
@@ -151,6 +152,6 @@ export const plainCircuit = (circuit: Circuit, weights: CircuitWeights): Circuit
   }
 }
 
-/** A fresh state of a circuit for one text; the caller disposes of it. */
+/** A fresh state of a circuit for one text, native if possible; the caller disposes of it. */
 export const startCircuit = (circuit: Circuit, weights: CircuitWeights): CircuitDecoding =>
-  plainCircuit(circuit, weights)
+  native() === undefined ? plainCircuit(circuit, weights) : nativeCircuit(circuit, weights)

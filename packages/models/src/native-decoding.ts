@@ -49,7 +49,7 @@ export const nativeDecoding = (
     if (kept === undefined) return
     if (last) kept.takeLast(last)
     kept.take(kept.numbers.map((_, i) => decoder.kept(i)))
-    decoder.last(rows)
+    decoder.ask(rows)
   }
 
   return {

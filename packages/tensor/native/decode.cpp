@@ -16,7 +16,7 @@ namespace {
 // Rows that scratch memory holds at most, if a single position of all sequences does not need more.
 constexpr long MOST_ROWS = 256;
 
-enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, GATE, ATTEND, HEAD_NORM, WEIGH, KEEP };
+enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, GATE, ATTEND, HEAD_NORM, WEIGH, KEEP, GIVE, COPY };
 constexpr int GELU = 1, ADDED = 2, GELU_TANH = 4, PLUS_ONE = 8, SILU = 16, RESULT = -1;
 constexpr long WORDS = 12;
 
@@ -95,8 +95,9 @@ class Decoder {
       program_.push_back(in);
     }
     slots_ = std::vector<Buffer>(widths_.size());
-    kept_ = std::vector<Buffer>(static_cast<size_t>(
-        std::count_if(program_.begin(), program_.end(), [](const Instruction& in) { return in.op == Op::KEEP; })));
+    for (const Instruction& in : program_)
+      if (in.op == Op::KEEP) kept_widths_.push_back(widths_[static_cast<size_t>(in.from)]);
+    kept_ = std::vector<Buffer>(kept_widths_.size());
     live++;
   }
   ~Decoder() {
@@ -145,34 +146,43 @@ class Decoder {
     count();
     grow_tree(parents, nodes, P_ + T - nodes);
     rows_ = last_ = rows;
+    asked_ = RESULT;
     result_.of<float>(static_cast<size_t>(B_ * rows * d_));
     const long step = std::max<long>(1, MOST_ROWS / B_);
     for (long t = 0; t < T; t += step) run(ids, T, t, std::min(step, T - t));
     P_ += T;
+    given_ = {};
     if (h) std::memcpy(h, result(), static_cast<size_t>(B_ * rows * d_) * 4);
     return WINNOW_DECODE_OK;
   }
 
-  // The kept rows of which choices and logits are asked: the last ones of each sequence, fewer than all of one sequence alone.
-  void last(long rows) { last_ = rows; }
+  // The rows that the next call runs on: N of `width` columns, and lists of N token ids.
+  void give(const float* rows, long width, const int32_t* tokens) { given_ = {rows, width, tokens}; }
+  // The rows of which choices and logits are asked: the last ones of each sequence, fewer than all of one sequence alone, of
+  // the result (-1) or of matrix i of the kept ones.
+  void ask(long rows, long i) {
+    last_ = rows;
+    asked_ = i;
+  }
   const float* kept(long i) { return kept_[static_cast<size_t>(i)].of<float>(1); }
 
-  int choose(const float* head, const Screen* screen, int32_t* argmax, float* margin) {
-    const long open = greedy(weights_at(head), U_, d_, screen, asked(), B_ * last_, argmax, margin);
+  int choose(const float* head, long U, const Screen* screen, int32_t* argmax, float* margin) {
+    const long open = greedy(weights_at(head), U, asked_width(), screen, asked(), B_ * last_, argmax, margin);
     if (screen) misses += open;
     return WINNOW_DECODE_OK;
   }
 
-  const float* logits(const float* head) {
-    const long R = B_ * last_;
-    float* out = logits_.of<float>(static_cast<size_t>(R * U_));
-    linear(weights_at(head), U_, d_, asked(), d_, R, out, U_, {});
+  const float* logits(const float* head, long U) {
+    const long R = B_ * last_, d = asked_width();
+    float* out = logits_.of<float>(static_cast<size_t>(R * U));
+    linear(weights_at(head), U, d, asked(), d, R, out, U, {});
     return out;
   }
 
  private:
   float* result() { return result_.of<float>(1); }
-  const float* asked() { return result() + (rows_ - last_) * d_; }
+  long asked_width() const { return asked_ == RESULT ? d_ : kept_widths_[static_cast<size_t>(asked_)]; }
+  const float* asked() { return (asked_ == RESULT ? result() : kept(asked_)) + (rows_ - last_) * asked_width(); }
   float* slot(int s, long M) { return slots_[static_cast<size_t>(s)].of<float>(static_cast<size_t>(M * widths_[static_cast<size_t>(s)])); }
   const float* parameter(int p) const { return p < 0 ? nullptr : parameters_[static_cast<size_t>(p)]; }
   Weights weights(int p) const {
@@ -208,8 +218,9 @@ class Decoder {
   void run(const int32_t* ids, long all, long from, long T) {
     const long M = B_ * T;
     for (const Instruction& in : program_) {
-      const float* x = in.op == Op::EMBED ? nullptr : slot(in.from, M);
-      const long ldx = in.op == Op::EMBED ? 0 : widths_[static_cast<size_t>(in.from)];
+      const bool reads = in.op != Op::EMBED && in.op != Op::GIVE;
+      const float* x = reads ? slot(in.from, M) : nullptr;
+      const long ldx = reads ? widths_[static_cast<size_t>(in.from)] : 0;
       if (in.op == Op::KEEP) {
         keep(in, x, ldx, all, from, T);
         continue;
@@ -256,6 +267,15 @@ class Decoder {
           break;
         }
         case Op::KEEP: break;  // above
+        case Op::GIVE:
+          for (long b = 0; b < B_; b++)
+            for (long t = 0; t < T; t++)
+              std::memcpy(y + (b * T + t) * ldy, given_.rows + (b * all + from + t) * given_.width + in.column,
+                          static_cast<size_t>(ldy) * 4);
+          break;
+        case Op::COPY:
+          for (long m = 0; m < M; m++) std::memcpy(y + m * ldy + in.column, x + m * ldx, static_cast<size_t>(ldx) * 4);
+          break;
       }
     }
   }
@@ -273,6 +293,7 @@ class Decoder {
   // real token. A table with more columns than the slot is a tied head with its bias, whose last column is left out.
   void embed(const Instruction& in, const int32_t* ids, long all, long from, long T, float* y, long ldy) {
     const Weights table = weights_at(parameter(in.p[0]));
+    if (in.layer > 0) ids = given_.tokens + (in.layer - 1) * B_ * all;  // a list of the given tokens
     const float* positions = parameter(in.p[1]);
     for (long b = 0; b < B_; b++)
       for (long t = 0; t < T; t++) {
@@ -360,6 +381,13 @@ class Decoder {
   std::vector<LayerCache> caches_;
   std::vector<Buffer> slots_;
   std::vector<Buffer> kept_;
+  std::vector<long> kept_widths_;  // keep instructions are in the order of their columns
+  struct {
+    const float* rows = nullptr;
+    long width = 0;
+    const int32_t* tokens = nullptr;
+  } given_;
+  long asked_ = RESULT;
   Buffer result_, logits_;
   std::vector<int32_t> pad_, parent_, depth_;  // parent_ is empty without a tree
   long B_ = 0, P_ = 0, base_ = 0, rows_ = 0, last_ = 0, counted_ = 0;
@@ -394,15 +422,18 @@ WINNOW_API int32_t winnow_decode_extend_tree(void* decoder, const int32_t* ids, 
   return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] { return static_cast<Decoder*>(decoder)->extend(ids, T, rows, h, parents, n); });
 }
 WINNOW_API void winnow_decode_keep(void* decoder, const int32_t* path, int64_t n) { static_cast<Decoder*>(decoder)->keep(path, n); }
-WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, const void* screen, int32_t* argmax, float* margin) {
+WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, int64_t U, const void* screen, int32_t* argmax, float* margin) {
   return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] {
-    return static_cast<Decoder*>(decoder)->choose(head, static_cast<const Screen*>(screen), argmax, margin);
+    return static_cast<Decoder*>(decoder)->choose(head, U, static_cast<const Screen*>(screen), argmax, margin);
   });
 }
-WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head) {
-  return guarded<const float*>(nullptr, [&] { return static_cast<Decoder*>(decoder)->logits(head); });
+WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head, int64_t U) {
+  return guarded<const float*>(nullptr, [&] { return static_cast<Decoder*>(decoder)->logits(head, U); });
 }
-WINNOW_API void winnow_decode_last(void* decoder, int64_t rows) { static_cast<Decoder*>(decoder)->last(rows); }
+WINNOW_API void winnow_decode_give(void* decoder, const float* rows, int64_t width, const int32_t* tokens) {
+  static_cast<Decoder*>(decoder)->give(rows, width, tokens);
+}
+WINNOW_API void winnow_decode_ask(void* decoder, int64_t rows, int64_t kept) { static_cast<Decoder*>(decoder)->ask(rows, kept); }
 WINNOW_API const float* winnow_decode_kept(void* decoder, int64_t i) { return static_cast<Decoder*>(decoder)->kept(i); }
 WINNOW_API void winnow_decode_rollback(void* decoder, int64_t length) { static_cast<Decoder*>(decoder)->rollback(length); }
 

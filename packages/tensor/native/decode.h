@@ -39,7 +39,10 @@ enum : int {
 //   6 headNorm   packed projections of kinds, each head of queries by an RMS norm of scale p0 [h], of keys by p1 [h]; eps, flags
 //                8; from and to may be one slot
 //   7 weigh      each row of to times 2 / (1 + exp(-z)), z = from . (p0 - p1), both [width of from]; 1 where p0 = p1
-//   8 keep       the rows of from that are kept, for winnow_decode_kept(column); `to` has no meaning
+//   8 keep       the rows of from that are kept, for winnow_decode_kept(column); `to` has no meaning; columns count up
+//   9 give       to = the columns from `column` on of the given rows; `from` has no meaning
+//  10 copy       from to the columns of to from `column` on
+// An embed of layer l > 0 reads list l - 1 of the given tokens in place of the ids. A program without a result has d = 0.
 WINNOW_API void* winnow_decode_new(const double* words, int64_t n);
 WINNOW_API void winnow_decode_free(void* decoder);
 
@@ -57,12 +60,15 @@ WINNOW_API int32_t winnow_decode_rotary(void* decoder, int64_t place, const floa
 WINNOW_API int32_t winnow_decode_extend(void* decoder, const int32_t* ids, int64_t T, int64_t rows, float* h);
 // The most probable token of each kept row (lowest id of equal ones) and its margin to the second, equal to those of the
 // whole product with head [U, d]. margin and screen may be null.
-WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, const void* screen, int32_t* argmax, float* margin);
+WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, int64_t U, const void* screen, int32_t* argmax, float* margin);
 // Logits [R, U] of the kept rows; the decoder owns them until its next call. Null without memory.
-WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head);
+WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head, int64_t U);
 // Choices and logits are of the last `rows` of the rows that the last call kept, until the next call: fewer than all of them
-// only for one sequence.
-WINNOW_API void winnow_decode_last(void* decoder, int64_t rows);
+// only for one sequence; of the result, or of keep instruction `kept` (-1: the result).
+WINNOW_API void winnow_decode_ask(void* decoder, int64_t rows, int64_t kept);
+// Rows [B T, width] for the give instructions of the next call, and lists [B T] of tokens for its embed instructions, one behind
+// the other; both are read during that call.
+WINNOW_API void winnow_decode_give(void* decoder, const float* rows, int64_t width, const int32_t* tokens);
 // The rows of keep instruction i that the last call kept, [B rows, width of its slot]; void at the next call.
 WINNOW_API const float* winnow_decode_kept(void* decoder, int64_t i);
 // The same, where the last n of the T tokens of one sequence are nodes of a tree: each reads the text before the tree and its

@@ -74,6 +74,8 @@ export class NativeDecoder {
   #rotaryRows = 0
   #rows = 0
   #last = 0
+  /** Held, so that they live until the call that reads them. */
+  #given: ReadonlyArray<object> | undefined
   #B = 0
   #length = 0
 
@@ -109,11 +111,12 @@ export class NativeDecoder {
     return found
   }
 
-  /** Where the head lies, and its screen. */
-  #headAt(): { readonly at: Address; readonly screen: () => Address | null } {
-    const head = this.#weight(this.#head)
-    if (head instanceof NativeWeight) return { at: head.address, screen: () => head.screen() }
-    return { at: address(head), screen: () => screenOf(this.#native, head) }
+  /** Where a head lies, its rows, and its screen. */
+  #headAt(name: string): { readonly at: Address; readonly U: number; readonly screen: () => Address | null } {
+    const head = this.#weight(name)
+    const U = head.shape[0]!
+    if (head instanceof NativeWeight) return { at: head.address, U, screen: () => head.screen() }
+    return { at: address(head), U, screen: () => screenOf(this.#native, head) }
   }
 
   /** Sequences, 0 before `start`. */
@@ -201,6 +204,7 @@ export class NativeDecoder {
       const id = ids_BT.find((id) => id < 0 || id >= V)
       throw new Error(`token id ${id} is not in [0, ${V}): the ids are of another tokenizer`)
     }
+    if (this.#given !== undefined) this.#given = undefined
     this.#length += T
     this.#rows = rows
     this.#last = rows
@@ -212,15 +216,27 @@ export class NativeDecoder {
   }
 
   /**
+   * The values that the next `extend` runs on, beside its ids.
+   *
+   * @param rows_NW B T rows of floats
+   * @param tokens lists of B T ids each, one behind the other; below the vocabulary's size
+   */
+  give(rows_NW: Float32Array, W: number, tokens: Int32Array): void {
+    this.#given = [rows_NW, tokens]
+    this.#native.C.winnow_decode_give(this.#live(), W === 0 ? null : rows_NW, W, tokens.length === 0 ? null : tokens)
+  }
+
+  /**
    * Asks `greedy` and `logits` for the last of the rows kept, until the next `extend`.
+   * @param kept the number of a matrix of the program's `kept`, in place of the result
    * @error for fewer than all rows of several sequences
    */
-  last(rows: number): void {
+  ask(rows: number, kept = -1): void {
     if (!(rows >= 1 && rows <= this.#rows && (rows === this.#rows || this.#B === 1)))
       throw new Error(
         `the last ${rows} of ${this.#rows} rows of ${this.#B} sequences: expected 1 or more of one sequence, or all rows`,
       )
-    this.#native.C.winnow_decode_last(this.#live(), rows)
+    this.#native.C.winnow_decode_ask(this.#live(), rows, kept)
     this.#last = rows
   }
 
@@ -233,23 +249,24 @@ export class NativeDecoder {
   }
 
   /** The head's most probable row for each row kept, exactly as the whole product with the head has it. */
-  greedy(margins: boolean): GreedyRows {
+  greedy(margins: boolean, head = this.#head): GreedyRows {
     const R = this.#kept()
     const { C } = this.#native
     const argmax = new Int32Array(R)
     const margin = margins ? new Float32Array(R) : noMargins
-    const { at, screen } = this.#headAt()
-    if (C.winnow_decode_greedy(this.#live(), at, screen(), argmax, margins ? margin : null) !== 0)
+    const { at, U, screen } = this.#headAt(head)
+    if (C.winnow_decode_greedy(this.#live(), at, U, screen(), argmax, margins ? margin : null) !== 0)
       throw noMemory(this.#length)
     return { argmax, margin }
   }
 
   /** Logits of the rows kept, [R, U]: the decoder's own memory, void at its next call. */
-  logits(): NativeLogits {
+  logits(head = this.#head): NativeLogits {
     const R = this.#kept()
-    const at = this.#native.C.winnow_decode_logits(this.#live(), this.#headAt().at) as Address | null
+    const { at: ofHead, U } = this.#headAt(head)
+    const at = this.#native.C.winnow_decode_logits(this.#live(), ofHead, U) as Address | null
     if (at === null) throw noMemory(this.#length)
-    return new NativeLogits(this.#native, at, R, this.program.headRows)
+    return new NativeLogits(this.#native, at, R, U)
   }
 
   /** Forgets all positions from `length` on; of a tree behind `length` positions a path of nodes [n] becomes text. */
