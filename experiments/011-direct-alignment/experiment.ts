@@ -121,7 +121,7 @@ export default both(arithmetic, {
   steps: { target: 1900, pretraining: 800, fineTuning: 400 },
   batchSize: 16,
   prompts: 1500,
-  learningRates: [3e-3, 6e-3, 1.2e-2, 2.4e-2],
+  learningRates: [7.5e-4, 1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2],
 })
 
 const general = mixture({
