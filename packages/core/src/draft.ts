@@ -3,7 +3,7 @@ import type { DraftRows, PieceOf, Seen, SeenName } from "./draft-rows.ts"
 import { InvalidInput } from "./errors.ts"
 import type { Encoder, Trainable } from "./model.ts"
 import type { Problem } from "./problem.ts"
-import type { ProposerParts } from "./proposal.ts"
+import type { ProposerParts, TreeGrower } from "./proposal.ts"
 
 /** A head with its parameters, on one target. */
 export interface DraftHead extends Trainable {
@@ -17,7 +17,9 @@ export interface DraftHead extends Trainable {
   readonly pieceOf?: PieceOf | undefined
   readonly rows: (problem: Problem, seen: Seen) => ReadonlyArray<DraftRows>
   /** The parts of its proposer with its present weights. @error InvalidInput (thrown) for a target that does not decode */
-  readonly proposing?: () => ProposerParts
+  readonly proposing?: (grow?: TreeGrower) => ProposerParts
+  /** As in `HeadArchitecture`. */
+  readonly trees?: boolean | undefined
   readonly dispose: () => void
 }
 

@@ -13,7 +13,7 @@ import { type DraftRows, type Seen, type SeenName, seenNames, type TargetSizes }
 import type { Decoder, ParameterSpec, Parameters } from "./model.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 import type { Problem } from "./problem.ts"
-import type { ProposerParts } from "./proposal.ts"
+import type { ProposerParts, TreeGrower } from "./proposal.ts"
 
 /**
  * A parameter of a head. "identity": 1 where row and column are the same, else 0; "target head": it starts as a copy of
@@ -45,8 +45,14 @@ export interface HeadArchitecture<R extends SeenName = SeenName> {
   readonly classes?: number | undefined
   /** Called inside the step's tidy, on the tape. `seen` has only the values that the head reads. */
   readonly rows: (parameters: Parameters, problem: Problem, seen: Pick<Seen, R>) => ReadonlyArray<DraftRows>
-  /** The proposer that it is in decoding. Left out: the head proposes nothing, as it predicts something else. */
-  readonly proposing?: (values: HeadValues) => ProposerParts
+  /**
+   * The proposer that it is in decoding. Left out: the head proposes nothing, as it predicts something else.
+   *
+   * @param grow grows its proposals as trees; only where `trees` is true
+   */
+  readonly proposing?: (values: HeadValues, grow?: TreeGrower) => ProposerParts
+  /** True if it can propose trees. */
+  readonly trees?: boolean
 }
 
 /** A head with its options fixed. */
@@ -108,7 +114,9 @@ export const defineHead = <const O extends Type, const R extends SeenName>(spec:
           checkLayers(plugin, rest.layers, target)
           return {
             ...rest,
-            ...(proposing && { proposing: (values) => guarded(plugin, "proposing", () => proposing(values)) }),
+            ...(proposing && {
+              proposing: (values, grow) => guarded(plugin, "proposing", () => proposing(values, grow)),
+            }),
             rows: (values, problem, seen) =>
               checkedRows(
                 plugin,

@@ -109,3 +109,39 @@ export interface Proposer {
 
 /** The part of a proposer that its plugin makes. */
 export type ProposerParts = Pick<Proposer, "begin"> & Partial<Omit<Proposer, "name" | "begin">>
+
+/** A node of a growing tree that the source of its distributions reads. */
+export interface TreeNode {
+  readonly token: number
+  /** The node that it follows, counted from the first one read in this tree; -1 for the text. */
+  readonly parent: number
+}
+
+/**
+ * Reads the nodes of a level, all of one depth, and gives the distribution of the next token after each. The first call has
+ * no nodes: its row 0 is the distribution after the text. Rows are void at the next call.
+ */
+export type TreeSource = (nodes: ReadonlyArray<TreeNode>) => { readonly at: (r: number) => Float64Array | undefined }
+
+/** The conditions of a tree. */
+export interface TreeContext {
+  /** Most tokens of a path. */
+  readonly room: number
+  /** A token after which the text ends: nothing follows it. */
+  readonly eosId: SequenceStart["eosId"]
+  /** Draws siblings; left out: the best ones are certain. */
+  readonly draw?: ((q_V: Float64Array) => number) | undefined
+}
+
+/** A tree, and the part of it that the source has read. */
+export interface GrownTree {
+  readonly proposal: Proposal
+  /** For each token of the proposal its place among the nodes read; undefined for one that was not. */
+  readonly readAs: ReadonlyArray<number | undefined>
+}
+
+/**
+ * Grows trees of one shape from any source of distributions: a draft model, or a head. `sampled` tells that the temperature
+ * is above 0, so that the shape may have its siblings drawn.
+ */
+export type TreeGrower = (source: TreeSource, context: TreeContext, sampled: boolean) => GrownTree

@@ -21,7 +21,7 @@ export * from "./speculate.ts"
 export * from "./speculative.ts"
 export * from "./speedup.ts"
 export { type ForcedRows, type PassOptions, passOptions, teacherForced } from "./teacher-forced.ts"
-export { type Grown, growBest, growFixed, type ReadNode, type TreeContext, type TreeSource } from "./tree/grow.ts"
+export { growBest, growFixed } from "./tree/grow.ts"
 export { mostProbable, type Probable } from "./tree/most-probable.ts"
 export {
   depthOfShape,

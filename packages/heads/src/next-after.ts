@@ -1,7 +1,7 @@
 /** The token that a head proposes after a row of a circuit, and its distribution. Letters: V vocabulary. */
 import type { ProposalContext, Sampling } from "@winnow/core"
 import { adjusted, restricted } from "@winnow/generation"
-import type { CircuitDecoding } from "@winnow/models"
+import type { CircuitDecoding, CircuitLogits } from "@winnow/models"
 
 /** A proposed token; without a distribution it was not drawn. */
 export interface ProposedToken {
@@ -23,11 +23,15 @@ export const nextAfter = (
   draw: ProposalContext["draw"],
 ): ProposedToken => {
   if (sampling.temperature === 0) return { id: circuit.greedy(output, head, 1)[0]!, q_V: undefined }
-  const logits = circuit.logits(output, head, 1)
-  const p_V = logits.softmax?.(0, sampling.temperature)
-  // `adjusted` refuses logits without a distribution and states the reason
-  const q_V = p_V ? restricted(p_V, sampling) : adjusted(logits.row(0), sampling)
+  const q_V = distributionAt(circuit.logits(output, head, 1), 0, sampling)
   return { id: draw(q_V), q_V }
+}
+
+/** The sampling distribution of a row of logits, at a temperature above 0. */
+export const distributionAt = (logits: CircuitLogits, r: number, sampling: Sampling): Float64Array => {
+  const p_V = logits.softmax?.(r, sampling.temperature)
+  // `adjusted` refuses logits without a distribution and states the reason
+  return p_V ? restricted(p_V, sampling) : adjusted(logits.row(r), sampling)
 }
 
 /** A proposal of tokens that were chosen one after the other. */

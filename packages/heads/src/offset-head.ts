@@ -8,14 +8,18 @@ import {
   type HeadArchitecture,
   type HeadParameter,
   type HeadValues,
+  type Proposal,
+  type ProposalContext,
   type ProposerSequence,
   rowsAhead,
   type SequenceStart,
   type TargetSizes,
+  type TreeGrower,
+  type TreeSource,
 } from "@winnow/core"
 import { type Circuit, type CircuitInstruction, runCircuit, startCircuit, targetWeights } from "@winnow/models"
 import { tf } from "@winnow/tensor"
-import { nextAfter, type ProposedToken, proposalOf } from "./next-after.ts"
+import { distributionAt, nextAfter, type ProposedToken, proposalOf } from "./next-after.ts"
 
 /** The k-th cell, k from 1. */
 export interface OffsetCell {
@@ -86,12 +90,45 @@ class OffsetSequence implements ProposerSequence {
     circuits: ReadonlyArray<Circuit>,
     values: HeadValues,
     readonly start: SequenceStart,
+    readonly grow: TreeGrower | undefined,
   ) {
     this.#circuits = circuits.map((circuit) => startCircuit(circuit, values))
     this.#isOne = circuits.length === 1 && cells.every(({ tokens }) => tokens === 0)
   }
 
-  readonly propose: ProposerSequence["propose"] = ({ text, room, draw, seen }) => {
+  readonly propose: ProposerSequence["propose"] = (context) =>
+    this.grow === undefined ? this.#chain(context) : this.#tree(context, this.grow)
+
+  /** A level is a row of its cell for each node: of a head that reads no tokens it is one and the same for all of them. */
+  #tree({ text, room, draw, seen }: ProposalContext, grow: TreeGrower): Proposal {
+    const { sampling, eosId } = this.start
+    const sampled = sampling.temperature > 0
+    // Greedy choices need an order of the tokens, and confidences: the plain distribution has both.
+    const rowsOf = sampled ? sampling : { temperature: 1 }
+    const h_D = seen!.of("last")
+    const paths: Array<ReadonlyArray<number>> = []
+    const source: TreeSource = (nodes) => {
+      const level = nodes.length === 0 ? [[]] : nodes.map(({ token, parent }) => [...(paths[parent] ?? []), token])
+      if (nodes.length > 0) paths.push(...level)
+      const k = level[0]!.length
+      const { tokens, output, head } = this.cells[k]!
+      if (this.#isOne) {
+        if (k === 0) this.#circuits[0]!.extend({ inputs: new Map([[hidden, h_D]]) })
+        const q_V = distributionAt(this.#circuits[0]!.logits(outputOf(k, output), head, 1), 0, rowsOf)
+        return { at: () => q_V }
+      }
+      const N = level.length
+      const inputs = new Map([[hidden, Float32Array.from({ length: N * h_D.length }, (_, i) => h_D[i % h_D.length]!)]])
+      const between = level.map((path) => [text.at(-1)!, ...path])
+      const ids = Array.from({ length: tokens }, (_, i) => between.map((path) => path[i]!))
+      this.#circuits[k]!.extend({ inputs, ids })
+      const logits = this.#circuits[k]!.logits(output, head, N)
+      return { at: (r) => distributionAt(logits, r, rowsOf) }
+    }
+    return grow(source, { room: Math.min(room, this.cells.length), eosId, draw }, sampled).proposal
+  }
+
+  #chain({ text, room, draw, seen }: ProposalContext): Proposal {
     const inputs = new Map([[hidden, seen!.of("last")]])
     const chosen: Array<ProposedToken> = []
     if (this.#isOne) this.#circuits[0]!.extend({ inputs })
@@ -145,10 +182,11 @@ export const offsetHead = (
         return { h_Md, head_Vd: head === targetWeights.head ? targetHead : values.get(head)!, at_M, weight }
       })
     },
-    proposing: (values) => ({
+    trees: true,
+    proposing: (values, grow) => ({
       reads: { layers: ["last"], positions: "last" },
       parameters: readByToken(parameters, cells, target),
-      begin: (start) => new OffsetSequence(cells, proposed, values, start),
+      begin: (start) => new OffsetSequence(cells, proposed, values, start, grow),
     }),
   }
 }

@@ -15,7 +15,7 @@ export const makeHead = (
   parameters: Parameters,
   { pieceOf }: HeadText = {},
 ): DraftHead => {
-  const { parameters: specs, layers, rows, proposing } = head.on(target.architecture)
+  const { parameters: specs, layers, rows, proposing, trees } = head.on(target.architecture)
   for (const [name, { shape }] of specs) {
     const found = parameters.get(name)?.shape
     if (found?.join() !== shape.join())
@@ -33,8 +33,9 @@ export const makeHead = (
     trained: parameters,
     rows: (problem, seen) => rows(parameters, problem, seen),
     ...(proposing && {
-      proposing: () => proposing({ parameters, target: asDecoder(target, `head ${head.name}'s target`) }),
+      proposing: (grow) => proposing({ parameters, target: asDecoder(target, `head ${head.name}'s target`) }, grow),
     }),
+    trees,
     dispose: () => {
       freeOfWeights(parameters.values())
       tf.dispose([...parameters.values()])

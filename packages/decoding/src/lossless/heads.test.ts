@@ -1,6 +1,6 @@
 /** Decoding by a head on the target's states is lossless: exact enumeration, joint 4-grams, greedy identity, controls. */
 import { afterEach, describe, expect, test } from "bun:test"
-import type { DraftHead } from "@winnow/core"
+import type { DraftHead, Proposer } from "@winnow/core"
 import { generate } from "@winnow/generation"
 import { medusa } from "@winnow/head-medusa"
 import { makeHead } from "@winnow/models"
@@ -84,6 +84,41 @@ for (const [name, head] of Object.entries(heads))
     })
   })
 
+const trees = [{ widths: [2, 1] }, { widths: [2, 2], siblings: "best" as const }, { nodes: 4, width: 2 }]
+for (const [name, head] of Object.entries(heads))
+  describe(`trees, ${name}`, () => {
+    for (const tree of trees)
+      test(`whole texts have the target's distribution with ${JSON.stringify(tree)}`, () => {
+        const { target, head: own } = pairOf(head, 3, 20)
+        for (const temperature of [1, 0.6]) {
+          const options = { temperature, draftLength: 2, maxNew: 3, eosId: 2 }
+          const decoded = { target, draft: headProposer(own, tree), prompt, options }
+          const outcomes = everyText(decoded)
+          expect(worstError(outcomes, targetTexts(decoded))).toBeLessThan(1e-12)
+          expect(Math.max(...outcomes.map(({ value }) => value.counts.accepted))).toBeGreaterThan(0)
+        }
+      })
+
+    test("greedy texts are the target's own, later siblings among the accepted; one of one child each is the chain", async () => {
+      const prompts = randomPrompts(12, 4, 8, 2)
+      const options = { draftLength: 2, maxNew: 24, eosId: 2 }
+      let later = 0
+      for (const seed of [9, 10, 11]) {
+        const { target, head: own } = pairOf(head, 4, seed)
+        const { rollouts } = await generate(target, prompts, { maxNew: 24, eosId: 2 })
+        for (const tree of trees) {
+          const done = await speculate(target, headProposer(own, tree), prompts, options)
+          expect(done.map(({ rollout }) => rollout)).toEqual([...rollouts])
+          for (const { counts } of done) later += counts.acceptedRank[1] ?? 0
+        }
+        const of = async (draft: Proposer) =>
+          (await speculate(target, draft, prompts, options)).map(({ counts }) => counts)
+        expect(await of(headProposer(own, { widths: [1, 1] }))).toEqual(await of(headProposer(own)))
+      }
+      expect(later).toBeGreaterThan(10)
+    })
+  })
+
 describe("negative controls", () => {
   const options = { temperature: FLAW_TEMPERATURE, draftLength: 2, maxNew: 4 }
   const exactly = (seed: number, { verify, fault }: Flaw) => {
@@ -106,5 +141,6 @@ describe("negative controls", () => {
 test("a head that proposes nothing is no proposer", () => {
   const { head } = pairOf(heads["own vocabularies"], 3, 1)
   const { proposing: _, ...silent } = head
+  expect(() => headProposer({ ...head, trees: false }, { nodes: 4 })).toThrow("head medusa: proposes chains alone")
   expect(() => headProposer(silent)).toThrow("head medusa: proposes no tokens, as it predicts something else")
 })

@@ -3,41 +3,10 @@
  *
  * Letters: V vocabulary.
  */
-import type { Proposal, SequenceStart } from "@winnow/core"
-import type { Rows } from "@winnow/generation"
+import type { GrownTree, TreeContext, TreeSource } from "@winnow/core"
 import { without } from "../block.ts"
 import { mostProbable } from "./most-probable.ts"
 import type { ShapeNode } from "./shape.ts"
-
-/** A token that the source reads. */
-export interface ReadNode {
-  readonly token: number
-  /** The node that it follows, counted from the first one read in this tree; -1 for the text. */
-  readonly parent: number
-}
-
-/**
- * Reads nodes and gives the distribution of the next token after each. The first call has no nodes: its row 0 is the
- * distribution after the text. Rows are void at the next call.
- */
-export type TreeSource = (nodes: ReadonlyArray<ReadNode>) => Rows
-
-/** The conditions of a tree. */
-export interface TreeContext {
-  /** Most tokens of a path. */
-  readonly room: number
-  /** A token after which the text ends: nothing follows it. */
-  readonly eosId: SequenceStart["eosId"]
-  /** Draws siblings; left out: the best ones are certain. */
-  readonly draw?: ((q_V: Float64Array) => number) | undefined
-}
-
-/** A tree, and what the source read of it. */
-export interface Grown {
-  readonly proposal: Proposal
-  /** For each token of the proposal its place among the nodes read; undefined for one that was not. */
-  readonly readAs: ReadonlyArray<number | undefined>
-}
 
 /** A token of the tree that is followed by others. */
 interface Frontier {
@@ -49,7 +18,7 @@ interface Frontier {
  * A tree of a fixed shape. Siblings are drawn without replacement, each q the distribution given the earlier ones; or they
  * are the most probable tokens. Where fewer tokens have mass there are fewer siblings.
  */
-export const growFixed = (source: TreeSource, shape: ShapeNode, { room, eosId, draw }: TreeContext): Grown => {
+export const growFixed = (source: TreeSource, shape: ShapeNode, { room, eosId, draw }: TreeContext): GrownTree => {
   const [tokens, parents, q]: [Array<number>, Array<number>, Array<Float64Array>] = [[], [], []]
   const readAs: Array<number | undefined> = []
   let read = 0
@@ -111,7 +80,7 @@ export const growBest = (
   source: TreeSource,
   { nodes, width }: { readonly nodes: number; readonly width: number },
   { room, eosId }: Omit<TreeContext, "draw">,
-): Grown => {
+): GrownTree => {
   const candidates: Array<Candidate> = []
   const readAt = new Map<number, number>()
   let level: ReadonlyArray<number> = [-1]

@@ -8,16 +8,19 @@ import {
   checkedOptions,
   type Decoder,
   type Decoding,
+  type GrownTree,
   type Proposal,
   type ProposalContext,
   type Proposer,
   type ProposerSequence,
   type SequenceStart,
+  type TreeGrower,
+  type TreeNode,
 } from "@winnow/core"
 import { distributionsAfter, type Rows } from "@winnow/generation"
 import { parameterCount } from "@winnow/models"
 import { unseen } from "../model-proposer.ts"
-import { type Grown, growBest, growFixed, type ReadNode, type TreeContext, type TreeSource } from "./grow.ts"
+import { growBest, growFixed } from "./grow.ts"
 import { fixedShape, type TreeOption, treeOption } from "./shape.ts"
 
 /**
@@ -25,9 +28,7 @@ import { fixedShape, type TreeOption, treeOption } from "./shape.ts"
  *
  * @error InvalidInput (thrown) for an option that is none
  */
-export const treeGrower = (
-  option: typeof treeOption.inferIn,
-): ((source: TreeSource, context: TreeContext, sampled: boolean) => Grown) => {
+export const treeGrower = (option: typeof treeOption.inferIn): TreeGrower => {
   const tree: TreeOption = checkedOptions("tree", treeOption, option)
   const shape = fixedShape(tree)
   if ("nodes" in tree) {
@@ -40,13 +41,13 @@ export const treeGrower = (
 
 class TreeSequence implements ProposerSequence {
   readonly #cache: Decoding
-  #grown: Grown | undefined
+  #grown: GrownTree | undefined
   /** L at the last proposal. */
   #length = 0
 
   constructor(
     readonly draft: Decoder,
-    readonly grow: ReturnType<typeof treeGrower>,
+    readonly grow: TreeGrower,
     readonly start: SequenceStart,
   ) {
     this.#cache = draft.decoding()
@@ -58,7 +59,7 @@ class TreeSequence implements ProposerSequence {
     this.#length = text.length
     // Greedy choices need an order of the tokens, and confidences: the plain distribution has both.
     const rowsOf = sampled ? sampling : { temperature: 1 }
-    const source = (nodes: ReadonlyArray<ReadNode>): Rows => {
+    const source = (nodes: ReadonlyArray<TreeNode>): Rows => {
       if (nodes.length === 0)
         return distributionsAfter(this.draft, this.#cache, unseen(this.#cache, text, []), 1, 1, rowsOf)
       const ids = Int32Array.from(nodes, ({ token }) => token)

@@ -1,8 +1,9 @@
 /** Shapes of trees, and the growth of a tree against a slow version; `lossless/` shows that texts stay the target's. */
 import { describe, expect, test } from "bun:test"
+import type { TreeNode } from "@winnow/core"
 import { type Rng, seeded } from "@winnow/numerics"
 import { depthOf } from "../block.ts"
-import { growBest, growFixed, type ReadNode } from "./grow.ts"
+import { growBest, growFixed } from "./grow.ts"
 import { mostProbable } from "./most-probable.ts"
 import { depthOfShape, fixedShape, nodesOf, type ShapeNode, treeName, treeOption } from "./shape.ts"
 import { treeGrower } from "./tree-proposer.ts"
@@ -16,12 +17,12 @@ const distribution = (rng: Rng, V: number): Float64Array => {
 
 /** A source whose distributions depend on the path alone; it notes its calls. */
 const sourceOf = (V: number, seed: number) => {
-  const read: Array<ReadNode> = []
+  const read: Array<TreeNode> = []
   const calls: Array<number> = []
   const pathOf = (node: number): ReadonlyArray<number> =>
     node < 0 ? [] : [...pathOf(read[node]!.parent), read[node]!.token]
   const after = (path: ReadonlyArray<number>) => distribution(seeded(seed, path.join()), V)
-  const source = (nodes: ReadonlyArray<ReadNode>) => {
+  const source = (nodes: ReadonlyArray<TreeNode>) => {
     calls.push(nodes.length)
     const from = read.length
     read.push(...nodes)
