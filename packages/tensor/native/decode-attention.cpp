@@ -11,6 +11,8 @@ namespace winnow::decode {
 namespace {
 
 constexpr long BLOCK = LayerCache::BLOCK;
+// Positions beyond the first ones that a cache has room for.
+constexpr long ROOM = 2 * BLOCK;
 // Query rows that share one reading of keys or values.
 constexpr int SHARE = 4;
 #if defined(WINNOW_AVX512)
@@ -133,9 +135,22 @@ void attend_rows(const Group& of, const float* q, const long* limit, float* scor
   if (of.tree)
     for (int r = 1; r < ROWS; r++) from = std::min(from, of.first(limit[r]));
   const long base = from / BLOCK * BLOCK;
-  for (long s = base; s <= last; s += WIDE * LANES)
-    // scores: the keys of a block lie side by side, weighed by the entries of the queries
-    weigh_tile<ROWS, WIDE>(of.keys + s / BLOCK * BLOCK * of.h + s % BLOCK, BLOCK, q, of.ldq, of.h, score + (s - base), lds);
+  constexpr long TILE = WIDE * LANES;
+  for (long s = from / TILE * TILE; s <= last; s += TILE) {
+    // scores: the keys of a block lie side by side, weighed by the entries of the queries; vectors without a position that is
+    // read are left out
+    const long skipped = std::max<long>(0, (from - s) / LANES), vectors = std::min<long>(WIDE, (last - s) / LANES + 1) - skipped;
+    const float* keys = of.keys + s / BLOCK * BLOCK * of.h + s % BLOCK + skipped * LANES;
+    float* to = score + (s - base) + skipped * LANES;
+    switch (vectors) {
+      case 1: weigh_tile<ROWS, 1>(keys, BLOCK, q, of.ldq, of.h, to, lds); break;
+#if defined(WINNOW_AVX512)
+      case 2: weigh_tile<ROWS, 2>(keys, BLOCK, q, of.ldq, of.h, to, lds); break;
+      case 3: weigh_tile<ROWS, 3>(keys, BLOCK, q, of.ldq, of.h, to, lds); break;
+#endif
+      default: weigh_tile<ROWS, WIDE>(keys, BLOCK, q, of.ldq, of.h, to, lds);
+    }
+  }
   float sum[ROWS];
   for (int r = 0; r < ROWS; r++) {
     const long first = of.first(limit[r]), valid = of.position(limit[r]) - first + 1;
@@ -160,30 +175,23 @@ void attend_rows(const Group& of, const float* q, const long* limit, float* scor
 
 void LayerCache::reserve(long sequences, long positions, long held, const Heads& heads) {
   if (positions <= capacity_) return;
-  const long capacity = (std::max(positions, 2 * capacity_) + BLOCK - 1) / BLOCK * BLOCK;
-  const long padded = (heads.size + LANES - 1) / LANES * LANES, rows = sequences * heads.key_value;
-  const size_t key_bytes = static_cast<size_t>(rows * capacity * heads.size) * 4;
-  const size_t value_bytes = static_cast<size_t>(rows * capacity * padded) * 4;
-  std::unique_ptr<float, Free> keys(static_cast<float*>(std::aligned_alloc(64, key_bytes)));
-  std::unique_ptr<float, Free> values(static_cast<float*>(std::aligned_alloc(64, value_bytes)));
-  if (!keys || !values) throw std::bad_alloc();
-  const long key_run = (held + BLOCK - 1) / BLOCK * BLOCK * heads.size;
-  for (long r = 0; r < rows; r++) {
-    if (held > 0) {
-      std::memcpy(keys.get() + r * capacity * heads.size, keys_.get() + r * capacity_ * size_, static_cast<size_t>(key_run) * 4);
-      std::memcpy(values.get() + r * capacity * padded, values_.get() + r * capacity_ * padded_, static_cast<size_t>(held * padded) * 4);
-    }
-    // products include the positions of a block that are still empty, so these must be finite
-    std::fill(keys.get() + r * capacity * heads.size + key_run, keys.get() + (r + 1) * capacity * heads.size, 0.f);
-    std::fill(values.get() + r * capacity * padded + held * padded, values.get() + (r + 1) * capacity * padded, 0.f);
-  }
-  keys_ = std::move(keys);
-  values_ = std::move(values);
-  capacity_ = capacity;
-  groups_ = heads.key_value;
-  size_ = heads.size;
-  padded_ = padded;
-  bytes_ = static_cast<long>(key_bytes + value_bytes);
+  LayerCache larger;
+  // a text goes on: with some room at first most texts are never copied
+  larger.capacity_ = (std::max(positions + (capacity_ > 0 ? 0 : ROOM), 2 * capacity_) + BLOCK - 1) / BLOCK * BLOCK;
+  larger.groups_ = heads.key_value;
+  larger.size_ = heads.size;
+  larger.padded_ = (heads.size + LANES - 1) / LANES * LANES;
+  const long rows = sequences * heads.key_value;
+  // products include the positions of a vector that are still empty, so these must be finite: they are zero
+  larger.keys_ = ZeroPages(static_cast<size_t>(rows * larger.capacity_ * larger.size_) * sizeof(float));
+  larger.values_ = ZeroPages(static_cast<size_t>(rows * larger.capacity_ * larger.padded_) * sizeof(float));
+  if (held > 0)
+    parallel(rows, [&](long r) {
+      const long b = r / groups_, g = r % groups_;
+      std::copy_n(keys(b, g), (held + BLOCK - 1) / BLOCK * BLOCK * size_, larger.keys(b, g));
+      std::copy_n(values(b, g), held * padded_, larger.values(b, g));
+    });
+  *this = std::move(larger);
 }
 
 void LayerCache::move(long b, long from, long to) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gemm.h"
+#include "zero-pages.h"
 
 namespace winnow::decode {
 
@@ -41,17 +42,14 @@ class LayerCache {
   void reserve(long sequences, long positions, long held, const Heads& heads);
   // Copies a position of a sequence to another slot.
   void move(long b, long from, long to);
-  long bytes() const { return bytes_; }
+  long bytes() const { return static_cast<long>(keys_.bytes() + values_.bytes()); }
 
-  float* keys(long b, long g) const { return keys_.get() + (b * groups_ + g) * capacity_ * size_; }
-  float* values(long b, long g) const { return values_.get() + (b * groups_ + g) * capacity_ * padded_; }
+  float* keys(long b, long g) const { return keys_.of<float>() + (b * groups_ + g) * capacity_ * size_; }
+  float* values(long b, long g) const { return values_.of<float>() + (b * groups_ + g) * capacity_ * padded_; }
 
  private:
-  struct Free {
-    void operator()(float* p) const { std::free(p); }
-  };
-  std::unique_ptr<float, Free> keys_, values_;
-  long capacity_ = 0, groups_ = 0, size_ = 0, padded_ = 0, bytes_ = 0;
+  ZeroPages keys_, values_;
+  long capacity_ = 0, groups_ = 0, size_ = 0, padded_ = 0;
 };
 
 // Rotates queries and keys of packed [B T, (Q + 2 G) h] (ld `packed_ld`), appends keys and values at positions P to P + T,
