@@ -6,18 +6,32 @@ import type { Artifact } from "../store/store.ts"
 
 type Line = Readonly<Record<string, unknown>>
 
-/** Most steps of a stage in the file: a chart has no pixels for more, and results would only grow. */
-const mostSteps = 300
+/** A stage of so many steps has all of them in the file; a longer one has every tenth. */
+const shortStage = 100
+
+/** Most steps of a stage in the file: a curve has no more points, and results would only grow. */
+const mostSteps = 150
+
+/** Distance of the steps of a stage that the file has. */
+const distanceOf = (steps: number): number => (steps <= shortStage ? 1 : Math.max(10, Math.ceil(steps / mostSteps)))
+
+const droppedAny = ({ sequences }: Line): boolean =>
+  (sequences as ReadonlyArray<{ weights: ReadonlyArray<number> }>).some(({ weights }) => weights.includes(0))
 
 /**
- * Every nth step of a stage with many steps, including the first and the last; all other events. The store has all
- * steps.
+ * Of a stage with many steps the first, the last and those at a constant distance, each as it was; choices of filters,
+ * unless all of them keep every token; all other events. The store has all.
  */
-const thinned = (events: ReadonlyArray<Line>): ReadonlyArray<Line> => {
+export const thinned = (events: ReadonlyArray<Line>): ReadonlyArray<Line> => {
   const steps = events.filter(({ _tag }) => _tag === "step")
-  const every = Math.ceil(steps.length / mostSteps)
+  const every = distanceOf(steps.length)
   const [first, last] = [steps[0], steps.at(-1)]
-  return events.filter((e) => e["_tag"] !== "step" || e === first || e === last || (e["step"] as number) % every === 0)
+  const drops = events.some((e) => e["_tag"] === "kept" && droppedAny(e))
+  return events.filter((e) =>
+    e["_tag"] === "step"
+      ? e === first || e === last || (e["step"] as number) % every === 0
+      : e["_tag"] !== "kept" || drops,
+  )
 }
 
 /** Token ids as the text of each token: readable without the tokenizer. */
