@@ -17,6 +17,7 @@ import {
   pointsOf,
   type Settings,
   type Sweep,
+  seedsOf,
   sweepMeasures,
 } from "./experiment/sweep.ts"
 import { countsStarts, paidFor } from "./paid.ts"
@@ -26,7 +27,7 @@ import { trialsBy } from "./stages/trial.ts"
 import { canonicalJson } from "./store/key.ts"
 
 /** The result of a search: the tried points, and the chosen one. */
-export interface SweepRecord extends Pick<Sweep, "over" | "seed" | "prompts"> {
+export interface SweepRecord extends Pick<Sweep, "over" | "seed" | "seeds" | "prompts"> {
   /** The measure's name, and its better end. */
   readonly by: string
   readonly better: "higher" | "lower"
@@ -105,18 +106,39 @@ const withSteps = (
     return { ...arm, steps: Math.max(1, Math.round((1000 * left) / thousand.steps)) }
   })
 
-/** The trials of one arm or reference; none if the grid has no setting of it. */
+/** A point of the grid with its trials, one for each seed of the search. */
+interface Tries {
+  readonly point: string
+  readonly set: Settings
+  readonly trials: ReadonlyArray<Trial>
+}
+
+/** The points of one arm or reference; none if the grid has no setting of it. */
 interface Candidates {
   readonly name: string
-  readonly trials: ReadonlyArray<Trial & { readonly point: string }>
+  readonly tries: ReadonlyArray<Tries>
+}
+
+/** The score of a point from those of its trials: their mean, null where one has none. */
+const pointScore = (scores: ReadonlyArray<number | null | undefined>) => {
+  const known = scores.every((score) => score !== undefined)
+  const all = scores.map((score) => score ?? null)
+  const whole = all.filter((score) => score !== null)
+  const score = whole.length < all.length ? null : whole.reduce((sum, x) => sum + x, 0) / whole.length
+  return { known, score, ...(all.length > 1 && { scores: all }) }
 }
 
 const candidates = <T, E, R>(
   name: string,
   points: ReadonlyArray<Point<T>>,
-  trialAt: (point: Point<T>) => Effect.Effect<Candidates["trials"][number], E, R>,
+  trialsAt: (point: Point<T>) => Effect.Effect<ReadonlyArray<Trial>, E, R>,
 ): Effect.Effect<Candidates, E, R> =>
-  Effect.map(Effect.forEach(points.length === 1 ? [] : points, trialAt), (trials) => ({ name, trials }))
+  Effect.map(
+    Effect.forEach(points.length === 1 ? [] : points, (point) =>
+      Effect.map(trialsAt(point), (trials) => ({ point: point.name, set: point.set, trials })),
+    ),
+    (tries) => ({ name, tries }),
+  )
 
 type TrainedReference = Extract<NonNullable<Arm["reference"]>, { kind: "distilled" | "trained" }>
 
@@ -158,22 +180,27 @@ export const settle = <E, R>(
     }
 
     const { over, by, seed, prompts } = sweep
-    const start = yield* startOf(resolved, shared, seed)
+    const seeds = seedsOf(sweep)
+    const starts = yield* Effect.forEach(seeds, (seed) => startOf(resolved, shared, seed))
+    const underSeeds = <E, R>(
+      each: (start: BeginModel, seed: number, told: string) => Effect.Effect<Trial, E, R>,
+    ): Effect.Effect<ReadonlyArray<Trial>, E, R> =>
+      Effect.forEach(seeds, (seed, i) => each(starts[i]!, seed, seeds.length > 1 ? `, seed ${seed}` : ""))
     const trialOf = trialsBy(by, measure, prompts, shared)
     const better = typeof by === "string" ? sweepMeasures[by] : (yield* by.instance).better
-    const trial = (name: string, { set, name: point }: Point<unknown>, trained: Stage, head?: HeadUse) =>
-      Effect.map(trialOf(`try ${name}, ${point}`, trained, head), (judged) => ({ name, set, point, trained, judged }))
+    const trial = (name: string, { set, name: point }: Point<unknown>, told: string, trained: Stage, head?: HeadUse) =>
+      Effect.map(trialOf(`try ${name}, ${point}${told}`, trained, head), (judged) => ({ name, set, trained, judged }))
     const choose = (all: ReadonlyArray<Candidates>) =>
       Effect.gen(function* () {
-        const scores = yield* judge(all.flatMap(({ trials }) => trials))
+        const scores = yield* judge(all.flatMap(({ tries }) => tries.flatMap(({ trials }) => trials)))
         let at = 0
-        return yield* Effect.forEach(all, ({ name, trials }) =>
+        return yield* Effect.forEach(all, ({ name, tries }) =>
           chooseBest(
             name,
             better,
-            trials.map(({ point, set }) => {
-              const score = scores[at++]
-              return { name: point, set, score: score ?? null, known: score !== undefined }
+            tries.map(({ point, set, trials }) => {
+              at += trials.length
+              return { name: point, set, ...pointScore(scores.slice(at - trials.length, at)) }
             }),
           ),
         )
@@ -185,8 +212,12 @@ export const settle = <E, R>(
         candidates(name, pointsOf(reference, sweep), (point) =>
           Effect.gen(function* () {
             const tried = yield* referenceAt(`${name} at ${point.name}`, reference, point.set)
-            const trained = yield* frozenReference(tried, shared, start, seed)
-            return yield* trial(name, point, trained!.stage) // A trained reference is a stage.
+            return yield* underSeeds((start, seed, told) =>
+              Effect.flatMap(
+                frozenReference(tried, shared, start, seed),
+                (trained) => trial(name, point, told, trained!.stage), // A trained reference is a stage.
+              ),
+            )
           }),
         ),
       ),
@@ -210,8 +241,11 @@ export const settle = <E, R>(
             Effect.gen(function* () {
               const name = `${arm.name} at ${point.name}`
               const tried = yield* stepsOf(yield* armAt(name, arm, point.set, resolved))
-              const { trained, head } = yield* cellStages({ ...tried, name }, shared, start, seed, settled)
-              return yield* trial(arm.name, point, trained, head)
+              return yield* underSeeds((start, seed, told) =>
+                Effect.flatMap(cellStages({ ...tried, name }, shared, start, seed, settled), ({ trained, head }) =>
+                  trial(arm.name, point, told, trained, head),
+                ),
+              )
             }),
           ),
         ),
@@ -227,6 +261,7 @@ export const settle = <E, R>(
       capacity: ofCapacity,
       sweep: {
         seed,
+        ...(sweep.seeds && { seeds: sweep.seeds }),
         by: typeof by === "string" ? by : by.name,
         better,
         dataset: `${task.name}/validation`,

@@ -110,6 +110,27 @@ test("a search by the loss takes the lowest, and its figure is that of dense log
   expect(store.find(trial.kind, trial.key)!.manifest.summary["testedTokens"]).toBe(tokens)
 }, 60_000)
 
+test("a search under two seeds scores a point by their mean and tells its noise; each seed's scores are those of it alone", async () => {
+  const grid = { over: { "filter.k": [0.25, 1] }, by: "loss" as const, prompts: 5 }
+  const both = (await run({ ...searched, sweep: { ...grid, seeds: [0, 7] } })).record
+  const alone = (await run({ ...searched, sweep: { ...grid, seed: 7 } })).record
+  const [arm, of7] = [both.sweep!.arms.at(-1)!, alone.sweep!.arms.at(-1)!]
+  expect([both.sweep!.seeds, alone.sweep!.seeds]).toEqual([[0, 7], undefined])
+  const scores = arm.tried.map((point) => point.scores!)
+  expect(scores.map(([, seven]) => seven)).toEqual(of7.tried.map(({ score }) => score))
+  expect(of7).not.toHaveProperty("noise")
+  for (const { score, scores } of arm.tried) expect(score).toBe((scores![0]! + scores![1]!) / 2)
+  // Two points under two seeds: half of what the seeds disagree on.
+  const [[a, b], [c, d]] = scores as unknown as [[number, number], [number, number]]
+  expect(arm.noise!).toBeCloseTo(Math.abs(a - b - c + d) / 2, 12)
+  const trials = both.stages.filter(({ kind }) => kind === "trial").map(({ label }) => label)
+  expect(trials).toContain("try behind, filter.k 0.25, seed 7")
+  const sentence = both.conclusions.find((text) => text.startsWith("Settings were chosen"))!
+  expect(sentence).toContain("(5 prompts, seeds 0, 7)")
+  expect(sentence).toContain("Two points of a search differ by chance with a standard error of")
+  await expect(run({ ...searched, sweep: { ...grid, seeds: [3] } })).rejects.toThrow("two seeds or more, all different")
+}, 60_000)
+
 test("a search by expected acceptance runs on the target's sampled texts", async () => {
   const { record } = await run({
     ...searched,

@@ -65,12 +65,23 @@ export const sweepSpec = type({
   by: type("'greedyAcceptance' | 'expectedAcceptance' | 'loss'").or(measureUse).default("greedyAcceptance"),
   // A seed for start, order of the data and draws that no measured draft has.
   seed: seed.default(0),
+  // Several such seeds, in the place of the one: each point is a training of each, and its score their mean.
+  "seeds?": seed
+    .array()
+    .narrow(
+      (seeds, ctx) =>
+        (seeds.length >= 2 && new Set(seeds).size === seeds.length) ||
+        ctx.reject({ expected: "two seeds or more, all different (seed is for one)", actual: JSON.stringify(seeds) }),
+    ),
   // Number of prompts of the measure, from the start of the validation split.
   prompts: "number.integer >= 2 = 100",
 })
 
 export type SweepSpec = typeof sweepSpec.inferIn
 export type Sweep = typeof sweepSpec.infer
+
+/** The seeds that every point of a search is tried under. */
+export const seedsOf = ({ seed: one, seeds }: Pick<Sweep, "seed" | "seeds">): ReadonlyArray<number> => seeds ?? [one]
 
 /** Settings by path. */
 export type Settings = Readonly<Record<string, unknown>>
@@ -191,8 +202,13 @@ export const checkPaths = (
 export interface Tried {
   readonly name: string
   readonly set: Settings
-  /** By the measure of the search; null if the training stopped itself, or the measure had no value. */
+  /**
+   * By the measure of the search, the mean over its seeds; null if a training stopped itself, or the measure had no
+   * value.
+   */
   readonly score: number | null
+  /** Under each seed, where there are several. */
+  readonly scores?: ReadonlyArray<number | null>
 }
 
 /** The choice of settings for one arm or reference. */
@@ -202,6 +218,39 @@ export interface Chosen {
   readonly chosen: Settings
   /** Paths of numbers whose chosen value is the smallest or the largest tried one: a better value may lie beyond. */
   readonly edges: ReadonlyArray<string>
+  /**
+   * Standard error of the difference between the scores of two points, from how differently seeds rank the points; null
+   * where fewer than two points have a score under every seed.
+   */
+  readonly noise?: number | null
+}
+
+/**
+ * The noise of a search: the variance of what is left of the scores without the means of points and of seeds, as all
+ * points are tried under the same seeds.
+ */
+const noiseOf = (tried: ReadonlyArray<Tried>): number | null => {
+  const rows = tried.flatMap(({ scores = [] }) => {
+    const known = scores.filter((score) => score !== null)
+    return known.length < scores.length || known.length < 2 ? [] : [known]
+  })
+  if (rows.length < 2) return null
+  const mean = (values: ReadonlyArray<number>) => values.reduce((sum, x) => sum + x, 0) / values.length
+  const seeds = rows[0]!.length
+  const ofSeed = Array.from({ length: seeds }, (_, s) => mean(rows.map((row) => row[s]!)))
+  const ofAll = mean(ofSeed)
+  let squares = 0
+  for (const row of rows)
+    for (const [s, score] of row.entries()) squares += (score - mean(row) - ofSeed[s]! + ofAll) ** 2
+  return Math.sqrt((2 * squares) / ((rows.length - 1) * (seeds - 1)) / seeds)
+}
+
+/** The number of other points whose score is within two standard errors of the best: the search does not tell them apart. */
+export const levelWithBest = ({ tried, chosen, noise }: Chosen): number => {
+  const best = tried.find(({ set }) => canonicalJson(set) === canonicalJson(chosen))
+  if (best?.score == null || noise == null) return 0
+  const [top, reach] = [best.score, 2 * noise]
+  return tried.filter((point) => point !== best && point.score !== null && Math.abs(point.score - top) <= reach).length
 }
 
 /** The index of the point with the middle value of every path. */
@@ -251,5 +300,7 @@ export const chooseBest = (
     return Effect.fail(new InvalidInput({ what: `sweep of ${name}`, problems }))
   }
   const chosen = points[best]!.set
-  return Effect.succeed({ name, tried: points, chosen, edges: edgesOf(points, chosen) })
+  const several = points.some(({ scores }) => scores !== undefined)
+  const noise = several ? { noise: noiseOf(points) } : {}
+  return Effect.succeed({ name, tried: points, chosen, edges: edgesOf(points, chosen), ...noise })
 }

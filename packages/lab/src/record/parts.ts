@@ -97,12 +97,12 @@ export const sweepOf = (graph: Pick<Graph, "settled" | "trials">): SweepRecord |
   return (
     sweep && {
       ...sweep,
+      ...(sweep.seeds && { seeds: [...sweep.seeds] }),
       over: Object.fromEntries(Object.entries(sweep.over).map(([path, values]) => [path, [...values]])),
       flops: searchFlops(graph),
-      arms: sweep.arms.map(({ name, tried, chosen, edges }) => ({
-        name,
-        tried: tried.map((point) => ({ ...point })),
-        chosen,
+      arms: sweep.arms.map(({ tried, edges, ...chosen }) => ({
+        ...chosen,
+        tried: tried.map(({ scores, ...point }) => ({ ...point, ...(scores && { scores: [...scores] }) })),
         edges: [...edges],
       })),
     }

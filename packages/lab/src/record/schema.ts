@@ -205,6 +205,8 @@ const settings = "Record<string, unknown>"
 
 export const sweepRecord = type({
   seed: "number",
+  /** The seeds of every point, where there are several; `seed` is then not used. */
+  "seeds?": "number[]",
   dataset: "string",
   prompts: "number",
   gamma: "number",
@@ -220,10 +222,12 @@ export const sweepRecord = type({
   arms: type({
     name: "string",
     /** Every point, by its words and its settings; null: training stopped itself there. None where the grid has no setting of it. */
-    tried: type({ name: "string", set: settings, score: figure }).array(),
+    tried: type({ name: "string", set: settings, score: figure, "scores?": "(number | null)[]" }).array(),
     chosen: settings,
     /** Paths whose chosen number was the smallest or the largest that was tried. */
     edges: "string[]",
+    /** Standard error of the difference between two points, by how differently the seeds see the points. */
+    "noise?": figure,
   }).array(),
 })
 export type SweepRecord = typeof sweepRecord.infer

@@ -1,4 +1,5 @@
 /** Sentences of conclusions that are the same of every run that compares arms: no sentence says more than its interval. */
+import { levelWithBest } from "../experiment/sweep.ts"
 import { twoSeeds } from "../statistics/interval-text.ts"
 import { nats as inNats, percent, type Scale, short, signed, written } from "../table/format.ts"
 import {
@@ -18,7 +19,7 @@ import {
   meanTotal,
   withStarts,
 } from "./comparisons.ts"
-import type { RunRecord } from "./schema.ts"
+import type { RunRecord, SweepRecord } from "./schema.ts"
 
 const times = (ratio: number): string => (ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(ratio >= 2 ? 1 : 2))
 /** "3 seeds". */
@@ -163,7 +164,7 @@ export const ofSweep = ({ sweep }: Pick<RunRecord, "sweep">): string => {
   const untuned =
     "Learning rates were set, not tuned for each arm: an arm that its rate suits less may be behind for that alone."
   if (sweep === null) return untuned
-  const { over, by, dataset, prompts, seed, flops, arms } = sweep
+  const { over, by, dataset, prompts, seed, seeds = [seed], flops, arms } = sweep
   const paths = Object.keys(over)
   const ofRates = paths.length === 1 && paths[0] === rate
   const from = ofRates
@@ -182,9 +183,23 @@ export const ofSweep = ({ sweep }: Pick<RunRecord, "sweep">): string => {
       : "of all settings that each has"
   return (
     `${from} for each arm and reference by ${measuredBy.get(by) ?? by} on ${dataset} ` +
-    `(${count(prompts, "prompt")}, seed ${seed}): a search ${size}, about ${short(flops)} FLOPs that are in no arm's cost.${beyond}` +
+    `(${count(prompts, "prompt")}, ${seeds.length === 1 ? "seed" : "seeds"} ${seeds.join(", ")}): a search ${size}, about ${short(flops)} FLOPs that are in no arm's cost.${beyond}${ofNoise(arms)}` +
     (paths.includes(rate) ? "" : ` ${untuned}`)
   )
+}
+
+/** The noise of a search under several seeds; empty for one seed, which tells none. */
+const ofNoise = (arms: SweepRecord["arms"]): string => {
+  const told = arms.filter(({ noise }) => noise !== undefined && noise !== null)
+  if (told.length === 0) return ""
+  const level = told.filter((arm) => levelWithBest(arm) > 0)
+  const between = "Two points of a search differ by chance with a standard error of"
+  const [least, most] = [Math.min(...told.map(({ noise }) => noise!)), Math.max(...told.map(({ noise }) => noise!))]
+  const size = least === most ? short(least) : `${short(least)} to ${short(most)}`
+  const named = level.map((arm) => `${arm.name} (${levelWithBest(arm)} of ${arm.tried.length - 1})`)
+  return level.length === 0
+    ? ` ${between} ${size}, and every best point is ahead of the others by more than two of it.`
+    : ` ${between} ${size}: other points are within two of it from the best of ${listed(named)}.`
 }
 
 /** How far the seeds carry. */
