@@ -4,7 +4,7 @@ import { commandsNeed, limitProblem } from "@winnow/engine/memory"
 
 if (import.meta.main) {
   const problem = limitProblem(commandsNeed)
-  if (problem === undefined) (await import("./start.ts")).start()
+  if (problem === undefined) await (await import("./start.ts")).start()
   else {
     writeSync(2, `error: memory: ${problem}\n`)
     process.exit(2)

@@ -2,7 +2,7 @@
 import { resolve } from "node:path"
 import { DataError, type Decoder, type Encoder, headRowsOf, type InvalidInput } from "@winnow/core"
 import { isHubReference, localFolder, pinnedReference } from "@winnow/hub"
-import { Families, familiesOf, knownFamilies, loadPlugins } from "@winnow/lab"
+import { Families, familiesOf, knownFamilies, loadPlugins } from "@winnow/lab/outside"
 import { type DecoderOptions, type DecodingPrecision, loadDecoder, loadModel, logitsOf } from "@winnow/models"
 import { type Precision, tf } from "@winnow/tensor"
 import { Effect } from "effect"

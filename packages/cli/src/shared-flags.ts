@@ -1,6 +1,6 @@
 /** Flags that several commands have. */
 import { join } from "node:path"
-import { houseRoot } from "@winnow/lab"
+import { houseRoot } from "@winnow/lab/outside"
 import { Flag } from "effect/cli"
 
 /** `--results`: the folder of the results, that of this checkout if left out. */

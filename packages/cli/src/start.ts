@@ -1,8 +1,27 @@
 /** The start of the command line, after the checks of memory. */
+import "./no-jit.ts"
 import { Command } from "effect/cli"
 import { withExitCodes } from "./exit.ts"
 import { runMain } from "./platform.ts"
-import { winnow } from "./winnow.ts"
+
+/** Commands on model folders, which run without the lab: it takes longer to load than a model. */
+const alone = {
+  generate: async () => (await import("./commands/generate.ts")).generate,
+  evaluate: async () => (await import("./commands/evaluate.ts")).evaluate,
+}
+const isAlone = (name: string | undefined): name is keyof typeof alone =>
+  name !== undefined && Object.hasOwn(alone, name)
 
 /** Runs the command that the process's arguments name. */
-export const start = (): void => winnow.pipe(Command.run({ version: "0.1.0" }), withExitCodes, runMain)
+export const start = async (): Promise<void> => {
+  const name = process.argv[2]
+  const config = { version: "0.1.0" }
+  if (isAlone(name))
+    Command.make("winnow").pipe(
+      Command.withSubcommands([await alone[name]()]),
+      Command.run(config),
+      withExitCodes,
+      runMain,
+    )
+  else (await import("./winnow.ts")).winnow.pipe(Command.run(config), withExitCodes, runMain)
+}

@@ -27,9 +27,9 @@ import { tensorsOf } from "./stored.ts"
 /** Options of loading a decoder. */
 export interface DecoderOptions extends FolderOptions {
   /**
-   * The precision of decoding, for a model that is only decoded; the process's (`setPrecision`) if left out. Matrices are kept
-   * in the form that decoding reads: for bfloat16 all but embedding and head are rounded while they are read, for q8 all
-   * are (`Blocks`).
+   * The precision of decoding, for a model that is only decoded; the process's (`setPrecision`) if left out. Weights lie in
+   * native memory, in the form that decoding reads: for bfloat16 all matrices but embedding and head are rounded while they
+   * are read, for q8 all matrices are (`Blocks`).
    */
   readonly precision?: DecodingPrecision | undefined
 }

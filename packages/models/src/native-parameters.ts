@@ -1,7 +1,7 @@
 /**
- * Parameters whose matrices lie in native memory while the model is frozen: in the bfloat16 of their file ("halves"), or in 8
- * bits ("blocks"). A request for a half as a variable replaces it by its float32 form; blocks stay beside theirs, since
- * decoding multiplies them otherwise.
+ * Parameters whose matrices lie in native memory while the model is frozen: in the bfloat16 of their file ("halves"), in 8 bits
+ * ("blocks"), and where a process only decodes in float32 ("floats"). A request for one as a variable replaces it by its
+ * float32 form; blocks stay beside theirs, since decoding multiplies them otherwise.
  */
 import type { Architecture, Attends, Parameters, PassWeights } from "@winnow/core"
 import {
@@ -70,14 +70,14 @@ export class NativeParameters extends Map<string, tf.Variable> implements Decode
   }
 
   /**
-   * The variable of a name. A half is widened to float32 now, and freed; blocks are widened and stay, and decoding does not see
+   * The variable of a name. Halves and floats become it now, and are freed; blocks are widened and stay, and decoding does not see
    * what is assigned to the variable.
    */
   override get(name: string): tf.Variable | undefined {
     const own = this.#natives.get(name)
     const variable = super.get(name)
     if (own === undefined || variable !== undefined) return variable
-    if (own instanceof Halves) own.freeScreen() // freed first: memory is at its highest while both forms live
+    if (!(own instanceof Blocks)) own.freeScreen() // freed first: memory is at its highest while both forms live
     const widened = tf.tidy(() => tf.variable(own.widened()))
     super.set(name, widened)
     if (own instanceof Blocks) return widened

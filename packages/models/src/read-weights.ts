@@ -1,7 +1,7 @@
 /** The weights of an open folder, each in the form that this process keeps it in. */
 import { type Architecture, type Attends, DataError, InvalidInput, type Stored } from "@winnow/core"
 import { toBfloat16 } from "@winnow/numerics"
-import { Blocks, type Elements, fillTensor, Halves, type NativeWeight, native, type tf } from "@winnow/tensor"
+import { Blocks, type Elements, Floats, fillTensor, Halves, type NativeWeight, native, type tf } from "@winnow/tensor"
 import { nonFiniteProblem } from "./finite.ts"
 import { type DecodingPrecision, ownVariable } from "./model.ts"
 import { isDecodedMatrix, staysHalf } from "./native-parameters.ts"
@@ -119,6 +119,14 @@ const blocks = (source: Source): Blocks => {
   }
 }
 
+/** In float32, without TensorFlow. */
+const floats = (source: Source): Floats => {
+  const made = Floats.fill(source.name, source.shape, (values) => source.readInto(values))
+  if (made.firstNonFinite() === -1) return made
+  made.dispose()
+  throw source.fault(source.all)!
+}
+
 const variable = (source: Source): tf.Variable => {
   const fill = (values: Elements) => {
     source.readInto(values as Float32Array)
@@ -143,7 +151,11 @@ const formOf = (
     Halves.fits(shape)
   )
     return roundedHalves
-  return variable
+  // products of the layers in bfloat16 read copies of variables
+  const isRounded = precision === "bfloat16" && architecture.matrices.has(name)
+  const decodes =
+    native() !== undefined && architecture.attends === "before" && architecture.nativeProgram !== undefined
+  return precision !== undefined && decodes && !isRounded ? floats : variable
 }
 
 /**

@@ -54,6 +54,7 @@ static uint16_t* new_halves(long N, long K) {
   return static_cast<uint16_t*>(winnow::decode::new_weights(N * winnow::decode::Bfloat16::stride(K) * 2));
 }
 WINNOW_API void* winnow_halves_new(int64_t N, int64_t K) { return K % 32 == 0 ? new_halves(N, K) : nullptr; }
+WINNOW_API void* winnow_floats_new(int64_t n) { return winnow::decode::new_weights(4 * n); }
 WINNOW_API void* winnow_halves_map(int fd, int64_t offset, int64_t n) {
 #if defined(WINNOW_MAPS)
   const long page = sysconf(_SC_PAGESIZE), before = offset % page;
@@ -79,7 +80,9 @@ WINNOW_API void winnow_halves_unmap(void* values, int64_t n) {
   winnow::decode::live_bytes -= 2 * n;
 #endif
 }
-WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n) {
+// The first of n values that `odd` is true of, -1 if there is none.
+template <class T, class F>
+static int64_t first_odd(const T* values, long n, F&& odd) {
   using namespace winnow;
   constexpr long PIECE = 1 << 14;
   const long parts = std::clamp<long>(n / (1 << 18), 1, 16 * threads());
@@ -88,11 +91,11 @@ WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n) {
     const long end = part_begin(n, parts, p + 1);
     for (long from = part_begin(n, parts, p); from < end && from < first; from += PIECE) {
       const long to = std::min(end, from + PIECE);
-      uint16_t odd = 0;
-      for (long i = from; i < to; i++) odd |= static_cast<uint16_t>((values[i] & 0x7f80) == 0x7f80);
-      if (odd == 0) continue;
+      T found = 0;
+      for (long i = from; i < to; i++) found |= static_cast<T>(odd(values[i]));
+      if (found == 0) continue;
       long at = from;
-      while ((values[at] & 0x7f80) != 0x7f80) at++;
+      while (!odd(values[at])) at++;
       long before = first;
       while (at < before && !first.compare_exchange_weak(before, at)) {
       }
@@ -100,6 +103,12 @@ WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n) {
     }
   });
   return first == n ? -1 : static_cast<int64_t>(first);
+}
+WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n) {
+  return first_odd(values, n, [](uint16_t x) { return (x & 0x7f80) == 0x7f80; });
+}
+WINNOW_API int64_t winnow_floats_not_finite(const uint32_t* values, int64_t n) {
+  return first_odd(values, n, [](uint32_t x) { return (x & 0x7f800000) == 0x7f800000; });
 }
 WINNOW_API void winnow_halves_widen(const uint16_t* from, int64_t n, float* to) {
   using namespace winnow;

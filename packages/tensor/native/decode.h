@@ -96,6 +96,10 @@ WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n);
 // The values in float32.
 WINNOW_API void winnow_halves_widen(const uint16_t* from, int64_t n, float* to);
 
+// n float32 weights, not filled, aligned to 64 bytes; null without memory. winnow_rounded_free frees them.
+WINNOW_API void* winnow_floats_new(int64_t n);
+// The first of n float32 values that is NaN or infinite, -1 if there is none.
+WINNOW_API int64_t winnow_floats_not_finite(const uint32_t* values, int64_t n);
 // Weights in 8 bits by blocks (decode-blocks.h), aligned to 64 bytes; null without memory. Their address with its second bit set
 // goes wherever that of halves goes. Products round their inputs in the same way. winnow_rounded_free frees them.
 WINNOW_API void* winnow_blocks_new(int64_t N, int64_t K);

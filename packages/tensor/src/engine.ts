@@ -12,7 +12,7 @@ import {
 import { FileError } from "@winnow/files"
 import { type } from "arktype"
 import { type Backend, makeBackend } from "./backend.ts"
-import { openBinding } from "./binding/binding.ts"
+import { type Binding, openBinding } from "./binding/binding.ts"
 import type { Device } from "./binding/context.ts"
 import { getEnvironment, setEnvironment } from "./binding/libc.ts"
 import { startNative } from "./native/native.ts"
@@ -33,6 +33,8 @@ const require = createRequire(import.meta.url)
  *   AMX (two to three times as fast there; operands keep 8 bits of mantissa) and not on others. The default
  *   keeps float32, unless ONEDNN_DEFAULT_FPMATH_MODE in the environment says otherwise.
  * - `native`: false leaves every op on its plain TFJS path, as on a machine without a compiler; see docs/engine.md.
+ * - `whenNeeded`: true opens TensorFlow's library at the first op or tensor, not before: programs that only decode natively
+ *   never do, and save its memory and time. Not with a GPU.
  * - `messages`: true shows TensorFlow's output on stderr. A TF_CPP_MIN_LOG_LEVEL in the environment takes precedence.
  */
 export const EngineOptions = type({
@@ -43,6 +45,7 @@ export const EngineOptions = type({
   "gpuMemoryGrowth?": "boolean",
   "products?": "'float32' | 'bfloat16'",
   "native?": "boolean",
+  "whenNeeded?": "boolean",
   "messages?": "boolean",
 })
 export type EngineOptions = typeof EngineOptions.infer
@@ -70,6 +73,11 @@ interface Opened {
 let opened: Opened | undefined
 let openedInfo: EngineInfo | undefined
 
+const backendOf = (binding: Binding): Backend => {
+  require("@tensorflow/tfjs-node-gpu/dist/register_all_kernels")
+  return makeBackend(binding)
+}
+
 const open = async (options: EngineOptions): Promise<EngineInfo> => {
   // A wrong option is refused before TensorFlow is loaded, which happens once in a process.
   if (options.native !== false) variantsToTry(processorFlags(), process.env["WINNOW_NATIVE"])
@@ -84,25 +92,45 @@ const open = async (options: EngineOptions): Promise<EngineInfo> => {
   if (level === undefined) setEnvironment("TF_CPP_MIN_LOG_LEVEL", quiet ? "3" : "0", false)
   if (options.products !== undefined)
     setEnvironment("ONEDNN_DEFAULT_FPMATH_MODE", options.products === "bfloat16" ? "BF16" : "STRICT", true)
-  const binding = openBinding(
-    library.files,
-    {
-      gpu,
-      gpuMemoryGrowth,
-      ...(threads === undefined ? {} : { threads }),
-      ...(interOpThreads === undefined ? {} : { interOpThreads }),
-    },
-    quiet,
-  )
-  require("@tensorflow/tfjs-node-gpu/dist/register_all_kernels")
-  tf.registerBackend("tensorflow", () => makeBackend(binding), 3)
+  const register = () =>
+    openBinding(
+      library.files,
+      {
+        gpu,
+        gpuMemoryGrowth,
+        ...(threads === undefined ? {} : { threads }),
+        ...(interOpThreads === undefined ? {} : { interOpThreads }),
+      },
+      quiet,
+    )
+  if (options.whenNeeded === true && library.flavour === "cpu" && native) {
+    // TFJS opens the backend of the highest priority by itself, and would take another where that fails
+    for (const name of tf.engine().backendNames()) tf.removeBackend(name)
+    tf.registerBackend("tensorflow", () => backendOf(register()), 3)
+    const later = () => (tf.backend() as Backend).binding
+    const info = await startNative(() => tf.backend() as Backend, threads)
+    return (openedInfo = {
+      ...{ library, usesGpu: false, native: info, options },
+      get version() {
+        return later().TF_Version
+      },
+      get devices() {
+        return later().devices
+      },
+      get device() {
+        return later().device
+      },
+    })
+  }
+  const binding = register()
+  tf.registerBackend("tensorflow", () => backendOf(binding), 3)
   if (!(await tf.setBackend("tensorflow"))) throw new Error("TFJS refused the tensorflow backend")
   const { devices, device, TF_Version: version } = binding
   const usesGpu = binding.isUsingGpuDevice()
   const nativeInfo: NativeInfo = usesGpu
     ? { missing: "a GPU computes" }
     : native
-      ? await startNative(tf.backend() as Backend, threads)
+      ? await startNative(() => tf.backend() as Backend, threads)
       : { missing: "switched off by the engine's option native: false" }
   return (openedInfo = { library, version, devices, device, usesGpu, native: nativeInfo, options })
 }
@@ -118,6 +146,7 @@ export const openEngine = (options: EngineOptions = {}): Promise<EngineInfo> => 
   if (valid instanceof type.errors) return Promise.reject(new TypeError(`engine options: ${valid.summary}`))
   if (opened !== undefined) {
     for (const key of Object.keys(valid) as Array<keyof EngineOptions>) {
+      if (key === "whenNeeded") continue
       const [wanted, is] = [valid[key], opened.options[key]]
       if (wanted !== is)
         return Promise.reject(

@@ -26,7 +26,7 @@ const { values } = parseArgs({
 })
 const folder = values.folder!
 const maxNew = Number(values.new)
-await openEngine({ threads: Number(values.threads) })
+await openEngine({ threads: Number(values.threads), whenNeeded: true })
 const precisions = { target: values.precision, draft: values["draft-precision"] } as Record<string, DecodingPrecision>
 const load = (which: string) =>
   Effect.runPromise(loadDecoder(join(folder, which), [gptNeox, qwen2], { precision: precisions[which] }))

@@ -1,7 +1,7 @@
 /** The proposer of an evaluation: a draft from a folder, or a plugin. */
 import { type DataError, type Decoder, InvalidInput, type Proposer, type ProposerUse } from "@winnow/core"
 import { modelProposer, type TreeOption, treeProposer } from "@winnow/decoding"
-import { pluginFrom } from "@winnow/lab"
+import { pluginFrom } from "@winnow/lab/outside"
 import { Effect } from "effect"
 import { type NamedFolder, namedFolder, openDecoder } from "../model.ts"
 import type { EvaluateRequest } from "./evaluate-record.ts"

@@ -1,7 +1,7 @@
 /** Formats an evaluation for people, in 80 columns: its tables, and the caption with the conditions. */
 import type { OverPrompts } from "@winnow/decoding"
 import { isBusy } from "@winnow/engine"
-import { column, type FigureStyle, short, tableText, wrap, writeCell } from "@winnow/lab"
+import { column, type FigureStyle, short, tableText, wrap, writeCell } from "@winnow/lab/outside"
 import type { EvaluationRecord } from "./evaluate-record.ts"
 import { evaluationTables, figureOf } from "./evaluate-tables.ts"
 

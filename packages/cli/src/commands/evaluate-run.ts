@@ -5,10 +5,10 @@ import { DataError, decode, InvalidInput } from "@winnow/core"
 import type { Codec } from "@winnow/data"
 import { depthOfShape, evaluateOptions, evaluateProposer } from "@winnow/decoding"
 import { stopAtText } from "@winnow/generation"
-import { commit, machine, versions } from "@winnow/lab"
+import { commit, machine, versions } from "@winnow/lab/outside"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
-import { engine } from "../engine.ts"
+import { decodingEngine } from "../engine.ts"
 import { namedFolder, productsOf, requireFiniteLogits } from "../model.ts"
 import type { View } from "../screen.ts"
 import { endsOf, pairTokenizers } from "./evaluate-folders.ts"
@@ -112,7 +112,7 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const tokenizers = yield* pairTokenizers(targetFolder, draftFolder ?? targetFolder)
   const { tokenizer } = tokenizers
   const stopRule = yield* stopRuleOf(stop, tokenizer, targetFolder)
-  yield* engine
+  yield* decodingEngine
   yield* Effect.acquireRelease(
     Effect.sync(() => setPrecision(productsOf(precision))),
     (before) => Effect.sync(() => setPrecision(before)),

@@ -1,6 +1,6 @@
 /** The figures of an evaluation as tables of the lab, one row for each draft length. */
 import type { OverPrompts } from "@winnow/decoding"
-import { column, type StudyTable, type TableColumn, type TableFigure } from "@winnow/lab"
+import { column, type StudyTable, type TableColumn, type TableFigure } from "@winnow/lab/outside"
 import type { EvaluationRecord } from "./evaluate-record.ts"
 
 type Result = EvaluationRecord["results"][number]

@@ -1,5 +1,5 @@
 /** The lines below a text: how fast it was, how much of the draft was accepted, and whether the draft is worth it here. */
-import { wrap } from "@winnow/lab"
+import { wrap } from "@winnow/lab/outside"
 import type { Comparison } from "./generate-compare.ts"
 import type { Generated } from "./generate-run.ts"
 import { shownAs, type TokenKind, tokenKinds } from "./token-kinds.ts"

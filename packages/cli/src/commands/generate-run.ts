@@ -5,7 +5,7 @@ import { drive, type Finish, type Stop } from "@winnow/generation"
 import type { DecodingPrecision } from "@winnow/models"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
-import { engine } from "../engine.ts"
+import { decodingEngine } from "../engine.ts"
 import { namedFolder, productsOf, requireFiniteLogits } from "../model.ts"
 import { endsOf, pairTokenizers } from "./evaluate-folders.ts"
 import { askedProposer } from "./evaluate-proposer.ts"
@@ -139,7 +139,7 @@ export const computeGeneration = Effect.fnUntraced(function* (
     return yield* refuse(`${folder} has no tokenizer.json to encode it with; put the model's own into that folder`)
   const [prompt] = (yield* tokenizer.encode([text], { specialTokens })) as [Int32Array]
   if (prompt.length === 0) return yield* refuse("found a prompt of 0 tokens, expected at least 1")
-  yield* engine
+  yield* decodingEngine
   yield* Effect.acquireRelease(
     Effect.sync(() => setPrecision(productsOf(precision))),
     (before) => Effect.sync(() => setPrecision(before)),

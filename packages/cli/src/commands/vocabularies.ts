@@ -1,6 +1,6 @@
 /** A target and a proposer over one vocabulary: the rows of their heads against the tokens of their tokenizers. */
 import { type Decoder, InvalidInput, type Proposer } from "@winnow/core"
-import { knownFamilies } from "@winnow/lab"
+import { knownFamilies } from "@winnow/lab/outside"
 import { type DecodingPrecision, readArchitecture } from "@winnow/models"
 import { Effect } from "effect"
 import { openDecoder } from "../model.ts"

@@ -184,6 +184,8 @@ static void setting(Random& random) {
     const long at = random.between(0, N * K - 1);
     w[static_cast<size_t>(at)] = odd[random.between(0, 2)];
     w[static_cast<size_t>(random.between(at, N * K - 1))] = infinity;
+    const auto* bits = reinterpret_cast<const uint32_t*>(w.data());
+    if (winnow_floats_not_finite(bits, N * K) != at || winnow_floats_not_finite(bits, at) != -1) check::fail("of floats the first odd value was not found");
     if (winnow_blocks_set(pieces, K, 0, N, w.data()) != at) check::fail("the first value that is not finite was not found");
     winnow_rounded_free(pieces);
   }

@@ -128,8 +128,7 @@ export class Halves extends NativeWeight<readonly [number, number]> {
     return this.#screen
   }
 
-  /** Frees the screen, which the next `screen` makes again. */
-  freeScreen(): void {
+  override freeScreen(): void {
     if (this.#screen) this.native.C.winnow_screen_free(this.#screen)
     this.#screen = undefined
   }

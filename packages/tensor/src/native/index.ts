@@ -8,6 +8,7 @@ export {
   type NativeProgram,
   nativeDecodingInUse,
 } from "./decoder.ts"
+export { Floats } from "./floats.ts"
 export { type FrozenMatrix, Halves, placeOf, rowsOf, valuesOf } from "./halves.ts"
 export {
   type Entries,

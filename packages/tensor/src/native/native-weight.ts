@@ -44,6 +44,9 @@ export abstract class NativeWeight<S extends ReadonlyArray<number> = ReadonlyArr
   /** The screen of these numbers as a vocabulary head, made when first asked for; null where none is worth it. */
   abstract screen(): Address | null
 
+  /** Frees the screen, which the next `screen` makes again. */
+  freeScreen(): void {}
+
   /** Frees the memory at this place, and all that belongs to it. */
   protected abstract release(at: Address): void
 

@@ -13,12 +13,12 @@ export type Native = OpenedNative<typeof nativeSymbols>
 export type Precision = "float32" | "bfloat16"
 
 let opened: Native | undefined
-let backend: Backend | undefined
+let backend: (() => Backend) | undefined
 let plainDepth = 0
 let currentPrecision: Precision = "float32"
 
-/** Opens the library for the newly opened engine. Only `openEngine` calls it. */
-export const startNative = async (engine: Backend, threads: number | undefined): Promise<NativeInfo> => {
+/** Opens the library for the newly opened engine. Only `openEngine` calls it. @param engine opens the backend if that waits */
+export const startNative = async (engine: () => Backend, threads: number | undefined): Promise<NativeInfo> => {
   const library = await openNative({ table: nativeSymbols, sources: nativeSources })
   if ("missing" in library) return library
   library.C.winnow_set_threads(threads ?? defaultThreads())
@@ -68,7 +68,7 @@ export const withPrecision = <T>(value: Precision, f: () => T): T => {
 const engine = (): Backend => {
   if (backend === undefined)
     throw new Error("tensor memory has addresses for native code only: check `native()` before `address` and `output`")
-  return backend
+  return backend()
 }
 
 const single: [tf.Tensor] = [undefined as never]

@@ -1,0 +1,10 @@
+/** The part of the lab that commands on model folders need. It loads no experiment: the whole lab takes longer than a model. */
+export { Families, familiesOf, knownFamilies } from "../families.ts"
+export { commit, machine, versions } from "../record/machine.ts"
+export { houseRoot } from "../store/code/house.ts"
+export { column, type FigureStyle, type StudyTable, type TableColumn, type TableFigure } from "../study/table.ts"
+export { align, wrap } from "../table/align.ts"
+export { tableText, writeCell } from "../table/cells.ts"
+export { short } from "../table/format.ts"
+export { loadPlugins } from "./load-plugins.ts"
+export { pluginFrom } from "./plugin-from.ts"
