@@ -80,18 +80,27 @@ export interface ExamplesInstance {
 /** A filter of examples with its options. R names the models that its statistics are computed from. */
 export type ExamplesUse<R = unknown> = UseWith<"examples", ExamplesInstance, never, never, { readonly needs: Needs<R> }>
 
-/** A definition of a filter of examples. */
-export interface ExampleFilterSpec<O extends Type, S extends Statistic, X extends object = object> {
+/** The common part of definitions of filters of examples; X is what the function reads beside statistics. */
+interface ExampleFilterBase<O extends Type, S extends Statistic, X extends object> {
   readonly name: string
   readonly of: "examples"
   /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   /** Statistics whose means the function reads; none costs no pass over the data. */
   readonly needs: ReadonlyArray<S>
-  /** A score of the target's states, made from valid options: the function then reads `score_E`. */
-  readonly states?: ((options: O["infer"]) => StateScore) & (X extends ScoredByStates ? unknown : never)
   readonly options: O
   readonly make: (options: O["infer"]) => Choose<NoInfer<S>, X>
+}
+
+/** A definition of a filter of examples. */
+export interface ExampleFilterSpec<O extends Type, S extends Statistic> extends ExampleFilterBase<O, S, object> {
+  readonly states?: undefined
+}
+
+/** A definition of a filter of examples that reads a score of the target's states. */
+export interface StateFilterSpec<O extends Type, S extends Statistic> extends ExampleFilterBase<O, S, ScoredByStates> {
+  /** The score, made from valid options: the function reads its numbers as `score_E`. */
+  readonly states: (options: O["infer"]) => StateScore
 }
 
 const contextNames = ["E", "tokens_E", "rng"]
@@ -124,8 +133,8 @@ const checkedChoice = (plugin: string, choice: unknown, E: number): Uint8Array =
 }
 
 /** Defines a filter of examples; `defineFilter` with `of: "examples"` is this. */
-export const defineExampleFilter = <const O extends Type, const S extends Statistic, X extends object = object>(
-  spec: ExampleFilterSpec<O, S, X>,
+export const defineExampleFilter = <const O extends Type, const S extends Statistic>(
+  spec: ExampleFilterSpec<O, S> | StateFilterSpec<O, S>,
 ): Plugin<O, ExamplesUse<ServicesRead<S>>> => {
   const place = checkDefinition("examples", spec, {
     of: () => undefined,

@@ -6,7 +6,12 @@ import { checkDefinition, namesAmong, ownServices } from "./contract/definition.
 import { guarded, PluginFault } from "./contract/fault.ts"
 import { contextNames, filterInput } from "./contract/filter-contract.ts"
 import type { InvalidInput } from "./errors.ts"
-import { defineExampleFilter, type ExampleFilterSpec, type ExamplesUse, type ScoredByStates } from "./example-filter.ts"
+import {
+  defineExampleFilter,
+  type ExampleFilterSpec,
+  type ExamplesUse,
+  type StateFilterSpec,
+} from "./example-filter.ts"
 import type { Reference, Target } from "./frozen.ts"
 import {
   type FrozenModels,
@@ -82,13 +87,13 @@ export function defineFilter<
   const Own extends OwnServices = Record<never, never>,
 >(spec: TokenFilterSpec<O, S, Own>): Plugin<O, FilterUse<ServicesRead<S> | OwnIdentifiers<Own>>>
 export function defineFilter<const O extends Type, const S extends Statistic = never>(
-  spec: ExampleFilterSpec<O, S, ScoredByStates> & Required<Pick<ExampleFilterSpec<O, S, ScoredByStates>, "states">>,
+  spec: StateFilterSpec<O, S>,
 ): Plugin<O, ExamplesUse<ServicesRead<S>>>
 export function defineFilter<const O extends Type, const S extends Statistic = never>(
   spec: ExampleFilterSpec<O, S>,
 ): Plugin<O, ExamplesUse<ServicesRead<S>>>
 export function defineFilter<O extends Type, S extends Statistic, Own extends OwnServices>(
-  spec: TokenFilterSpec<O, S, Own> | ExampleFilterSpec<O, S> | ExampleFilterSpec<O, S, ScoredByStates>,
+  spec: TokenFilterSpec<O, S, Own> | ExampleFilterSpec<O, S> | StateFilterSpec<O, S>,
 ): unknown {
   return spec.of === "examples" ? defineExampleFilter(spec) : defineTokenFilter(spec)
 }

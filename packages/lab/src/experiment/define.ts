@@ -38,10 +38,10 @@ export const arm = <
   spec: ArmTraining & {
     readonly filter: FilterUse<F>
     readonly loss: LossUse<L>
-    readonly examples?: X & ExamplesUse
+    readonly examples?: X
     readonly reference?: Given & ReferenceSpec
   },
-): Arm<Lack<F | L | NeededBy<X>, Given>> => spec
+): Arm<Lack<F | L | NeededBy<X>, Given>> => spec as Arm<Lack<F | L | NeededBy<X>, Given>> // a choice that is left out is no field
 
 /** An experiment in the form that its file exports. */
 export interface Experiment {

@@ -239,15 +239,26 @@ test("a score of states gets the target's states of the general text, then those
       },
   })
   const text = echo({ letters: 3 })
-  const of: Experiment = { ...experiment, arms: { far: arm({ ...plain, examples: far({ general: text }) }) } }
+  const of: Experiment = {
+    ...experiment,
+    seeds: [1, 2],
+    arms: { far: arm({ ...plain, examples: far({ general: text }) }) },
+  }
   await Effect.runPromise(
     Effect.gen(function* () {
       const { measured, target, data } = yield* graph(of)
       const { trained } = measured.find(({ name }) => name === "far")!
       const selection = trained.inputs.find(({ kind }) => kind === "selection")!
-      expect(selection.inputs.map(({ kind }) => kind)).toEqual(["data", "target", "data"])
-      expect(selection.inputs[1]!.key).toBe(target.key)
-      expect(selection.inputs[2]!.key).not.toBe(data.key)
+      expect(selection.inputs.map(({ kind }) => kind)).toEqual(["data", "selection"])
+      const scores = selection.inputs[1]!
+      expect(scores.inputs.map(({ kind }) => kind)).toEqual(["data", "target", "data"])
+      expect(scores.inputs[1]!.key).toBe(target.key)
+      expect(scores.inputs[2]!.key).not.toBe(data.key)
+      // The second seed has a choice of its own, and the same scores.
+      const other = measured.find(({ name, seed }) => name === "far" && seed === 2)!.trained.inputs
+      const choice = other.find(({ kind }) => kind === "selection")!
+      expect([choice.key === selection.key, choice.inputs[1]!.key === scores.key]).toEqual([false, true])
+      expect(paidFor(trained, false).map(({ label }) => label)).toContain("scores of states for far")
       const artifacts = yield* runStages([selection])
       const model = yield* openModel(artifacts.get(target.key)!)
       const statesOf = (ids: Int32Array, promptLength: number) =>
@@ -264,11 +275,12 @@ test("a score of states gets the target's states of the general text, then those
         expect(seen.get("far")!["score_E"]![e]!).toBeCloseTo(expected, 4)
       }
       // 25 of the 33 states of three examples of eleven tokens.
-      const others = yield* read(selection.inputs[2]!)
+      const others = yield* read(scores.inputs[2]!)
       const first = others.examples.flatMap(({ ids, promptLength }) => statesOf(ids, promptLength)).slice(0, 25)
       for (const [i, x] of first.flat().entries()) expect(general[0]![i]!).toBeCloseTo(x, 4)
-      const { summary } = artifacts.get(selection.key)!.manifest
-      expect(summary).toMatchObject({ examples: 5, of: examples.length, general: 25 })
+      expect(artifacts.get(selection.key)!.manifest.summary).toMatchObject({ examples: 5, of: examples.length })
+      const { summary } = artifacts.get(scores.key)!.manifest
+      expect(summary).toMatchObject({ examples: examples.length, general: 25 })
       expect(summary["flops"]).toBeGreaterThan(0)
     }).pipe(Effect.scoped, Effect.provide(layers)),
   )

@@ -2,7 +2,7 @@
  * The stage `selection`: a filter of examples chooses once the examples that an arm's training reads.
  *
  * Statistics are means over an example's valid tokens, by the draft at the start of the arm and by the arm's own loss. A
- * score of states reads the target alone.
+ * score of states comes from a stage before this one, which all seeds share.
  *
  * Letters: E examples of the training split, N valid tokens of a batch.
  */
@@ -39,7 +39,7 @@ import type { Artifact } from "../store/store.ts"
 import type { Distilling } from "./distilling.ts"
 import { openModel } from "./models.ts"
 import { decodingStep } from "./rollouts.ts"
-import { scoresOf } from "./state-scores.ts"
+import { readStateScores, stateScoresStage } from "./state-scores.ts"
 import { readSplit } from "./text.ts"
 import type { Sizes } from "./training.ts"
 
@@ -115,17 +115,12 @@ export const selectionStage = (
     const asked = ofLoss ? usedServices([loss], services) : []
     const { target: comparesToTarget } = yield* used.instance
     const models = modelsRead(needs, { target: comparesToTarget })
-    /** FLOPs of the target's trunk over all examples, and over the tokens of the general text. */
-    const stateFlops = ({ length, examples: E = 0 }: Sizes, general = states?.tokens ?? 0) =>
-      states === undefined
-        ? 0
-        : forwardFlops(architectures.target, { trunk: E * (length - 1) + general, head: 0, length })
     const inputs = {
       data: partOf(data, "train"),
       start: needs.length > 0 ? start : undefined,
-      target: models.has("target") || states ? target : undefined,
+      target: models.has("target") ? target : undefined,
       reference: models.has("reference") ? reference : undefined,
-      general: states && partOf(textOf(states.general).data, "train"),
+      scores: states && (yield* stateScoresStage(examples, states, { data, target, sizes, architectures }, textOf)),
     }
     const sources = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
     return stage({
@@ -139,12 +134,12 @@ export const selectionStage = (
       inputs: sources.map(({ input }) => input),
       code: stageCode({
         revisions: ["training"],
-        tensors: needs.length > 0 || states !== undefined,
+        tensors: needs.length > 0,
         plugins: [examples, ...(ofLoss ? [loss, ...asked] : [])],
       }),
       seed,
       unit: "examples",
-      work: { flops: choosingFlops(needs, comparesToTarget, sizes, architectures) + stateFlops(sizes) },
+      work: { flops: choosingFlops(needs, comparesToTarget, sizes, architectures) },
       run: (context) =>
         Effect.gen(function* () {
           const artifact = (name: keyof typeof inputs) => context.inputs[sources.findIndex((g) => g.name === name)]
@@ -179,14 +174,8 @@ export const selectionStage = (
             yield* decodingStep(`examples by ${examples.name}`, (signal) => driven(passed(), signal))
           }
           const tokens_E = tokensOf(text)
-          const ofGeneral = artifact("general")
-          const scored =
-            states && ofGeneral && ofTarget
-              ? yield* scoresOf(states, {
-                  ...{ target: yield* openModel(ofTarget), text, general: yield* readSplit(ofGeneral, "train") },
-                  progress: context.progress,
-                })
-              : undefined
+          const ofScores = artifact("scores")
+          const scores = ofScores && { score_E: yield* readStateScores(ofScores) }
           const means = Object.fromEntries(
             Array.from(sums, ([name, sum_E]) => [
               byExample(name),
@@ -196,7 +185,7 @@ export const selectionStage = (
           const { choose } = yield* examples.instance
           const chosen = choose({
             ...means,
-            ...(scored && { score_E: scored.score_E }),
+            ...scores,
             E,
             tokens_E,
             rng: seeded(seed, "examples", examples.name),
@@ -211,11 +200,9 @@ export const selectionStage = (
             { length: text.tokens / E, trained: text.trained / E, examples: E },
             architectures,
           )
-          const ofStates = stateFlops({ length: text.tokens / E, trained: text.trained / E, examples: E }, scored?.read)
           return {
-            tokens: models.size > 0 || states ? text.tokens - E + (scored?.read ?? 0) : 0,
-            flops: flops + ofStates,
-            ...(scored && { general: scored.states }),
+            tokens: models.size > 0 ? text.tokens - E : 0,
+            flops,
             examples: numbers.length,
             of: E,
             sequences: read.examples,

@@ -1,23 +1,36 @@
 /**
  * Scores of examples by the target's hidden states, for filters of examples: a pass over a general text, then one over the
- * examples. The states of one batch are in memory at a time, and those of the general text while the score is fitted.
+ * examples. The stage has no seed, so that all seeds of a run share its artifact. The states of one batch are in memory at
+ * a time, and those of the general text while the score is fitted.
  *
  * Letters: E examples, G states of the general text, n states of an example, B sequences, T positions, d hidden size.
  */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import {
   attendsBefore,
-  type DataError,
+  DataError,
   type EncodedExample,
   type Encoder,
+  type ExamplesUse,
   InvalidInput,
   type StateScore,
+  type TaskUse,
 } from "@winnow/core"
 import { collate, type EncodedTask } from "@winnow/data"
 import { driven, type Pieces } from "@winnow/generation"
 import { paddedStarts } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
+import { forwardFlops } from "../budget.ts"
+import { plain } from "../experiment/plain-json.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
+import { stageCode } from "../store/code/stage-code.ts"
+import type { Artifact } from "../store/store.ts"
+import type { Distilling } from "./distilling.ts"
+import { openModel } from "./models.ts"
 import { decodingStep } from "./rollouts.ts"
+import { readSplit } from "./text.ts"
 
 /** Examples of a batch. */
 const batchSize = 16
@@ -36,7 +49,7 @@ const statesOf = (target: Encoder, examples: ReadonlyArray<EncodedExample>) => {
 }
 
 /** The scores of all examples of a text, and what the general text cost. */
-export interface StateScores {
+interface StateScores {
   readonly score_E: Float32Array
   /** States of the general text. */
   readonly states: number
@@ -49,7 +62,7 @@ export interface StateScores {
  *
  * @error InvalidInput for a general text of fewer than two states
  */
-export const scoresOf = (
+const scoresOf = (
   { fit, tokens, general: task }: StateScore,
   of: {
     readonly target: Encoder
@@ -107,4 +120,52 @@ export const scoresOf = (
     }
     yield* decodingStep("scores of states", (signal) => driven(passes(), signal))
     return { score_E, states, read }
+  })
+
+const file = "scores.f32"
+
+/**
+ * The stage of the scores of a text's examples. Its cost counts for each arm that chooses by them.
+ *
+ * @param textOf the training text of a task: of the general one
+ */
+export const stateScoresStage = (
+  examples: ExamplesUse,
+  states: StateScore,
+  { data, target, sizes, architectures }: Pick<Distilling, "data" | "target" | "sizes" | "architectures">,
+  textOf: (task: TaskUse) => { readonly data: Stage },
+): Effect.Effect<Stage, InvalidInput> =>
+  Effect.gen(function* () {
+    /** FLOPs of the target's trunk. */
+    const flopsOf = (tokens: number, length: number) =>
+      forwardFlops(architectures.target, { trunk: tokens, head: 0, length })
+    const guess = (sizes.examples ?? 0) * (sizes.length - 1) + states.tokens
+    return stage({
+      kind: "selection",
+      label: `scores of states for ${examples.name}`,
+      config: { examples: yield* plain(examples) },
+      inputs: [partOf(data, "train"), target, partOf(textOf(states.general).data, "train")],
+      code: stageCode({ revisions: ["training"], tensors: true, plugins: [examples] }),
+      unit: "examples",
+      work: { flops: flopsOf(guess, sizes.length) },
+      run: ({ directory, inputs: [ofData, ofTarget, ofGeneral], progress }) =>
+        Effect.gen(function* () {
+          const text = yield* readSplit(ofData!, "train")
+          const general = yield* readSplit(ofGeneral!, "train")
+          const model = yield* openModel(ofTarget!)
+          const scored = yield* scoresOf(states, { target: model, text, general, progress })
+          writeFileSync(join(directory, file), scored.score_E)
+          const E = text.examples.length
+          const tokens = text.tokens - E + scored.read
+          return { tokens, flops: flopsOf(tokens, text.tokens / E), examples: E, general: scored.states }
+        }).pipe(Effect.scoped),
+    })
+  })
+
+/** The scores of an artifact, one for each example. */
+export const readStateScores = ({ directory }: Artifact): Effect.Effect<Float32Array, DataError> =>
+  Effect.try({
+    try: () => new Float32Array(new Uint8Array(readFileSync(join(directory, file))).buffer),
+    catch: (error) =>
+      new DataError({ message: `${directory}/${file}: ${String(error)}; run with --fresh`, cause: error }),
   })
