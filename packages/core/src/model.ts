@@ -226,6 +226,15 @@ export interface LogitRows {
   /** exp((logit - largest) / temperature) over their sum; null if a logit is NaN or the largest is not finite. */
   readonly softmax: (r: number, temperature: number) => Float64Array | null
   /**
+   * The `count` most probable rows of the head after each row [R, count], in falling order, the lower of equal ones first,
+   * with their probabilities, within 1e-5 of those of `softmax`. -1 where there are fewer, and for a row without a
+   * distribution. Left out: `softmax` has them all.
+   */
+  readonly likeliest?: (
+    temperature: number,
+    count: number,
+  ) => { readonly rows: ArrayLike<number>; readonly p: ArrayLike<number> }
+  /**
    * A row of the head for each row, by inverse CDF of its `softmax`.
    *
    * @param u_R uniform in [0, 1), one a row; below 0 skips the row

@@ -121,7 +121,23 @@ export interface TreeNode {
  * Reads the nodes of a level, all of one depth, and gives the distribution of the next token after each. The first call has
  * no nodes: its row 0 is the distribution after the text. Rows are void at the next call.
  */
-export type TreeSource = (nodes: ReadonlyArray<TreeNode>) => { readonly at: (r: number) => Float64Array | undefined }
+export type TreeSource = (nodes: ReadonlyArray<TreeNode>) => DistributionRows
+
+/** A token with its probability. */
+export interface Probable {
+  readonly id: number
+  readonly p: number
+}
+
+/** Distributions over the vocabulary, computed on demand; an array of them qualifies. */
+export interface DistributionRows {
+  readonly at: (r: number) => Float64Array | undefined
+  /**
+   * The `count` most probable ids of a row in falling order, the lowest of equal ones first, without ids that have no mass;
+   * probabilities within 1e-5 of those of `at`. Left out: `at` has them all.
+   */
+  readonly best?: (r: number, count: number) => ReadonlyArray<Probable>
+}
 
 /** The conditions of a tree. */
 export interface TreeContext {

@@ -3,8 +3,8 @@
  *
  * Letters: g proposed tokens of the block, V vocabulary. p_V, q_V are the adjusted distributions of target and proposer.
  */
-import type { Proposal } from "@winnow/core"
-import { draw, type Rows } from "@winnow/generation"
+import type { DistributionRows, Proposal } from "@winnow/core"
+import { draw } from "@winnow/generation"
 import type { Rng } from "@winnow/numerics"
 
 /** The two random decisions of a block. A test replaces them by an enumeration of all outcomes. */
@@ -85,7 +85,7 @@ export const depthOf = ({ tokens, parents }: Proposal): number => {
  * @param p the target's distribution after the text and after each token, g + 1 rows; read along the path alone
  * @source Leviathan et al. 2211.17192, algorithm 1; siblings: Miao et al. 2305.09781, algorithm 2, for any q of each sibling
  */
-export const verify = (proposal: Proposal, p: Rows, chance: Chance): Verdict => {
+export const verify = (proposal: Proposal, p: DistributionRows, chance: Chance): Verdict => {
   const { tokens, q } = proposal
   const path: Array<number> = []
   for (let place = -1; ; place = path.at(-1)!) {

@@ -22,7 +22,7 @@ export * from "./speculative.ts"
 export * from "./speedup.ts"
 export { type ForcedRows, type PassOptions, passOptions, teacherForced } from "./teacher-forced.ts"
 export { growBest, growFixed } from "./tree/grow.ts"
-export { mostProbable, type Probable } from "./tree/most-probable.ts"
+export { mostProbable } from "./tree/most-probable.ts"
 export {
   depthOfShape,
   fixedShape,

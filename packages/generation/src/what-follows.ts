@@ -5,7 +5,15 @@
  *
  * Letters: B sequences, T new positions, R = B rows, V vocabulary, U rows of the head.
  */
-import { type Decoder, type Decoding, headRowsOf, type Sampling } from "@winnow/core"
+import {
+  type Decoder,
+  type Decoding,
+  type DistributionRows,
+  headRowsOf,
+  type LogitRows,
+  type Probable,
+  type Sampling,
+} from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { argmaxRows, argmaxWithMargin, idsTensor, lastLogits, row } from "./head.ts"
 import { adjusted, draw, restricted } from "./sampling.ts"
@@ -16,11 +24,6 @@ export interface Choices {
   readonly argmax: ArrayLike<number>
   /** Largest logit minus second largest; empty unless requested. */
   readonly margin: ArrayLike<number>
-}
-
-/** Rows of numbers that are computed on demand; an array of them qualifies. */
-export interface Rows {
-  readonly at: (r: number) => Float64Array | undefined
 }
 
 /**
@@ -59,6 +62,26 @@ const overIds = ({ headIds }: Decoder, p_U: Float64Array): Float64Array => {
   return p_V
 }
 
+/** The best ids of each row, found for all rows at the first request of a count. */
+const bestOf = (
+  { headIds }: Decoder,
+  logits: Required<Pick<LogitRows, "likeliest">>,
+  temperature: number,
+  at: DistributionRows["at"],
+): NonNullable<DistributionRows["best"]> => {
+  let [found, of]: [ReturnType<(typeof logits)["likeliest"]> | undefined, number] = [undefined, 0]
+  return (r, count) => {
+    if (found === undefined || of !== count) [found, of] = [logits.likeliest(temperature, count), count]
+    const best: Array<Probable> = []
+    for (let i = r * count; i < (r + 1) * count && found.rows[i]! >= 0; i++) {
+      const row = found.rows[i]!
+      best.push({ id: headIds === undefined ? row : headIds.id_U[row]!, p: found.p[i]! })
+    }
+    if (best.length === 0) at(r) // It refuses a row without a distribution, and states the reason.
+    return best
+  }
+}
+
 /**
  * Extends a decoding state by tokens and returns the sampling distribution at a row on demand: a block reads only the
  * rows up to its first rejection. The rows are void once the decoding state is used again.
@@ -73,16 +96,23 @@ export const distributionsAfter = (
   rows: number,
   sampling: Sampling,
   parents?: Int32Array,
-): Rows => {
+): DistributionRows => {
   const rowCache: Array<Float64Array | undefined> = []
-  const once = (make: (r: number) => Float64Array): Rows => ({ at: (r) => (rowCache[r] ??= make(r)) })
+  const once = (make: (r: number) => Float64Array) => ({ at: (r: number) => (rowCache[r] ??= make(r)) })
   if (decoding.quick !== undefined) {
     const logits = decoding.quick.logits(ids_BT, B, rows, parents)
-    return once((r) => {
+    const exact = once((r) => {
       const p_U = logits.softmax(r, sampling.temperature)
       // `adjusted` refuses the row of a null and states the reason.
       return overIds(model, p_U === null ? adjusted(logits.row(r), sampling) : restricted(p_U, sampling))
     })
+    const { topK, topP = 1, temperature } = sampling
+    return logits.likeliest === undefined || topK !== undefined || topP < 1
+      ? exact
+      : {
+          ...exact,
+          best: bestOf(model, { likeliest: (t, count) => logits.likeliest!(t, count) }, temperature, exact.at),
+        }
   }
   let values = new Float32Array()
   tf.tidy(() => {

@@ -238,6 +238,12 @@ describe.skipIf(native() === undefined)("native decoding", () => {
             const logits = quick!.logits(block, B, rows)
             const values = Array.from({ length: B * rows }, (_, r) => logits.row(r))
             const softmax = logits.softmax(1, 0.7)!
+            const { rows: best, p } = logits.likeliest!(0.7, 4)
+            for (const [i, row] of values.entries())
+              expect([...Array.from(best).slice(4 * i, 4 * i + 4)]).toEqual(
+                [...row.keys()].sort((a, b) => row[b]! - row[a]! || a - b).slice(0, 4),
+              )
+            for (let i = 4; i < 8; i++) expect(Math.abs(p[i]! / softmax[best[i]!]! - 1)).toBeLessThan(1e-5)
             state.rollback(0)
             const head_Vd = model.head_Vd.dataSync()
             const { argmax, margin } = quick!.greedy(block, B, rows, true)

@@ -93,6 +93,54 @@ bool exponentials(const float* logits, long V, double temperature, double* e, do
   return true;
 }
 
+// The largest `count` logits of a row in falling order, the lower id of equal ones first; the number of them. A block is read
+// id by id only where its largest logit exceeds the least one kept.
+long largest_of(const float* logits, long V, long count, int32_t* ids, double* value) {
+  constexpr long BLOCK = 16 * LANES;
+  const float nothing = -std::numeric_limits<float>::infinity();
+  long kept = 0;
+  for (long from = 0; from < V; from += BLOCK) {
+    const long to = std::min(V, from + BLOCK);
+    if (kept == count) {
+      vf best = splat(nothing);
+      for (long v = from; v < to; v += LANES) best = vmax(load_partial(logits + v, to - v, nothing), best);
+      if (reduce_max(best) <= value[count - 1]) continue;
+    }
+    for (long v = from; v < to; v++) {
+      const double x = logits[v];
+      if (kept == count && x <= value[count - 1]) continue;
+      long at = kept < count ? kept++ : count - 1;
+      for (; at > 0 && value[at - 1] < x; at--) {
+        value[at] = value[at - 1];
+        ids[at] = ids[at - 1];
+      }
+      value[at] = x;
+      ids[at] = static_cast<int32_t>(v);
+    }
+  }
+  return kept;
+}
+
+// The sum over v of exp((logits[v] - largest) / temperature), by parts in float32; not a number if a logit is none.
+double mass_of(const float* logits, long V, double largest, double temperature) {
+  const vf middle = splat(static_cast<float>(largest)), by = splat(static_cast<float>(1 / temperature));
+  const float nothing = -std::numeric_limits<float>::infinity();
+  double sum = 0;
+  vf check = zero();
+  for (long from = 0; from < V; from += PART) {
+    const long to = std::min<long>(V, from + PART);
+    vf all = zero();
+    for (long v = from; v < to; v += LANES) {
+      const vf x = load_partial(logits + v, to - v, nothing);
+      check += x != x ? splat(1.f) : zero();
+      const vf below = (x - middle) * by;
+      all += below < splat(-87.f) ? zero() : vexp(below);
+    }
+    sum += reduce_add(all);
+  }
+  return reduce_add(check) != 0 ? std::numeric_limits<double>::quiet_NaN() : sum;
+}
+
 // The first id whose cumulative probability e / sum exceeds u, else the last of positive probability.
 int32_t drawn(const double* e, long V, double sum, double u) {
   double cumulative = 0;
@@ -118,6 +166,30 @@ WINNOW_API int32_t winnow_softmax(const float* logits, int64_t V, double tempera
     for (long v = i * PART; v < std::min<long>(V, (i + 1) * PART); v++) p[v] /= sum;
   });
   return 1;
+}
+
+WINNOW_API int32_t winnow_likeliest(const float* logits, int64_t R, int64_t V, double temperature, int64_t count, int32_t* ids, double* p) {
+  using namespace winnow::decode;
+  return winnow::guarded([&] {
+    auto row = [&](long r) {
+      int32_t* id = ids + r * count;
+      double* share = p + r * count;
+      std::fill(id, id + count, -1);
+      std::fill(share, share + count, 0.0);
+      const float* of = logits + r * V;
+      const long kept = largest_of(of, V, count, id, share);
+      const double largest = share[0], sum = mass_of(of, V, largest, temperature);
+      const bool none = !(sum > 0) || !(std::abs(largest) < std::numeric_limits<double>::infinity());
+      for (long i = 0; i < kept; i++) {
+        const double below = (share[i] - largest) / temperature;
+        share[i] = none || below < -708 ? 0 : std::exp(below) / sum;
+        if (share[i] == 0) id[i] = -1;
+      }
+    };
+    if (R == 1 || R * V < THREADED)
+      for (long r = 0; r < R; r++) row(r);
+    else winnow::parallel(R, row);
+  });
 }
 
 WINNOW_API int32_t winnow_draw(const float* logits, int64_t R, int64_t V, double temperature, const double* u, int32_t* ids) {

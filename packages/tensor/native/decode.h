@@ -126,6 +126,11 @@ WINNOW_API int64_t winnow_screen_misses(void);
 // finite, else 0 (p is then not to be used). `largest` and the place of the first that equals it go to top[0], top[1].
 WINNOW_API int32_t winnow_softmax(const float* logits, int64_t V, double temperature, double* p, double* top);
 
+// The `count` most probable ids of each of R rows of logits [R, V], in falling order, the lower of equal ones first, and their
+// probabilities: both [R, count]. Sums are in float32, so a probability is within 1e-5 of that of winnow_softmax, relatively.
+// Without as many ids the rest are -1; a row that has no distribution has -1 alone. 0, or 1 without memory.
+WINNOW_API int32_t winnow_likeliest(const float* logits, int64_t R, int64_t V, double temperature, int64_t count, int32_t* ids, double* p);
+
 // An id drawn from the distribution of each of R rows of logits [R, V]: the first whose cumulative probability exceeds u[r]
 // in [0, 1), probabilities as of winnow_softmax added in the order of ids; -1 for a row of u below 0, which is skipped, and
 // for logits that have no distribution. 0, or 1 without memory.

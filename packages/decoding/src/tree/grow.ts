@@ -3,10 +3,13 @@
  *
  * Letters: V vocabulary.
  */
-import type { GrownTree, TreeContext, TreeSource } from "@winnow/core"
+import type { DistributionRows, GrownTree, Probable, TreeContext, TreeSource } from "@winnow/core"
 import { without } from "../block.ts"
 import { mostProbable } from "./most-probable.ts"
 import type { ShapeNode } from "./shape.ts"
+
+const bestOf = (rows: DistributionRows, r: number, count: number): ReadonlyArray<Probable> =>
+  rows.best?.(r, count) ?? mostProbable(rows.at(r)!, count)
 
 /** A token of the tree that is followed by others. */
 interface Frontier {
@@ -37,7 +40,7 @@ export const growFixed = (source: TreeSource, shape: ShapeNode, { room, eosId, d
     const next: Array<Frontier> = []
     for (const [r, { place, shape: of }] of level.entries()) {
       if (draw === undefined) {
-        const best = mostProbable(rows.at(r)!, of.children.length)
+        const best = bestOf(rows, r, of.children.length)
         for (const [i, { id }] of best.entries()) add(place, id, of.children[i]!, next)
         continue
       }
@@ -93,7 +96,7 @@ export const growBest = (
     if (depth > 0) for (const c of level) readAt.set(c, readAt.size)
     const fresh: Array<number> = []
     for (const [r, parent] of level.entries())
-      for (const { id, p } of mostProbable(rows.at(r)!, width)) {
+      for (const { id, p } of bestOf(rows, r, width)) {
         const confidence = p * (candidates[parent]?.confidence ?? 1)
         fresh.push(candidates.push({ token: id, parent, confidence }) - 1)
       }

@@ -1,10 +1,5 @@
 /** The most probable tokens of a distribution. Letters: V vocabulary. */
-
-/** A token with its probability. */
-export interface Probable {
-  readonly id: number
-  readonly p: number
-}
+import type { Probable } from "@winnow/core"
 
 /** The `count` (1 or more) most probable ids in falling order, the lowest of equal ones first; ids without mass are left out. */
 export const mostProbable = (p_V: ArrayLike<number>, count: number): ReadonlyArray<Probable> => {

@@ -8,6 +8,7 @@ import {
   checkedOptions,
   type Decoder,
   type Decoding,
+  type DistributionRows,
   type GrownTree,
   type Proposal,
   type ProposalContext,
@@ -17,7 +18,7 @@ import {
   type TreeGrower,
   type TreeNode,
 } from "@winnow/core"
-import { distributionsAfter, type Rows } from "@winnow/generation"
+import { distributionsAfter } from "@winnow/generation"
 import { parameterCount } from "@winnow/models"
 import { unseen } from "../model-proposer.ts"
 import { growBest, growFixed } from "./grow.ts"
@@ -59,7 +60,7 @@ class TreeSequence implements ProposerSequence {
     this.#length = text.length
     // Greedy choices need an order of the tokens, and confidences: the plain distribution has both.
     const rowsOf = sampled ? sampling : { temperature: 1 }
-    const source = (nodes: ReadonlyArray<TreeNode>): Rows => {
+    const source = (nodes: ReadonlyArray<TreeNode>): DistributionRows => {
       if (nodes.length === 0)
         return distributionsAfter(this.draft, this.#cache, unseen(this.#cache, text, []), 1, 1, rowsOf)
       const ids = Int32Array.from(nodes, ({ token }) => token)

@@ -401,6 +401,29 @@ static void distributions(Random& random) {
     total += p[v];
   }
   check::near("total", total, 1, 1e-12);
+  // the best ids: those of a sort by falling logit, with their probabilities
+  const long count = random.between(1, 12);
+  auto tied = logits;
+  for (long i = random.between(0, 3); i > 0; i--) tied[static_cast<size_t>(random.between(0, V - 1))] = *largest;
+  if (random.coin(0.3)) tied[static_cast<size_t>(random.between(0, V - 1))] = -std::numeric_limits<float>::infinity();
+  std::vector<int32_t> order(static_cast<size_t>(V)), best(static_cast<size_t>(2 * count));
+  for (long v = 0; v < V; v++) order[static_cast<size_t>(v)] = static_cast<int32_t>(v);
+  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return tied[static_cast<size_t>(a)] > tied[static_cast<size_t>(b)]; });
+  std::vector<double> shares(static_cast<size_t>(2 * count));
+  auto twice = tied;
+  twice.insert(twice.end(), tied.begin(), tied.end());
+  if (winnow_likeliest(twice.data(), 2, V, temperature, count, best.data(), shares.data()) != 0) check::fail("no best ids");
+  if (winnow_softmax(tied.data(), V, temperature, p.data(), top) == 1)
+    for (long i = 0; i < 2 * count; i++) {
+      const long rank = i % count;
+      const bool there = rank < V && p[static_cast<size_t>(order[static_cast<size_t>(rank)])] > 0;
+      const int32_t id = there ? order[static_cast<size_t>(rank)] : -1;
+      check::near("best id", best[static_cast<size_t>(i)], id, 0.5);
+      if (id >= 0) check::near("its probability", shares[static_cast<size_t>(i)], p[static_cast<size_t>(id)], 1e-5 * p[static_cast<size_t>(id)] + 1e-300);
+    }
+  tied[static_cast<size_t>(random.between(0, V - 1))] = std::nanf("");
+  winnow_likeliest(tied.data(), 1, V, temperature, count, best.data(), shares.data());
+  if (best[0] != -1) check::fail("took a NaN for the best ids");
   // draws of several rows: those of the cumulative sum of each row's distribution
   const long R = random.between(1, 6);
   std::vector<float> rows;

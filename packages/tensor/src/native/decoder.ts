@@ -318,6 +318,19 @@ export class NativeLogits {
   }
 
   /**
+   * The `count` most probable rows of the head for each row kept, in falling order, the lower of equal ones first, and their
+   * probabilities, within 1e-5 of those of `softmax`: both [R, count].
+   *
+   * @returns rows of -1 where there are fewer, and for logits without a distribution
+   */
+  likeliest(temperature: number, count: number): { readonly rows: Int32Array; readonly p: Float64Array } {
+    const [rows, p] = [new Int32Array(this.R * count), new Float64Array(this.R * count)]
+    if (this.native.C.winnow_likeliest(this.address, this.R, this.U, temperature, count, rows, p) !== 0)
+      throw new Error(`native decoding: no memory for the best of ${this.R} rows of ${this.U} logits`)
+    return { rows, p }
+  }
+
+  /**
    * A row of the head for each row kept, by inverse CDF of the probabilities of `softmax`.
    *
    * @param u_R uniform in [0, 1), one a row; below 0 skips the row

@@ -34,5 +34,6 @@ export const decodeSymbols = {
   winnow_rounded_free: { args: [pointer], returns: nothing },
   winnow_screen_misses: { args: [], returns: long },
   winnow_softmax: { args: [pointer, long, double, pointer, pointer], returns: int },
+  winnow_likeliest: { args: [pointer, long, long, double, long, pointer, pointer], returns: int },
   winnow_draw: { args: [pointer, long, long, double, pointer, pointer], returns: int },
 } as const
