@@ -19,6 +19,13 @@ export interface ScoreFigures {
    * reads them is called once for each layer.
    */
   readonly h_Nd: Float32Array
+  /**
+   * sum_v min(p_v, q_v) at each state of one layer, 0 to 1: q is the model's prediction if this layer were its last one,
+   * by its own final norm and vocabulary head, p its prediction. Once for each layer, as the states.
+   */
+  readonly lensAcceptance_N: Float32Array
+  /** 1 where the most probable tokens of this q and p are the same, else 0. Once for each layer. */
+  readonly lensAgreement_N: Float32Array
   /** -log q(gold) of each scored token, nats. */
   readonly loss_M: Float32Array
   /** Entropy of q at each scored token, nats. */
@@ -29,7 +36,18 @@ export interface ScoreFigures {
   readonly parameters: number
 }
 export type ScoreFigure = keyof ScoreFigures
-export const scoreFigures: ReadonlyArray<ScoreFigure> = ["h_Nd", "loss_M", "entropy_M", "acceptance_M", "parameters"]
+export const scoreFigures: ReadonlyArray<ScoreFigure> = [
+  "h_Nd",
+  "lensAcceptance_N",
+  "lensAgreement_N",
+  "loss_M",
+  "entropy_M",
+  "acceptance_M",
+  "parameters",
+]
+
+/** True for the figures of one layer's states. */
+export const isOfLayer = (figure: ScoreFigure): boolean => figure === "h_Nd" || figure.endsWith("_N")
 
 /** The common part of every score's input. */
 export interface ScoreContext {

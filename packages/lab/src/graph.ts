@@ -28,7 +28,7 @@ import type { BeginModel } from "./stages/start.ts"
 import type { Sizes } from "./stages/training.ts"
 import { treeStage } from "./stages/tree.ts"
 import { turnedStage } from "./stages/turned.ts"
-import { type PlannedStudy, planStudy } from "./study/plan.ts"
+import { type PlannedReading, type PlannedStudy, planReading, planStudy } from "./study/plan.ts"
 import type { MeasuresStudy } from "./study/study.ts"
 import { type Texts, taskKey } from "./texts.ts"
 
@@ -71,7 +71,7 @@ export interface Graph {
   /** The study's own stages; undefined of a distillation. */
   readonly study: PlannedStudy | undefined
   /** The study of the run's measures; undefined where a target judges, or without one. */
-  readonly reading: MeasuresStudy | undefined
+  readonly reading: PlannedReading | undefined
   /** The stages that a run asks for; `runStages` adds their inputs. */
   readonly leaves: ReadonlyArray<Stage>
   readonly architectures: Architectures
@@ -255,13 +255,26 @@ const graphOf = <E, R>(
         measureTree: (label, tree, draft) => treeStage({ ...common, label, tree, draft }),
         measureProposer: (label, proposer) => proposerStage({ ...common, label, proposer }),
       }))
-    const instance = settled.acceptance ? undefined : settled.study && (yield* settled.study.instance)
-    const reading = instance?.judged === "measures" ? instance : undefined
+    const reading = settled.acceptance
+      ? undefined
+      : yield* planReading(settled.study, {
+          ...inputs,
+          targetArchitecture: shared.architectures.target,
+          measured: { split, prompts },
+          drafts: measured.flatMap(({ name, seed, start, trained, head }) =>
+            start ? [{ name, seed, start, trained, head }] : [],
+          ),
+          measureBy: (label, use, { trained, head }) =>
+            modelMeasureStage({
+              ...{ label, measure: use, model: trained, head, target, tokenizer, data },
+              ...{ split, prompts, seed: drawn },
+            }),
+        })
     const leaves = [
       ...(rollouts ? [rollouts.greedy, rollouts.sampled, rollouts.score] : []),
       ...measured.flatMap(({ measure, kept }) => [...(measure ? [measure] : []), ...(kept ? [kept] : [])]),
       ...measured.flatMap(({ more }) => more),
-      ...(study?.stages.map(({ stage }) => stage) ?? []),
+      ...[...(study?.stages ?? []), ...(reading?.stages ?? [])].map(({ stage }) => stage),
     ]
     return {
       ...inputs,

@@ -76,12 +76,13 @@ export { runAll, runStages } from "./schedule/run-all.ts"
 export { inOrder, type Stage, stage } from "./stage.ts"
 export { houseRoot } from "./store/code/house.ts"
 export { Store, winnowHome } from "./store/store.ts"
+export { layers } from "./study/layers.ts"
 export { type PairModel, type PairSpec, pairArm, pairedArms } from "./study/paired-arms.ts"
 export { pair } from "./study/pairing.ts"
 export { proposing } from "./study/proposing.ts"
 export { ranking } from "./study/ranking.ts"
 export { type StudyRecord, studyRecord, type TablesRecord } from "./study/record.ts"
-export { scoreStarts } from "./study/score-starts.ts"
+export { scoresAlone } from "./study/scores-alone.ts"
 export {
   defineMeasuresStudy,
   defineStudy,

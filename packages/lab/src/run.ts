@@ -75,8 +75,12 @@ export interface Missing {
 }
 
 /** The drafts with a failed stage, or with a stage that depends on a failed one. */
-const missingFrom = ({ measured, study }: Graph, outcome: Outcome): ReadonlyArray<Missing> => {
-  const ofStudy = (study?.stages ?? []).map(({ row, seed, stage }) => ({ name: row, seed, measure: stage }))
+const missingFrom = ({ measured, study, reading }: Graph, outcome: Outcome): ReadonlyArray<Missing> => {
+  const ofStudy = [...(study?.stages ?? []), ...(reading?.stages ?? [])].map(({ row, seed, stage }) => ({
+    name: row,
+    seed,
+    measure: stage,
+  }))
   const ofAcceptance = measured.map(({ name, seed, measure }) => ({ name, seed, measure }))
   const further = measured.flatMap(({ name, seed, more }) => more.map((measure) => ({ name, seed, measure })))
   const all = [...ofAcceptance, ...further, ...ofStudy].flatMap(({ name, seed, measure }) => {

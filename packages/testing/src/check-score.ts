@@ -30,8 +30,13 @@ const reordered = (input: Input): Input => {
   const { N, d } = input
   const order = permutation(N, seeded(5, "order"))
   const moved = (values: Int32Array) => Int32Array.from(order, (n) => values[n]!)
+  const movedFloats = (values: Float32Array) => Float32Array.from(order, (n) => values[n]!)
   const h_Nd = Float32Array.from({ length: N * d }, (_, i) => input.h_Nd[order[Math.floor(i / d)]! * d + (i % d)]!)
-  return { ...input, h_Nd, class_N: moved(input.class_N), sequence_N: moved(input.sequence_N) }
+  return {
+    ...{ ...input, h_Nd, class_N: moved(input.class_N), sequence_N: moved(input.sequence_N) },
+    lensAcceptance_N: movedFloats(input.lensAcceptance_N),
+    lensAgreement_N: movedFloats(input.lensAgreement_N),
+  }
 }
 
 /** Inputs at the edge: none of them may break a score. */

@@ -1,4 +1,4 @@
-/** `winnow rank starts` on an experiment outside of the checkout: scores alone, the whole study, refusals. */
+/** `winnow rank starts` and `rank layers` on experiments outside of the checkout: scores alone, the whole study, refusals. */
 import { expect, test } from "bun:test"
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -68,3 +68,59 @@ test("an experiment without a ranking is refused, with those that have one", asy
   expect(code).toBe(1)
   expect(err).toContain("rank starts quickstart: it has no study, and expected is ranking; there are: 006-three-starts")
 }, 60_000)
+
+const ofLayers = join(home, "layers.ts")
+writeFileSync(
+  ofLayers,
+  `import { none } from "@winnow/filter-none"
+import { capital, mlp } from "@winnow/head-mlp"
+import { arm, byte, defineExperiment, fresh, head, layers } from "@winnow/lab"
+import { crossEntropy } from "@winnow/loss-cross-entropy"
+import { accuracy } from "@winnow/measure-accuracy"
+import { llama } from "@winnow/model-llama"
+import { wholeText } from "@winnow/objective-whole-text"
+import { knn } from "@winnow/score-knn"
+import { logitLens } from "@winnow/score-logit-lens"
+import { arithmetic } from "@winnow/task-arithmetic"
+
+const model = llama({ vocab_size: 257, hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, max_position_embeddings: 256 })
+const objective = wholeText()
+const on = (layer: number | "last") => head(mlp({ variable: capital(), layer, layers: 0 }))
+const budget = { filter: none(), loss: crossEntropy(), objective, steps: 2, batchSize: 4 }
+
+export default defineExperiment({
+  name: "layers",
+  question: "Which layer?",
+  task: arithmetic({ train: 60, validation: 40, test: 20 }),
+  tokenizer: byte(),
+  maxLength: 250,
+  target: fresh(model, { steps: 4, batchSize: 4 }),
+  draft: { start: on(0) },
+  arms: { first: arm({ ...budget, start: on(0) }), middle: arm({ ...budget, start: on(1) }), last: arm({ ...budget, start: on("last") }) },
+  study: layers({ scores: { knn: knn(), "logit-lens": logitLens() }, reached: accuracy({ objective }), perClass: 8, tokens: 500 }),
+  measures: [accuracy({ objective })],
+  seeds: [1],
+  measure: { prompts: 4 },
+})
+`,
+)
+
+test("layers: scores alone, then beside what the heads reached; a ranking of starts is none of them", async () => {
+  const results = join(home, "results-of-layers")
+  const layers = (...args: ReadonlyArray<string>) =>
+    runCli(["rank", "layers", ...args], { WINNOW_HOME: home, NO_COLOR: "1" })
+  const scored = await layers(ofLayers, "--scores-only", "--results", results)
+  expect([scored.code, existsSync(results)]).toEqual([0, false])
+  expect(scored.out).toStartWith("Layers under capital:\n")
+  expect(scored.out).toMatch(/^0 +\d/m)
+  const whole = await layers(ofLayers, "--results", results, "--jobs", "1")
+  expect([whole.code, whole.err.includes("error")]).toEqual([0, false])
+  expect(whole.out).toStartWith("knn has Kendall's tau ")
+  expect(whole.out).toContain("Scores of layers, and the accuracy that heads on them reached:")
+  expect(whole.out).toContain("a head on the last layer")
+  expect(whole.out).not.toContain("Differences")
+  for (const line of whole.out.split("\n").filter((line) => /^(layer|score|head|capital|knn|\d) {2}/.test(line)))
+    expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80)
+  const other = await layers(file)
+  expect([other.code, other.err.includes("it has the study ranking, and expected is layers")]).toEqual([1, true])
+}, 120_000)

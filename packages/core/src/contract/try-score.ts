@@ -18,9 +18,12 @@ export const randomScoreInput = (
   const rng = seeded(seed, "score input")
   const floats = (length: number, draw: () => number) => Float32Array.from({ length }, draw)
   const [N, M] = [C * perClass, 40]
+  const lens = seeded(seed, "score input", "lens")
   return {
     ...{ N, d, C, M },
     h_Nd: floats(N * d, () => rng.normal()),
+    lensAcceptance_N: floats(N, () => lens.uniform()),
+    lensAgreement_N: floats(N, () => lens.below(2)),
     loss_M: floats(M, () => 4 * rng.uniform()),
     entropy_M: floats(M, () => 2 * rng.uniform()),
     acceptance_M: floats(M, () => rng.uniform()),
@@ -32,7 +35,16 @@ export const randomScoreInput = (
 }
 
 /** The arrays of a score's input, which belong to the stage. */
-export const scoreArrays = ["h_Nd", "loss_M", "entropy_M", "acceptance_M", "class_N", "sequence_N"] as const
+export const scoreArrays = [
+  "h_Nd",
+  "lensAcceptance_N",
+  "lensAgreement_N",
+  "loss_M",
+  "entropy_M",
+  "acceptance_M",
+  "class_N",
+  "sequence_N",
+] as const
 
 /**
  * Tries a score.

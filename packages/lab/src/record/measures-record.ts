@@ -7,7 +7,8 @@ import type { Resolved } from "../experiment/resolved.ts"
 import { datasetName, type Graph } from "../graph.ts"
 import { pooled } from "../statistics/sample.ts"
 import type { Artifact } from "../store/store.ts"
-import type { MeasuresStudy, StudyMeasures } from "../study/study.ts"
+import { findingsOf, type PlannedReading } from "../study/plan.ts"
+import type { StudyMeasures } from "../study/study.ts"
 import type { TableColumn } from "../study/table.ts"
 import { costTable } from "../table/cost.ts"
 import { differencesTable } from "../table/differences.ts"
@@ -25,13 +26,19 @@ const inPoints = (columns: ReadonlyArray<TableColumn>): ReadonlyArray<TableColum
   columns.map((column) => (column.unit === "%" ? { ...column, head: `${column.name}, points` } : column))
 
 /** A record with the words and tables of a study before its own. */
-const withStudy = (record: MeasuresRecord, study: MeasuresStudy, measures: StudyMeasures): MeasuresRecord => {
-  const { verdict, conclusions, tables } = study.report(record, measures)
+const withStudy = (
+  record: MeasuresRecord,
+  { instance, stages }: PlannedReading,
+  measures: StudyMeasures,
+  artifacts: ReadonlyMap<string, Artifact>,
+): MeasuresRecord => {
+  const { verdict, conclusions, tables, alone } = instance.report(record, measures, findingsOf(stages, artifacts))
+  const others = alone ? record.conclusions.slice(-1) : record.conclusions // the last one states the scope
   return {
     ...record,
-    study: study.name,
+    study: instance.name,
     verdict,
-    conclusions: [...new Set([verdict, ...conclusions, ...record.conclusions])],
+    conclusions: [...new Set([verdict, ...conclusions, ...others])],
     tables: [...tables, ...record.tables],
   }
 }
@@ -92,5 +99,5 @@ export const makeMeasuresRecord = (
     const { verdict, conclusions } = measuresConclusions(record, measuresRun(record))
     const told = { ...record, verdict, conclusions: [...conclusions] }
     const attends = new Map(measured.keys.map((key, i) => [key, graph.settled.measures[i]!.attends]))
-    return { record: graph.reading ? withStudy(told, graph.reading, { attends }) : told, counts }
+    return { record: graph.reading ? withStudy(told, graph.reading, { attends }, artifacts) : told, counts }
   })

@@ -6,17 +6,28 @@
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { DataError, type EncodedExample, type Encoder, InvalidInput, mostProbable } from "@winnow/core"
+import {
+  classOf,
+  DataError,
+  type EncodedExample,
+  type Encoder,
+  InvalidInput,
+  mostProbable,
+  type PieceOf,
+  type VariableInstance,
+  type VariableUse,
+} from "@winnow/core"
 import { collate } from "@winnow/data"
 import { driven, type Pieces } from "@winnow/generation"
 import { permutation, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { modelRows } from "@winnow/training"
 import { Effect } from "effect"
+import { plain } from "../experiment/plain-json.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
-import { openModel } from "./models.ts"
+import { openModel, piecesOf } from "./models.ts"
 import { decodingStep } from "./rollouts.ts"
 import { readSplit } from "./text.ts"
 
@@ -26,10 +37,10 @@ export const textsAtOnce = 8
 /** The settings of the samples. */
 export interface Sampling {
   /**
-   * The class of a state: the token that the target finds most probable next; the gold token; or the answer of the whole
-   * text, for the state at the end of its prompt.
+   * The class of a state: the token that the target finds most probable next; the gold token; the answer of the whole text,
+   * for the state at the end of its prompt; or the variable's class of the next token, a number in so many bins.
    */
-  readonly labels: "target" | "gold" | "answer"
+  readonly labels: "target" | "gold" | "answer" | { readonly variable: VariableUse; readonly bins: number }
   readonly split: "train" | "validation"
   /** Least number of trained tokens in the texts that are read, from the split's beginning; of answers all texts are read. */
   readonly tokens: number
@@ -80,6 +91,20 @@ export const answerPlaces = (examples: ReadonlyArray<EncodedExample>): ReadonlyA
   examples.flatMap(({ ids, promptLength }, text) =>
     promptLength < 1 ? [] : [{ text, position: promptLength - 1, label: ids.subarray(promptLength).join(" ") }],
   )
+
+/** The state before each token that has a value of the variable, prompts included, with its class. */
+export const variablePlaces = (
+  { scale, values }: VariableInstance,
+  bins: number,
+  examples: ReadonlyArray<EncodedExample>,
+  pieceOf: PieceOf,
+): ReadonlyArray<Place> =>
+  examples.flatMap(({ ids }, text) => {
+    const value_L = values({ ids, pieces: Array.from(ids, pieceOf) })
+    return Array.from(value_L.subarray(1), (value, position) => ({ text, position, value }))
+      .filter(({ value }) => !Number.isNaN(value))
+      .map(({ value, ...place }) => ({ ...place, label: classOf(scale, bins, value) }))
+  })
 
 /** The places of gold tokens with the target's most probable tokens as labels. */
 export function* targetPlaces(target: Encoder, examples: ReadonlyArray<EncodedExample>): Pieces<ReadonlyArray<Place>> {
@@ -144,34 +169,49 @@ const file = "samples.json"
 /** The stage of the samples; its summary is `{ states, classes }`. */
 export const samplesStage = (
   sampling: Sampling,
-  { data, target }: { readonly data: Stage; readonly target: Stage },
-): Stage => {
-  const { labels, split, tokens, classes, perClass } = sampling
-  return stage({
-    kind: "samples",
-    label: "samples of the scores",
-    config: { labels, split, classes, perClass, ...(labels !== "answer" && { tokens }) },
-    inputs: [partOf(data, split), ...(labels === "target" ? [target] : [])],
-    code: stageCode({ revisions: ["measuring"], tensors: labels === "target" }),
-    run: ({ directory, warn, inputs: [dataArtifact, targetArtifact] }) =>
-      Effect.gen(function* () {
-        const { examples } = yield* readSplit(dataArtifact!, split)
-        const texts = firstTexts(examples, tokens)
-        const placed = Effect.gen(function* () {
-          if (targetArtifact === undefined) return labels === "answer" ? answerPlaces(examples) : goldPlaces(texts)
-          const model = yield* openModel(targetArtifact)
-          return yield* decodingStep("samples", (signal) => driven(targetPlaces(model, texts), signal))
-        })
-        const samples = yield* chooseSamples(yield* placed, sampling)
-        if (samples.C === 1)
-          warn(
-            "all samples of the scores are of one class, so scores of states say nothing; lower perClass, or raise tokens",
-          )
-        writeFileSync(join(directory, file), JSON.stringify(samples))
-        return { states: samples.class_N.length, classes: samples.C }
-      }).pipe(Effect.scoped),
+  { data, target, tokenizer }: { readonly data: Stage; readonly target: Stage; readonly tokenizer: Stage },
+): Effect.Effect<Stage, InvalidInput> =>
+  Effect.gen(function* () {
+    const { labels, split, tokens, classes, perClass } = sampling
+    const ofVariable = typeof labels === "object" ? labels : undefined
+    return stage({
+      kind: "samples",
+      label: `samples of the scores${ofVariable ? `, ${ofVariable.variable.name}` : ""}`,
+      config: {
+        ...{ labels: ofVariable ? { variable: yield* plain(ofVariable.variable), bins: ofVariable.bins } : labels },
+        ...{ split, classes, perClass, ...(labels !== "answer" && { tokens }) },
+      },
+      inputs: [partOf(data, split), ...(labels === "target" ? [target] : []), ...(ofVariable ? [tokenizer] : [])],
+      code: stageCode({
+        ...{ revisions: ["measuring"], tensors: labels === "target" },
+        ...(ofVariable && { plugins: [ofVariable.variable] }),
+      }),
+      run: ({ directory, warn, inputs: [dataArtifact, further] }) =>
+        Effect.gen(function* () {
+          const { examples } = yield* readSplit(dataArtifact!, split)
+          const texts = firstTexts(examples, tokens)
+          const placed = Effect.gen(function* () {
+            if (ofVariable)
+              return variablePlaces(
+                yield* ofVariable.variable.instance,
+                ofVariable.bins,
+                texts,
+                yield* piecesOf(further!),
+              )
+            if (labels !== "target") return labels === "answer" ? answerPlaces(examples) : goldPlaces(texts)
+            const model = yield* openModel(further!)
+            return yield* decodingStep("samples", (signal) => driven(targetPlaces(model, texts), signal))
+          })
+          const samples = yield* chooseSamples(yield* placed, sampling)
+          if (samples.C === 1)
+            warn(
+              "all samples of the scores are of one class, so scores of states say nothing; lower perClass, or raise tokens",
+            )
+          writeFileSync(join(directory, file), JSON.stringify(samples))
+          return { states: samples.class_N.length, classes: samples.C }
+        }).pipe(Effect.scoped),
+    })
   })
-}
 
 /** The samples of an artifact. */
 export const readSamples = (artifact: Artifact): Effect.Effect<Samples, DataError> =>

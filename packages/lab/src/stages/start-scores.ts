@@ -1,5 +1,5 @@
 /** Scores of a model, before any training of the run: plugins on samples and texts of a split. */
-import { InvalidInput, type ScoreFigure, type ScoreInstance, type ScoreUse } from "@winnow/core"
+import { InvalidInput, isOfLayer, type ScoreFigure, type ScoreInstance, type ScoreUse } from "@winnow/core"
 import { driven } from "@winnow/generation"
 import { parameterCount } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
@@ -78,8 +78,11 @@ export const startScoresStage = (spec: {
           const figures = ofTokens
             ? yield* decodingStep(label, (signal) => driven(tokenFigures(opened, texts, needs, ofTarget), signal))
             : {}
-          const states: ReadonlyArray<LayerStates> = needs.has("h_Nd")
-            ? yield* decodingStep(label, (signal) => driven(statesOf(opened, examples, chosen, layers), signal))
+          const withLens = needs.has("lensAcceptance_N") || needs.has("lensAgreement_N")
+          const states: ReadonlyArray<LayerStates> = [...needs].some(isOfLayer)
+            ? yield* decodingStep(label, (signal) =>
+                driven(statesOf(opened, examples, chosen, layers, withLens), signal),
+              )
             : []
           const { architecture } = opened
           const common = {
@@ -94,13 +97,13 @@ export const startScoresStage = (spec: {
           const found: Record<string, StartScore> = {}
           for (const [name, { needs, of }] of instances) {
             const rng = () => seeded(seed, "score", name)
-            if (!needs.includes("h_Nd")) {
+            if (!needs.some(isOfLayer)) {
               found[name] = { score: of({ ...common, d: architecture.hiddenSize, rng: rng() }) }
               continue
             }
             const byLayer: Array<readonly [layer: number, score: number]> = []
-            for (const { layer, d, h_Nd } of states) {
-              byLayer.push([layer, of({ ...common, d, h_Nd, rng: rng() })])
+            for (const { layer, ...ofLayer } of states) {
+              byLayer.push([layer, of({ ...common, ...ofLayer, rng: rng() })])
               yield* Effect.yieldNow // A stop does not wait for all layers of all scores.
             }
             found[name] = { score: byLayer.at(-1)![1], byLayer }

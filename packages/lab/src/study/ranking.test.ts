@@ -33,7 +33,7 @@ import { renderStudySummary } from "../summary.ts"
 import { tableText } from "../table/cells.ts"
 import { ranking } from "./ranking.ts"
 import { studyRecord } from "./record.ts"
-import { scoreStarts } from "./score-starts.ts"
+import { scoresAlone } from "./scores-alone.ts"
 import type { TableFigure } from "./table.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-study-"))
@@ -127,7 +127,7 @@ test("three starts are scored, distilled alike, and ranked by each score beside 
 
 test("the scores alone, without training an arm, are those of the whole run; another study has none", async () => {
   const only = (experiment: typeof starts) =>
-    Effect.flatMap(resolve(experiment), scoreStarts).pipe(
+    Effect.flatMap(resolve(experiment), scoresAlone).pipe(
       Effect.provide(Layer.mergeAll(datasetsLayer({ folder: undefined }), Progress.silent, Store.layer(home))),
     )
   const whole = (await Effect.runPromise(run())).study!.tables.find(({ name }) => name === "by-knn")!

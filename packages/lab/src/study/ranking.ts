@@ -96,8 +96,12 @@ const startsOf = (
   }))
 
 /** Problems of the names that options give, found before any work. */
-const nameProblems = (
-  { about, beside, perClass }: Pick<typeof options.infer, "about" | "beside" | "perClass">,
+export const nameProblems = (
+  {
+    about,
+    beside,
+    perClass,
+  }: { readonly about?: string; readonly beside?: string; readonly perClass: Sampling["perClass"] },
   scores: ReadonlyArray<NamedScore>,
 ): ReadonlyArray<string> => {
   const names = scores.map(({ name }) => name)
@@ -161,9 +165,9 @@ export const ranking = defineStudy({
         trial: () => {
           for (const { instance } of scores) tryScore(instance)
         },
-        stages: ({ drafts, data, target, measureBy }) =>
+        stages: ({ drafts, data, target, tokenizer, measureBy }) =>
           Effect.gen(function* () {
-            const samples = samplesStage(sampling, { data, target })
+            const samples = yield* samplesStage(sampling, { data, target, tokenizer })
             const more = measure
               ? yield* Effect.forEach(drafts, ({ name, seed, trained }) =>
                   Effect.map(measureBy(`${measure.name} of ${name}, seed ${seed}`, measure, trained), (stage) => ({

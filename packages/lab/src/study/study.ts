@@ -7,9 +7,11 @@
  * and reports their findings in tables of its own.
  */
 import {
+  type Architecture,
   type Attends,
   checkDefinition,
   definePlugin,
+  type HeadUse,
   type InvalidInput,
   type MeasureUse,
   type Plugin,
@@ -32,6 +34,10 @@ export interface StudyDraft {
   /** The models at the beginning and at the end of the arm. */
   readonly start: Stage
   readonly trained: Stage
+  /** The head that these stages have in the place of a model. */
+  readonly head?: HeadUse | undefined
+  /** True if a copy of the target is trained with the head. */
+  readonly movesTrunk?: boolean | undefined
 }
 
 /** The stages that a study may build on. */
@@ -59,6 +65,8 @@ export interface StudyStage {
   readonly seed: number
   /** The kind of finding: "score". */
   readonly of: string
+  /** Facts of the row that the study's report reads, known before any stage. */
+  readonly facts?: Readonly<Record<string, string | number>>
   readonly stage: Stage
 }
 
@@ -72,8 +80,19 @@ export interface StudyReport {
   /** One line. */
   readonly verdict: string
   readonly conclusions: ReadonlyArray<string>
+  /** True if they stand in the place of comparisons of all pairs of arms, of which there are too many to read. */
+  readonly alone?: boolean
   /** Lists and comparisons show the first table; the tables of the distillation follow in the record. */
   readonly tables: ReadonlyArray<StudyTable>
+}
+
+/** The part of a study that needs no training of an arm. */
+export interface BeforeTraining {
+  readonly reads: (stage: StudyStage) => boolean
+  readonly report: (
+    drafts: { readonly names: ReadonlyArray<string>; readonly seeds: ReadonlyArray<number> },
+    findings: ReadonlyArray<StudyFinding>,
+  ) => ReadonlyArray<StudyTable>
 }
 
 /** A study of drafts that a target judges. */
@@ -81,14 +100,8 @@ export interface AcceptanceStudy {
   readonly judged: "acceptance"
   readonly name: string
   readonly stages: (context: StudyContext) => Effect.Effect<ReadonlyArray<StudyStage>, InvalidInput>
-  /** The part of the study that needs no training of an arm; left out: there is none. */
-  readonly before?: {
-    readonly reads: (stage: StudyStage) => boolean
-    readonly report: (
-      drafts: { readonly names: ReadonlyArray<string>; readonly seeds: ReadonlyArray<number> },
-      findings: ReadonlyArray<StudyFinding>,
-    ) => ReadonlyArray<StudyTable>
-  }
+  /** Left out: there is none. */
+  readonly before?: BeforeTraining
   /** Runs the study's own plugins on small random problems. @error PluginFault (thrown) */
   readonly trial?: () => void
   /**
@@ -103,14 +116,36 @@ export interface StudyMeasures {
   readonly attends: ReadonlyMap<string, Attends | undefined>
 }
 
+/** The stages that a study of a run without acceptance may build on. */
+export interface MeasuresContext extends Pick<StudyContext, "drafts" | "tokenizer" | "data" | "target"> {
+  readonly targetArchitecture: Architecture<Attends>
+  /** The measured split, and the number of its first texts that are measured. */
+  readonly measured: { readonly split: "validation" | "test"; readonly prompts: number }
+  /** A measure of a draft or a head, on the measured texts. */
+  readonly measureBy: (
+    label: string,
+    measure: MeasureUse,
+    draft: Pick<StudyDraft, "trained" | "head">,
+  ) => Effect.Effect<Stage, InvalidInput>
+}
+
 /** A study of a run without acceptance: tables of its own from the figures of the run's measures. */
 export interface MeasuresStudy {
   readonly judged: "measures"
   readonly name: string
   /** The faults of an experiment with these arms, before any work. */
   readonly problems: (arms: ReadonlyArray<string>) => ReadonlyArray<string>
-  /** @param run its tables, with the differences of all pairs of arms */
-  readonly report: (run: MeasuresRecord, measures: StudyMeasures) => StudyReport
+  /** Stages of the study's own; left out: there are none. */
+  readonly stages?: (context: MeasuresContext) => Effect.Effect<ReadonlyArray<StudyStage>, InvalidInput>
+  /** Left out: there is none. */
+  readonly before?: BeforeTraining
+  /** Runs the study's own plugins on small random problems. @error PluginFault (thrown) */
+  readonly trial?: () => void
+  /**
+   * @param run its tables, with the differences of all pairs of arms
+   * @param findings of the study's stages that did not fail
+   */
+  readonly report: (run: MeasuresRecord, measures: StudyMeasures, findings: ReadonlyArray<StudyFinding>) => StudyReport
 }
 
 export type StudyInstance = AcceptanceStudy | MeasuresStudy
@@ -149,7 +184,9 @@ export const defineMeasuresStudy = <const O extends Type>(spec: {
   /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly options: O
-  readonly make: (options: O["infer"]) => Omit<MeasuresStudy, "name" | "judged">
+  readonly make: (
+    options: O["infer"],
+  ) => Omit<MeasuresStudy, "name" | "judged"> | Effect.Effect<Omit<MeasuresStudy, "name" | "judged">, InvalidInput>
 }): Plugin<O, StudyUse> => {
   checkDefinition("study", spec)
   return definePlugin({
@@ -159,6 +196,10 @@ export const defineMeasuresStudy = <const O extends Type>(spec: {
     from: spec.from,
     more: () => ({ judged: "measures" as const }),
     make: (options) =>
-      Effect.sync((): StudyInstance => ({ judged: "measures", name: spec.name, ...spec.make(options) })),
+      Effect.suspend(() => {
+        const made = spec.make(options)
+        const study = Effect.isEffect(made) ? made : Effect.succeed(made)
+        return Effect.map(study, (of): StudyInstance => ({ judged: "measures", name: spec.name, ...of }))
+      }),
   })
 }

@@ -1,4 +1,4 @@
-/** The part of a study that needs no arm trained: the scores of the starts of a ranking, in seconds. */
+/** The part of a study that needs no arm trained: the scores of a ranking, of starts or of layers, in seconds. */
 import { type Datasets, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { Resolved } from "../experiment/resolved.ts"
@@ -16,12 +16,12 @@ import { readTexts } from "../texts.ts"
 import type { StudyTable } from "./table.ts"
 
 /**
- * The tables of the starts of an experiment's arms, which the store keeps stage by stage as in a run. No arm is trained, and
+ * The tables of the scores of an experiment's arms, which the store keeps stage by stage as in a run. No arm is trained, and
  * nothing is written to the results.
  *
  * @error InvalidInput for an experiment whose study has no such part
  */
-export const scoreStarts = (
+export const scoresAlone = (
   resolved: Resolved,
 ): Effect.Effect<ReadonlyArray<StudyTable>, StageError, Datasets | Store | Progress> =>
   Effect.gen(function* () {
@@ -29,12 +29,13 @@ export const scoreStarts = (
     yield* tryPlugins(resolved)
     const texts = yield* readTexts(resolved)
     const graph = yield* buildGraph(resolved, texts, (data) => sizesFrom(store.find(data.kind, data.key)))
-    const before = graph.study?.instance.before
-    if (graph.study === undefined || before === undefined) {
-      const problems = ["it scores no starts: its study is no ranking"]
+    const planned = graph.study ?? graph.reading
+    const before = planned?.instance.before
+    if (planned === undefined || before === undefined) {
+      const problems = ["it scores nothing: its study is no ranking"]
       return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
     }
-    const stages = graph.study.stages.filter(before.reads)
+    const stages = planned.stages.filter(before.reads)
     const made = { versions: { ...versions(), commit: commit() } }
     yield* checkModels(resolved, texts, graph)
     const text = yield* runStages([graph.data, ...graph.texts], made)
