@@ -13,6 +13,11 @@ export interface DraftHead extends Trainable {
   readonly layers?: ReadonlyArray<number> | undefined
   /** The frozen model whose hidden states the head reads; it stays its owner's. */
   readonly target: Encoder
+  /**
+   * A copy of the target that is trained together with the head, which then reads the states of this copy. Left out: the
+   * head reads the frozen target's.
+   */
+  readonly trunk?: Encoder | undefined
   /** The text of the target's tokens, for a head that reads it. */
   readonly pieceOf?: PieceOf | undefined
   readonly rows: (problem: Problem, seen: Seen) => ReadonlyArray<DraftRows>

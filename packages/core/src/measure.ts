@@ -33,9 +33,16 @@ export interface Measurable {
   readonly rows: (problem: Problem) => ReadonlyArray<DraftRows>
   /** The same for the frozen target: one entry with all N rows. */
   readonly targetRows: (problem: Problem) => DraftRows
+  /** The same for the target as the training of a head has left it: the frozen one, or the copy that a head trained. */
+  readonly leftRows: (problem: Problem) => DraftRows
 }
 export type MeasurableName = keyof Measurable
-export const measurableNames = ["model", "rows", "targetRows"] as const satisfies ReadonlyArray<MeasurableName>
+export const measurableNames = [
+  "model",
+  "rows",
+  "targetRows",
+  "leftRows",
+] as const satisfies ReadonlyArray<MeasurableName>
 
 /** The common part of every measure's input, for a portion of the texts. */
 export interface MeasureContext {

@@ -34,6 +34,8 @@ export interface Passes {
   readonly draft: Architecture<Attends>
   /** The head that is trained on the target's hidden states in the place of a model. */
   readonly head?: HeadArchitecture | undefined
+  /** True if a copy of the target is trained with the head. */
+  readonly movesTrunk?: boolean | undefined
   /** The part of the draft that is trained; all of it if left out. */
   readonly part?: TrainedPart | undefined
   readonly target?: Architecture<Attends> | undefined
@@ -128,10 +130,11 @@ export const passFlops = (tokens: TokenCounts, passes: Passes): number => {
   const reads = modelsRead(needs, { target: lossNeedsTarget })
   // A frozen matrix has no gradient of its own. Gradients by its inputs are computed as long as a part of the trunk is
   // trained.
-  const movesTrunk = part === undefined || part.moved.values().some((name) => name !== draft.head)
+  const movesPart = part === undefined || part.moved.values().some((name) => name !== draft.head)
+  const movesTrunk = ofTarget === undefined ? movesPart : passes.movesTrunk === true
   const movesHead = part === undefined || part.moved.has(draft.head)
   // A head has the target's hidden states computed once, whatever else reads them.
-  let flops = (ofTarget === undefined && movesTrunk ? 3 : 1) * tokens.seen * draft.trunkFlops(T)
+  let flops = (movesTrunk ? 3 : 1) * tokens.seen * draft.trunkFlops(T)
   flops += ofTarget ? headFlops(tokens, ofTarget, draft) : (movesHead ? 3 : 2) * tokens.trained * head(draft)
   if (movesTrunk && part !== undefined) flops -= 2 * tokens.seen * frozenTrunkSize(draft, part)
   if (reads.has("draft")) flops += tokens.valid * head(draft)

@@ -114,6 +114,7 @@ const distillingFrom = (
   target: shared.target,
   start: begin.stage,
   head: begin.head,
+  movesTrunk: begin.movesTrunk,
   seed,
   services: shared.services,
   architectures: { draft: begin.architecture, target: shared.architectures.target },
@@ -303,6 +304,8 @@ export interface Cell {
   readonly architecture: Architecture<Attends>
   /** The head that the arm trains, where it trains no model. */
   readonly head: HeadUse | undefined
+  /** True if a copy of the target is trained with it. */
+  readonly movesTrunk: boolean | undefined
   readonly reference: BeginModel | undefined
   readonly signals: SignalStages
   readonly trained: Stage
@@ -330,8 +333,8 @@ export const cellStages = (
       if (start.kind === "draft") return yield* withChanges(start, draft, place)
       if (start.kind === "reference") return yield* withChanges(start, reference!, place) // `resolve` refuses a reference that is no model
       const before = yield* cellStages(others.get(start.arm)!, shared, draft, seed, others)
-      const { trained, architecture, head } = before
-      return yield* withChanges(start, { stage: trained, architecture, head }, place)
+      const { trained, architecture, head, movesTrunk } = before
+      return yield* withChanges(start, { stage: trained, architecture, head, movesTrunk }, place)
     })
     const from = distillingFrom(begun, arm.text, own, seed)
     const distilling = {
@@ -347,7 +350,7 @@ export const cellStages = (
         textOf({ kind: "task", task }, shared, undefined),
       ))
     const trained = yield* armStage(settled, compared, signals, { ...distilling, selection, probe: shared.probe })
-    const { stage, head } = begun
+    const { stage, head, movesTrunk } = begun
     const architecture = head ? begun.architecture : yield* architectureAfter(arm.name, begun.architecture, arm)
-    return { start: stage, architecture, head, reference, signals, trained }
+    return { start: stage, architecture, head, movesTrunk, reference, signals, trained }
   })

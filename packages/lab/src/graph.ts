@@ -29,7 +29,6 @@ import type { Sizes } from "./stages/training.ts"
 import { treeStage } from "./stages/tree.ts"
 import { turnedStage } from "./stages/turned.ts"
 import { type PlannedReading, type PlannedStudy, planReading, planStudy } from "./study/plan.ts"
-import type { MeasuresStudy } from "./study/study.ts"
 import { type Texts, taskKey } from "./texts.ts"
 
 /** A draft of the run, and its measurements. */
@@ -43,6 +42,8 @@ export interface Measured {
   readonly architecture: Architecture<Attends>
   /** The head that `trained` has, where it has no model. */
   readonly head?: HeadUse | undefined
+  /** True if a copy of the target is trained with the head. */
+  readonly movesTrunk?: boolean | undefined
   /** The model that an arm begins with. */
   readonly start?: Stage
   /** The frozen reference that the arm's filter used, or that the arm began with. */
@@ -161,12 +162,12 @@ const graphOf = <E, R>(
       name: string,
       role: Measured["role"],
       seed: number,
-      { stage: trained, architecture, head }: BeginModel,
+      { stage: trained, architecture, head, movesTrunk }: BeginModel,
       more: Partial<Measured> = {},
     ) => {
       const label = `measure ${name}, seed ${seed}`
       const of = common && measureStage({ ...common, label, draft: trained, timed: role === "arm" })
-      drafts.push({ name, role, seed, trained, architecture, head, signals: [], ...more, measure: of })
+      drafts.push({ name, role, seed, trained, architecture, head, movesTrunk, signals: [], ...more, measure: of })
     }
     const probing = withProbe(shared, settled.stability)
     const byName = new Map(settled.arms.map((arm) => [arm.name, arm]))
@@ -191,12 +192,12 @@ const graphOf = <E, R>(
                 greedy: rollouts.greedy,
               })
             : undefined
-        const { start: began, architecture, head } = cell
+        const { start: began, architecture, head, movesTrunk } = cell
         add(
           arm.name,
           "arm",
           seed,
-          { stage: trained, architecture, head },
+          { stage: trained, architecture, head, movesTrunk },
           { start: began, reference: reference?.stage, signals, ...(kept && { kept }) },
         )
       }
@@ -261,8 +262,8 @@ const graphOf = <E, R>(
           ...inputs,
           targetArchitecture: shared.architectures.target,
           measured: { split, prompts },
-          drafts: measured.flatMap(({ name, seed, start, trained, head }) =>
-            start ? [{ name, seed, start, trained, head }] : [],
+          drafts: measured.flatMap(({ name, seed, start, trained, head, movesTrunk }) =>
+            start ? [{ name, seed, start, trained, head, movesTrunk }] : [],
           ),
           measureBy: (label, use, { trained, head }) =>
             modelMeasureStage({

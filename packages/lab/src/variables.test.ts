@@ -11,6 +11,7 @@ import { kl } from "@winnow/loss-kl"
 import { absoluteError } from "@winnow/measure-absolute-error"
 import { accuracy } from "@winnow/measure-accuracy"
 import { agreement } from "@winnow/measure-agreement"
+import { drift } from "@winnow/measure-drift"
 import { heldOutLoss } from "@winnow/measure-held-out-loss"
 import { llama } from "@winnow/model-llama"
 import { seeded } from "@winnow/numerics"
@@ -73,10 +74,14 @@ const experiment = defineExperiment({
     memory: arm({ ...training, start: of(runningParity({ letter: "a" })) }),
     antecedent: arm({ ...training, start: of(runningParity({ letter: "a" }), { previous: true }) }),
     noise: arm({ ...training, start: of(noise()) }),
+    whole: arm({
+      ...training,
+      start: head(mlp({ variable: tokenKind(), layers: 1, width: 32 }), { trunk: "trained" }),
+    }),
   },
   about: "kind",
   seeds: [1],
-  measures: [accuracy({ objective }), heldOutLoss({ objective })],
+  measures: [accuracy({ objective }), heldOutLoss({ objective }), drift({ objective })],
   measure: { prompts: 20 },
   plugins: [mlp, llama, vowels],
 })
@@ -112,6 +117,15 @@ test("the figures of heads count their own parameters, and no product with a voc
   expect(record.arms.draftParameters).toBe(32 * 32 + 32 + 7 * 33)
   const rows = new Map(record.arms.rows.map((row) => [row.name, row.budget[0]!.arm.flops]))
   expect(rows.get("antecedent")! - rows.get("memory")!).toBeGreaterThan(0)
+})
+
+test("full fine-tuning moves the target's own predictions, a head on a frozen target none of them", () => {
+  expect(figureOf("whole", "accuracy")).toBeGreaterThan(0.9)
+  expect(figureOf("whole", "drift")).toBeGreaterThan(0.01)
+  for (const name of ["kind", "antecedent", "noise"]) expect(figureOf(name, "drift")).toBe(0)
+  const rows = new Map(record.arms.rows.map((row) => [row.name, row.budget[0]!.arm.flops]))
+  expect(rows.get("whole")! / rows.get("kind")!).toBeGreaterThan(1.5)
+  expect(record.arms.rows.find(({ name }) => name === "whole")!.from).toBe("head mlp on a trained copy of the target")
 })
 
 test("an experiment rebuilt from its config is the same run", async () => {

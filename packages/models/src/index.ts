@@ -34,7 +34,7 @@ export type { Activation, Description, Instruction, Matrix, Norm, Rotation } fro
 export * from "./layers.ts"
 export * from "./lora.ts"
 export * from "./lora-places.ts"
-export { makeHead } from "./make-head.ts"
+export { makeHead, withTrunk } from "./make-head.ts"
 export { type MaskedJudgeOptions, maskedJudge } from "./masked-judge.ts"
 export * from "./model.ts"
 export { frozenMatrix, NativeParameters } from "./native-parameters.ts"

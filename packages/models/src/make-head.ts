@@ -42,3 +42,22 @@ export const makeHead = (
     },
   }
 }
+
+/**
+ * The head with a copy of its target that is trained with it, all but the copy's vocabulary head; owns the copy.
+ *
+ * @param trunk a model of the target's architecture, of the caller's own until now
+ */
+export const withTrunk = (head: DraftHead, trunk: Encoder): DraftHead => {
+  const { head: vocabulary, embedding } = trunk.architecture
+  const moved = [...trunk.parameters].filter(([name]) => name !== vocabulary || vocabulary === embedding)
+  return {
+    ...head,
+    trunk,
+    trained: new Map([...head.trained, ...moved.map(([name, variable]) => [`trunk.${name}`, variable] as const)]),
+    dispose: () => {
+      head.dispose()
+      trunk.dispose()
+    },
+  }
+}

@@ -19,7 +19,7 @@ import {
 } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
-import { entriesOf, hiddenOf, seenBy, tokensOf, validRows } from "./draft-entries.ts"
+import { entriesOf, hiddenOf, movesTrunk, seenBy, tokensOf, validRows } from "./draft-entries.ts"
 import { type MicroBatch, type MicroResult, select, uniforms } from "./micro-batch.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
@@ -116,7 +116,8 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     const denominator = choices.reduce((sum, { weight, denominator }) => sum + weight * denominator, 0)
     const { value, byName } = trainedGradients(draft, () => {
       let sum: tf.Tensor = tf.scalar(0)
-      for (const [i, entry] of entriesOf(draft, batch, seen, row_N).entries()) {
+      const again = movesTrunk(draft) ? seenBy(draft, batch, ids_BT) : seen
+      for (const [i, entry] of entriesOf(draft, batch, again, row_N).entries()) {
         const { weights_N, weight } = choices[i]!
         const kept = Int32Array.from(weights_N.keys()).filter((m) => weights_N[m]! > 0)
         const weights_K = tf.tensor1d(Float32Array.from(kept, (m) => weight * weights_N[m]!))

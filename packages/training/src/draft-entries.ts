@@ -40,7 +40,7 @@ export type SeenBy = Pick<Seen, "ids"> & Partial<Seen>
 /** @error InvalidInput (thrown) for a head that reads the text of tokens, and has none */
 export const seenBy = (draft: Draft, problem: Problem, ids_BT: tf.Tensor2D): SeenBy => {
   if (!isDraftHead(draft)) return { ids: ids_BT }
-  const { target, reads, pieceOf } = draft
+  const { trunk: target = draft.target, reads, pieceOf } = draft
   const has = (name: SeenName) => reads.includes(name)
   if (pieceOf === undefined && has("pieceOf")) {
     const problems = ["reads the text of tokens, and it has no tokenizer; give pieceOf where the head is made or read"]
@@ -58,9 +58,12 @@ export const seenBy = (draft: Draft, problem: Problem, ids_BT: tf.Tensor2D): See
   }
 }
 
+/** True for a head whose copy of the target is trained: a step computes its values on the tape. */
+export const movesTrunk = (draft: Draft): boolean => isDraftHead(draft) && draft.trunk !== undefined
+
 /** The target's states between its layers and after its final norm, by one pass. */
 const statesBetween = (
-  { target, layers = [] }: DraftHead,
+  { target: frozen, trunk: target = frozen, layers = [] }: DraftHead,
   problem: Problem,
   ids_BT: tf.Tensor2D,
 ): Pick<Seen, "targetHidden" | "targetLayers"> => {

@@ -26,7 +26,7 @@ import { bracketDepth, capital, mlp } from "@winnow/head-mlp"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
-import { embedding, initialiseHead } from "@winnow/models"
+import { embedding, initialiseHead, withTrunk } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { linear, tf, withoutNative } from "@winnow/tensor"
 import { type } from "arktype"
@@ -198,6 +198,25 @@ describe("a head with classes of its own", () => {
         draft.dispose()
         expect(tf.memory().numTensors).toBe(before)
       })
+
+  test("a trained copy of the target: the dense step's gradients by it too; the frozen target keeps its bits", async () => {
+    const before = tf.memory().numTensors
+    for (const layer of ["last", 1] as const) {
+      const use = mlp({ variable: capital(), width: 6, layer })
+      const draft = withTrunk(await headOf(use), tinyModel("large", 1))
+      const parts = partsOf(draft, filters["none"]!, losses["cross-entropy"]!)
+      const fast = runMicroBatch(withHead(parts))
+      const dense = withoutNative(() => runDenseMicroBatch(withHead(parts)))
+      expectSame(fast, dense)
+      const names = Object.keys(fast.gradients)
+      expect(names.filter((name) => !name.startsWith("trunk.")).sort()).toEqual([...draft.parameters.keys()].sort())
+      // Layers behind the one that is read get no gradient.
+      expect(names.some((name) => name.includes("layers.1."))).toBe(layer === "last")
+      tf.dispose([fast.gradients, dense.gradients])
+      draft.dispose()
+    }
+    expect(tf.memory().numTensors).toBe(before)
+  })
 
   test("the target has no distribution over them; a head without a tokenizer is refused", async () => {
     const draft = await headOf(uses["a class"])

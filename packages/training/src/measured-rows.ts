@@ -3,7 +3,15 @@
  *
  * Letters: N valid rows of a problem.
  */
-import { type Draft, type DraftRows, type Encoder, isDraftHead, type Problem, type Seen } from "@winnow/core"
+import {
+  type Draft,
+  type DraftHead,
+  type DraftRows,
+  type Encoder,
+  isDraftHead,
+  type Problem,
+  type Seen,
+} from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { hiddenOf, seenBy, validRows } from "./draft-entries.ts"
 
@@ -24,3 +32,7 @@ export const modelRows = (model: Encoder, problem: Problem): DraftRows => ({
 export const measuredRows = (draft: Draft, problem: Problem): ReadonlyArray<DraftRows> =>
   // A head gets only the values that it reads.
   isDraftHead(draft) ? draft.rows(problem, seenBy(draft, problem, idsOf(problem)) as Seen) : [modelRows(draft, problem)]
+
+/** The rows of a draft's target as the draft leaves it: its own trained copy, or the frozen one. Belongs to the caller's tidy. */
+export const leftRows = (draft: DraftHead, problem: Problem): DraftRows =>
+  modelRows(draft.trunk ?? draft.target, problem)

@@ -25,7 +25,16 @@ import {
 import type { Batch } from "@winnow/data"
 import { type Rng, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
-import { type EntryTokens, entriesOf, hiddenOf, type SeenBy, seenBy, tokensOf, validRows } from "./draft-entries.ts"
+import {
+  type EntryTokens,
+  entriesOf,
+  hiddenOf,
+  movesTrunk,
+  type SeenBy,
+  seenBy,
+  tokensOf,
+  validRows,
+} from "./draft-entries.ts"
 import type { Head } from "./head/head.ts"
 import { classPass, type FrozenPass, type Rows, takeFrozen } from "./head/pass.ts"
 import { passWithin } from "./head/within.ts"
@@ -105,7 +114,7 @@ const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D, 
   const live = () => {
     if (target === undefined) return undefined
     // A draft on the target has already run it.
-    const { targetHidden } = isDraftHead(draft) && draft.target === target ? seen : {}
+    const { targetHidden } = isDraftHead(draft) && draft.target === target && !movesTrunk(draft) ? seen : {}
     if (targetHidden === undefined) return frozenRows(target, batch, ids_BT, row_N)
     return { h_Nd: validRows(targetHidden, row_N), head_Vd: target.frozenHead_Vd, headIds: target.headIds }
   }
@@ -203,7 +212,8 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
 
   const byName = tf.tidy(() => {
     const { ids_BT, row_N } = tensorsOf(batch)
-    const seen = seenBy(draft, batch, ids_BT)
+    const onTape = movesTrunk(draft)
+    const seen = onTape ? { ids: ids_BT } : seenBy(draft, batch, ids_BT)
     const frozen = frozenPass(input, ids_BT, row_N, seen)
 
     /**
@@ -237,7 +247,8 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
         ]),
       ) as tf.Scalar
 
-    return trainedGradients(draft, () => headAndLoss(entriesOf(draft, batch, seen, row_N))).byName
+    const entries = () => entriesOf(draft, batch, onTape ? seenBy(draft, batch, ids_BT) : seen, row_N)
+    return trainedGradients(draft, () => headAndLoss(entries())).byName
   })
   return { ...result!, gradients: byName }
 }

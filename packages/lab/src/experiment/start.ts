@@ -70,6 +70,8 @@ const ofHead = type({
   "+": "reject",
   kind: "'head'",
   head: headUse,
+  // "trained": a copy of the target is trained with the head, as full fine-tuning does; frozen if left out.
+  "trunk?": "'trained'",
   "seed?": seed,
   "pretraining?": type("undefined").describe("left out, as a head begins untrained"),
   "vocabulary?": type("undefined").describe("left out, as a head predicts the target's ids"),
@@ -196,6 +198,11 @@ export type StartSpec =
 export interface HeadSpec {
   readonly kind: "head"
   readonly head: HeadUse
+  /**
+   * "trained": a copy of the target is trained together with the head, as full fine-tuning does. Left out: the target stays
+   * frozen.
+   */
+  readonly trunk?: "trained"
   /** Seed of the initialisation; the run's own if left out. */
   readonly seed?: number
 }
@@ -276,7 +283,7 @@ export const tuned = (
  * A fresh head on the target's hidden states, such as `next`, which predicts the token after next. Runs train and measure
  * heads; no decoder uses them yet.
  */
-export const head = (of: HeadUse, options: { readonly seed?: number } = {}): HeadSpec => ({
+export const head = (of: HeadUse, options: Pick<HeadSpec, "seed" | "trunk"> = {}): HeadSpec => ({
   kind: "head",
   head: of,
   ...options,
@@ -321,7 +328,7 @@ const describeWhole = (start: ResolvedStart): string => {
       return `${describeWhole(start.of)} tuned on ${text === undefined ? "the task's text" : describeText(text)}`
     }
     case "head":
-      return `head ${start.head.name} on the target`
+      return `head ${start.head.name} on ${start.trunk ? "a trained copy of the target" : "the target"}`
     case "draft":
       return "start"
     case "reference":

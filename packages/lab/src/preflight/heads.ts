@@ -44,7 +44,7 @@ export const headProblems = (
   resolved: Pick<Resolved, "target" | "draft" | "placed" | "acceptance" | "measures" | "sweep">,
 ): ReadonlyArray<string> => {
   const heads = ownStarts(resolved).flatMap(({ at, start }) =>
-    start.kind === "head" ? [{ at, name: start.head.name, predicts: start.head.predicts }] : [],
+    start.kind === "head" ? [{ at, name: start.head.name, predicts: start.head.predicts, trunk: start.trunk }] : [],
   )
   if (heads.length === 0) return []
   const { acceptance, measures, sweep } = resolved

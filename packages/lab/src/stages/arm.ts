@@ -42,6 +42,7 @@ const armWork = (
   sizes: Sizes,
   { draft, target, reference = draft }: Distilling["architectures"],
   head: HeadUse | undefined,
+  movesTrunk: boolean | undefined,
   share = 0,
 ) =>
   Effect.gen(function* () {
@@ -53,7 +54,7 @@ const armWork = (
       sizes,
       {
         draft,
-        head: ofTarget,
+        ...{ head: ofTarget, movesTrunk },
         target,
         reference,
         needs: arm.filter.needs.statistics,
@@ -109,6 +110,7 @@ export const armStage = (
     architectures,
     services,
     head,
+    movesTrunk,
     probe: probeText,
   }: Distilling,
 ): Effect.Effect<Stage, InvalidInput> =>
@@ -156,7 +158,7 @@ export const armStage = (
       }),
       seed,
       unit: "steps",
-      work: yield* armWork(label, arm, sizes, architectures, head, own?.share),
+      work: yield* armWork(label, arm, sizes, architectures, head, movesTrunk, own?.share),
       run: (context) =>
         Effect.gen(function* () {
           const artifact = (name: keyof typeof inputs): Artifact | undefined =>

@@ -30,6 +30,8 @@ export interface Distilling {
   readonly probe?: ProbeText | undefined
   /** The head that the stage trains, where it trains no model; `start` then has its weights. */
   readonly head?: HeadUse | undefined
+  /** True if a copy of the target is trained with the head. */
+  readonly movesTrunk?: boolean | undefined
   /** Services that filters and losses may ask for. */
   readonly services: ReadonlyArray<ServiceUse>
   /** The reference's architecture where it differs from the draft's. */

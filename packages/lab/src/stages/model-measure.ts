@@ -15,7 +15,7 @@ import {
 import { driven, type Pieces } from "@winnow/generation"
 import { copyModel } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
-import { measuredRows, modelRows, pooledSize, pooledStates } from "@winnow/training"
+import { leftRows, measuredRows, modelRows, pooledSize, pooledStates } from "@winnow/training"
 import { Effect, type Scope } from "effect"
 import { plain } from "../experiment/plain-json.ts"
 import { partOf, type Stage, type StageError, stage } from "../stage.ts"
@@ -101,7 +101,7 @@ export const modelMeasureStage = (spec: {
 }) =>
   Effect.gen(function* () {
     const { label, measure, model, head, target, tokenizer, data, split, prompts, seed } = spec
-    const readsTarget = head !== undefined || measure.reads.includes("targetRows")
+    const readsTarget = head !== undefined || measure.reads.some((one) => one === "targetRows" || one === "leftRows")
     const of = yield* plain(measure)
     const fits = measure.task !== undefined
     // Inputs are known by their places: a stage that reads the tokenizer reads the target too.
@@ -126,6 +126,10 @@ export const modelMeasureStage = (spec: {
             vocabularySize,
             rows: (problem: Problem) => measuredRows(opened, problem),
             ...(ofTarget && { targetRows: (problem: Problem) => modelRows(ofTarget, problem) }),
+            ...(ofTarget && {
+              leftRows: (problem: Problem) =>
+                isDraftHead(opened) ? leftRows(opened, problem) : modelRows(ofTarget, problem),
+            }),
           }
           const rngAt = (from: number) => seeded(seed, "measure", measure.name, from)
           const instance = yield* measure.instance

@@ -2,6 +2,8 @@
  * Models of artifacts. Frozen ones are shared by the stages of a process: loaded once, and freed a while after the last stage
  * has let go of them. A model that a stage trains is its own.
  */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import {
   asDecoder,
   type DataError,
@@ -13,7 +15,7 @@ import {
   InvalidInput,
   type PieceOf,
 } from "@winnow/core"
-import { loadHead, loadModel } from "@winnow/models"
+import { loadHead, loadModel, withTrunk } from "@winnow/models"
 import { Context, Effect, Layer, RcMap, type Scope } from "effect"
 import { knownFamilies } from "../families.ts"
 import type { StageError } from "../stage.ts"
@@ -50,8 +52,22 @@ export const openOwnHead = (
   Effect.gen(function* () {
     const instance = yield* head.instance
     const pieceOf = tokenizer && (yield* piecesOf(tokenizer))
-    return yield* acquire(loadHead(artifact.directory, instance, target, { pieceOf }))
+    const alone = loadHead(artifact.directory, instance, target, { pieceOf })
+    const trunk = join(artifact.directory, trunkFolder)
+    if (!existsSync(trunk)) return yield* acquire(alone)
+    const families = yield* knownFamilies
+    return yield* acquire(
+      Effect.flatMap(alone, (opened) =>
+        loadModel(trunk, families).pipe(
+          Effect.map((model) => withTrunk(opened, model)),
+          Effect.onError(() => Effect.sync(() => opened.dispose())),
+        ),
+      ),
+    )
   })
+
+/** The folder, in the artifact of a head, of the copy of the target that is trained with it. */
+export const trunkFolder = "trunk"
 
 /** The text of each token of a tokenizer. */
 export const piecesOf = (artifact: Artifact): Effect.Effect<PieceOf, StageError> =>

@@ -1,4 +1,5 @@
 /** The stages of a start: a fresh model, a folder, some layers of the target; each with or without training on the text. */
+import { join } from "node:path"
 import { type Architecture, type Attends, type DataError, type HeadUse, InvalidInput } from "@winnow/core"
 import {
   architectureOfIds,
@@ -30,7 +31,7 @@ import type { ResolvedText } from "../experiment/text.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { folderArchitecture, folderStage } from "./folder.ts"
-import { acquire, openModel } from "./models.ts"
+import { acquire, openModel, trunkFolder } from "./models.ts"
 import { furtherStage, pretrainStage } from "./plain.ts"
 import { architectureAfter } from "./trained-model.ts"
 import type { Sizes } from "./training.ts"
@@ -45,6 +46,8 @@ export interface BeginModel {
   readonly architecture: Architecture<Attends>
   /** The head that the stage has in the place of a model. */
   readonly head?: HeadUse | undefined
+  /** True if a copy of the target is trained with the head. */
+  readonly movesTrunk?: boolean | undefined
 }
 
 /**
@@ -198,7 +201,7 @@ const resizedStage = (
 }
 
 /** A fresh head on the target. */
-const headStage = (label: string, { head }: HeadStart, target: BeginModel, seed: number) =>
+const headStage = (label: string, { head, trunk }: HeadStart, target: BeginModel, seed: number) =>
   Effect.gen(function* () {
     const instance = yield* head.instance
     const parameters = headParameters(instance.on(target.architecture))
@@ -206,7 +209,7 @@ const headStage = (label: string, { head }: HeadStart, target: BeginModel, seed:
     return stage({
       kind: "start",
       label,
-      config: { head: yield* plain(head) },
+      config: { head: yield* plain(head), ...(trunk && { trunk }) },
       inputs: [target.stage],
       code: stageCode({ revisions: ["training"], tensors: true, plugins: [head] }),
       seed,
@@ -215,6 +218,7 @@ const headStage = (label: string, { head }: HeadStart, target: BeginModel, seed:
         Effect.gen(function* () {
           const model = yield* openModel(ofTarget!)
           const made = yield* acquire(Effect.sync(() => initialiseHead(instance, model, seed)))
+          if (trunk) yield* saveModel(model, join(directory, trunkFolder))
           yield* saveHead(made, options, directory)
           return { parameters }
         }).pipe(Effect.scoped),
@@ -281,7 +285,12 @@ export const begunStage = (
     const after = (of: Architecture<Attends>) =>
       training === undefined ? Effect.succeed(of) : architectureAfter(label, of, training)
     if (start.kind === "head")
-      return { stage: yield* headStage(label, start, target!, seed), architecture, head: start.head }
+      return {
+        stage: yield* headStage(label, start, target!, seed),
+        architecture,
+        head: start.head,
+        movesTrunk: start.trunk === "trained",
+      }
     if (start.kind === "fresh") {
       const made =
         training === undefined

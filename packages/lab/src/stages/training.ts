@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Draft, Filter, type HeadUse, InvalidInput, isDraftHead, Loss, type ObjectiveUse } from "@winnow/core"
 import { batches, type EncodedTask, passSize, usualBucket } from "@winnow/data"
-import { parameterCount, saveHead } from "@winnow/models"
+import { parameterCount, saveHead, saveModel } from "@winnow/models"
 import {
   type CachedSignals,
   type OwnText,
@@ -18,6 +18,7 @@ import { plain, plainSpec } from "../experiment/plain-json.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
 import { checkpoints } from "../store/store.ts"
+import { trunkFolder } from "./models.ts"
 import { probeFlops, writeProbe } from "./probe.ts"
 import { architectureAfter, isPartial, partOf, saveTrained } from "./trained-model.ts"
 
@@ -119,8 +120,12 @@ export const train = (
       probe: options.probe,
     })
     if (!isDraftHead(model)) yield* saveTrained(model, context.directory)
-    else yield* saveHead(model, (yield* plain(options.head!)).options, context.directory) // its stage has the plugin
+    else {
+      if (model.trunk) yield* saveModel(model.trunk, join(context.directory, trunkFolder))
+      yield* saveHead(model, (yield* plain(options.head!)).options, context.directory) // its stage has the plugin
+    }
     compactEvents(context.directory)
+    const movesTrunk = isDraftHead(model) && model.trunk !== undefined
     const { tokens, examples } = passSize(data)
     const T = tokens / examples
     const { target, reference } = { ...loss.models, ...filter.models }
@@ -128,7 +133,7 @@ export const train = (
       { seen: summary.tokensSeen, valid: summary.tokensValid, trained: summary.tokensTrained },
       {
         draft: architecture,
-        ...{ part, head },
+        ...{ part, head, movesTrunk },
         target: target?.architecture,
         reference: reference?.architecture,
         needs: filter.needs,
@@ -150,7 +155,7 @@ export const train = (
       ...(writing && { tokensWritten: writing.written }),
       ...(probe && { probe }),
       flops: flops + (writing ? writingFlops(architecture, writing.read, writing.written, T) : 0),
-      parameters: head ? headParameters(head) : parameterCount(architecture),
+      parameters: (head ? headParameters(head) : 0) + (head && !movesTrunk ? 0 : parameterCount(architecture)),
       ...(part && isPartial(training) && { trainedParameters: part.count }),
     }
   })
@@ -192,7 +197,7 @@ export const workOf = (
   kept = 1,
 ): Effect.Effect<Stage["work"], InvalidInput> =>
   Effect.gen(function* () {
-    const { head } = passes
+    const { head, movesTrunk = false } = passes
     const draft = head ? passes.draft : yield* architectureAfter(label, passes.draft, training)
     const part = head ? undefined : yield* partOf(label, draft, training)
     const objective = training.objective && (yield* training.objective.instance)
@@ -200,7 +205,7 @@ export const workOf = (
     const seen = Math.round(sequences * sizes.length)
     const valid = Math.round(sequences * (objective === undefined ? sizes.trained : objective.rows(sizes)))
     return {
-      parameters: head ? headParameters(head) : parameterCount(draft),
+      parameters: (head ? headParameters(head) : 0) + (head && !movesTrunk ? 0 : parameterCount(draft)),
       steps: training.steps,
       tokens: seen,
       flops: trainingFlops(

@@ -142,15 +142,9 @@ const headsTable = (of: RankedLayers, found: ReadonlyArray<Found>): StudyTable =
   name: "by-head",
   title: "Kendall's tau by head",
   of: "head",
-  notes: ["Best: the layer on which the head reached the most. -: no order."],
-  columns: [
-    column("best", "best", { kind: "text", name: "the best layer" }),
-    ...found.map(({ name }) => column(name, name, { kind: "cost", name: `tau of ${name}` })),
-  ],
+  notes: ["-: no order."],
+  columns: found.map(({ name }) => column(name, name, { kind: "cost", name: `tau of ${name}` })),
   rows: groupsOf(of).map((group) => {
-    const arms = of.arms.filter((arm) => arm.group === group && arm.reached.value !== null)
-    const sign = of.reached.better === "higher" ? 1 : -1
-    const best = arms.toSorted((a, b) => sign * (b.reached.value! - a.reached.value!))[0]
     const cells = found.map(({ name, pairs }) => {
       const tau = meanOver(
         pairs.filter((pair) => pair.group === group),
@@ -158,11 +152,7 @@ const headsTable = (of: RankedLayers, found: ReadonlyArray<Found>): StudyTable =
       )
       return [name, { value: Number.isFinite(tau) ? tau : null }] as const
     })
-    return {
-      name: group,
-      context: false,
-      cells: { best: best ? String(best.layer) : null, ...Object.fromEntries(cells) },
-    }
+    return { name: group, context: false, cells: Object.fromEntries(cells) }
   }),
 })
 
