@@ -100,7 +100,7 @@ export interface Proposer {
   /** The draft, if all proposals come from one decoder model: passes over finished texts then estimate acceptance. */
   readonly model?: Decoder
   /**
-   * True if each proposal is certain and depends on the text alone, and one with less room is the beginning of one with
+   * True if each proposal is a certain chain and depends on the text alone, and one with less room is the beginning of one with
    * more: replaying finished texts then counts acceptance.
    */
   readonly deterministic?: boolean

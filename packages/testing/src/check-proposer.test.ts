@@ -1,6 +1,7 @@
 /** The laws of proposers: a sound one keeps them, and each law catches its fault. */
 import { describe, expect, test } from "bun:test"
 import { defineProposer, type ProposerParts, type ProposerSequence } from "@winnow/core"
+import { without } from "@winnow/decoding"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { checkProposer } from "./check-proposer.ts"
@@ -42,11 +43,39 @@ test(
   30_000,
 )
 
+/** Two siblings drawn without replacement, and one token behind each; a fault changes the tree. */
+const branching = (changed: (tree: Tree) => Tree = (tree) => tree) =>
+  proposerOf(({ text, room, draw }) => {
+    const [tokens, parents, q]: [Array<number>, Array<number>, Array<Float64Array>] = [[], [], []]
+    const add = (parent: number, q_V: Float64Array) => {
+      tokens.push(draw(q_V))
+      parents.push(parent)
+      q.push(q_V)
+    }
+    add(-1, followers(text))
+    const left_V = without(q[0]!, tokens[0]!)
+    if (left_V !== null) add(-1, left_V)
+    for (const [place, token] of [...tokens.entries()])
+      if (room > 1 && token !== end) add(place, followers([...text, token]))
+    return changed({ tokens, parents, q })
+  })
+type Tree = { readonly tokens: Array<number>; readonly parents: Array<number>; readonly q: Array<Float64Array> }
+
+test("a proposer of trees keeps the laws", () => checkProposer(branching()), 30_000)
+
 describe("each law catches its fault", () => {
   const certain = (tokens: ReadonlyArray<number>) => ({ tokens, q: "certain" }) as const
+  /** The parents of a chain of n + 1. */
+  const upTo = (n: number) => Array.from({ length: n + 1 }, (_, i) => i - 1)
   let calls = 0
   const cases: ReadonlyArray<readonly [law: string, ReturnType<typeof proposerOf>]> = [
     ["lossless", drawn(() => new Float64Array(3).fill(1 / 3))],
+    ["lossless", branching((tree) => ({ ...tree, q: tree.q.with(1, tree.q[0]!) }))],
+    ["parents", branching((tree) => ({ ...tree, parents: [0, ...tree.parents.slice(1)] }))],
+    ["parents", branching((tree) => ({ ...tree, parents: [] }))],
+    ["room", proposerOf(({ room }) => ({ ...certain(new Array(room + 1).fill(1)), parents: upTo(room) }))],
+    ["end", proposerOf(() => ({ ...certain([end, 1, 0]), parents: [-1, -1, 0] }))],
+    ["deterministic", proposerOf(() => ({ ...certain([1]), parents: [-1] }), { deterministic: true })],
     ["room", proposerOf(({ room }) => certain(new Array(room + 1).fill(1)))],
     ["ids", proposerOf(() => certain([3]))],
     ["q", proposerOf(() => ({ tokens: [1], q: [Float64Array.of(0.5, 0, 0.5)] }))],

@@ -65,18 +65,17 @@ const checkProposals = (law: Law, proposer: Proposer): void => {
           return of.propose({ text, room: most, draw: (q_V) => draw(q_V, rng.uniform()) })
         }
         const whole = text.join()
-        const { tokens } = ask(one, room)
+        const { tokens, parents } = ask(one, room)
         const again = ask(other, room)
         law("text untouched", text.join() === whole, () => `${at()}: the text was changed to ${text.join(" ")}`)
         law(
           "repeats",
-          again.tokens.join() === tokens.join(),
+          again.tokens.join() === tokens.join() && again.parents?.join() === parents?.join(),
           () => `${at()}: one sequence proposed ${tokens.join(" ")}, another ${again.tokens.join(" ")}`,
         )
-        const end = tokens.indexOf(eosId)
         law(
           "end",
-          end < 0 || end === tokens.length - 1,
+          tokens.every((_, place) => tokens[parents?.[place] ?? place - 1] !== eosId),
           () => `${at()}: tokens after the end token: ${tokens.join(" ")}`,
         )
         if (proposer.deterministic === true) {

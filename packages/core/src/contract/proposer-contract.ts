@@ -70,6 +70,11 @@ export const checkedProposal = (
       "ids",
       `its token ${odd} is ${brief(tokens[odd], 40)}; expected an id of the vocabulary, 0 to ${V - 1}`,
     )
+  if (of.deterministic && parents !== undefined)
+    throw refuse(
+      "deterministic",
+      "it declares that it is deterministic and returned a tree; a replay counts chains alone",
+    )
   if (q === "certain") return proposal
   if (of.deterministic)
     throw refuse(
