@@ -7,7 +7,7 @@
  */
 import type { FrozenMatrix, tf } from "@winnow/tensor"
 import type { HeadIds } from "./head-ids.ts"
-import type { Architecture, Attends } from "./model.ts"
+import type { Architecture, Attends, Parameters } from "./model.ts"
 import type { Problem } from "./problem.ts"
 
 /** The values that a draft can read. They belong to the step. */
@@ -25,8 +25,11 @@ export interface Seen {
   readonly targetEmbedding: FrozenMatrix
   /** The target's vocabulary head, [V, D], frozen: an entry with it gets no gradient by it. */
   readonly targetHead: tf.Tensor2D | tf.Variable
-  /** The target's final norm, [N, d] to [N, D], differentiable in the rows; the 1 of a head's bias is behind them. */
-  readonly targetNorm: (x_Nd: tf.Tensor2D) => tf.Tensor2D
+  /**
+   * The target's final norm, [N, d] to [N, D], differentiable in the rows; the 1 of a head's bias is behind them. `own` are
+   * parameters in the place of the target's, by the names of `Architecture.finalNorm`; it is differentiable in them.
+   */
+  readonly targetNorm: (x_Nd: tf.Tensor2D, own?: Parameters) => tf.Tensor2D
   /** The text of a token; U+FFFD for a part of a character. */
   readonly pieceOf: PieceOf
 }

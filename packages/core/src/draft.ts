@@ -1,6 +1,7 @@
 /** A draft in training: a model with its own trunk, or a head on the hidden states of another model. */
 import type { DraftRows, PieceOf, Seen, SeenName } from "./draft-rows.ts"
 import { InvalidInput } from "./errors.ts"
+import type { Engine, HeadFolder } from "./head.ts"
 import type { Encoder, Trainable } from "./model.ts"
 import type { Problem } from "./problem.ts"
 import type { ProposerParts, TreeGrower } from "./proposal.ts"
@@ -25,6 +26,8 @@ export interface DraftHead extends Trainable {
   readonly proposing?: (grow?: TreeGrower) => ProposerParts
   /** As in `HeadArchitecture`. */
   readonly trees?: boolean | undefined
+  /** Its folder for an engine, with its present weights. @error InvalidInput (thrown) as in `HeadArchitecture.folderFor` */
+  readonly folderFor?: (engine: Engine) => HeadFolder
   readonly dispose: () => void
 }
 

@@ -27,6 +27,20 @@ export interface HeadParameter {
     | { readonly kind: "target parameter"; readonly name: string }
 }
 
+/** Engines whose folders of heads are written. */
+export const engines = ["vllm", "sglang"] as const
+export type Engine = (typeof engines)[number]
+
+/** A folder that an engine reads: config.json, and the tensors of model.safetensors. */
+export interface HeadFolder {
+  readonly config: Readonly<Record<string, unknown>>
+  readonly tensors: ReadonlyArray<{
+    readonly name: string
+    readonly shape: ReadonlyArray<number>
+    readonly data: () => Float32Array
+  }>
+}
+
 /** The weights of a head that proposes: its own, and those of its frozen target. */
 export interface HeadValues {
   readonly parameters: Parameters
@@ -53,6 +67,12 @@ export interface HeadArchitecture<R extends SeenName = SeenName> {
   readonly proposing?: (values: HeadValues, grow?: TreeGrower) => ProposerParts
   /** True if it can propose trees. */
   readonly trees?: boolean
+  /**
+   * The folder of the head with these weights for an engine. Left out: no engine reads it.
+   *
+   * @error InvalidInput (thrown) for options that the engine cannot compute
+   */
+  readonly folderFor?: (engine: Engine, values: HeadValues) => HeadFolder
 }
 
 /** A head with its options fixed. */
@@ -110,12 +130,15 @@ export const defineHead = <const O extends Type, const R extends SeenName>(spec:
         name: spec.name,
         reads: spec.reads,
         on: (target) => {
-          const { rows, proposing, ...rest } = guarded(plugin, "make", () => spec.make(options, target))
+          const { rows, proposing, folderFor, ...rest } = guarded(plugin, "make", () => spec.make(options, target))
           checkLayers(plugin, rest.layers, target)
           return {
             ...rest,
             ...(proposing && {
               proposing: (values, grow) => guarded(plugin, "proposing", () => proposing(values, grow)),
+            }),
+            ...(folderFor && {
+              folderFor: (engine, values) => guarded(plugin, "folderFor", () => folderFor(engine, values)),
             }),
             rows: (values, problem, seen) =>
               checkedRows(

@@ -201,8 +201,13 @@ export interface Architecture<A extends Attends = "before"> {
     ids_BT: tf.Tensor2D,
     start_BT?: Int32Array,
   ) => ReadonlyArray<tf.Tensor3D>
-  /** The final norm alone: states after the last layer, [N, d], to hidden states [N, D]. Left out: the family does not tell. */
-  readonly finalNorm?: (weights: PassWeights, x_Nd: tf.Tensor2D) => tf.Tensor2D
+  /** The final norm alone. Left out: the family does not tell. */
+  readonly finalNorm?: {
+    /** Its parameters, [d] each: the scale and, of a norm that has one, the shift. */
+    readonly parameters: ReadonlyArray<string>
+    /** States after the last layer, [N, d], to hidden states [N, D]. */
+    readonly apply: (weights: Pick<PassWeights, "get">, x_Nd: tf.Tensor2D) => tf.Tensor2D
+  }
   /** Heads of the attention: of queries, of keys and values, and the columns of one. Left out: the family does not tell. */
   readonly attentionHeads?: { readonly heads: number; readonly kvHeads: number; readonly headSize: number }
   /**

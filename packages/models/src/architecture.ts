@@ -156,7 +156,10 @@ export const architectureOf = <A extends Attends>(of: Description<A>): Architect
     ...(isOfDecoder(of) && { cachedNumbers: 2 * of.layers.length * of.heads.kvHeads * of.heads.headSize }),
     trunkFlops: flopsOf(of),
     ...hiddenOf(of),
-    finalNorm: (values, x_Nd) => finalNorm(of, values, x_Nd),
+    finalNorm: {
+      parameters: [of.norm.scale, ...(of.norm.shift === undefined ? [] : [of.norm.shift])],
+      apply: ({ get }, x_Nd) => finalNorm(of, { get, keys: () => of.parameters.keys() }, x_Nd),
+    },
     attentionHeads: { heads: of.heads.heads, kvHeads: of.heads.kvHeads, headSize: of.heads.headSize },
     ...(of.stored && { stored: of.stored }),
     widths: () => widthsOf(of),

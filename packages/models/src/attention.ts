@@ -94,7 +94,7 @@ export const sequenceFrame = (
 }
 
 /** [N, C h] to [C, B, T, h]. */
-const headsFirst = (packed_Nc: tf.Tensor2D, { B, T }: AttentionFrame, layout: HeadLayout): tf.Tensor4D => {
+export const headsFirst = (packed_Nc: tf.Tensor2D, { B, T }: AttentionFrame, layout: HeadLayout): tf.Tensor4D => {
   const { heads, kvHeads, headSize, order } = layout
   const C = heads + 2 * kvHeads
   if (order === "heads") {
@@ -117,7 +117,7 @@ const headsLast = (x_CBTh: tf.Tensor4D, { B, T }: AttentionFrame, layout: HeadLa
 }
 
 /** Context of all heads, [Q, B, T, h] to [N, Q h]. */
-const mergeHeads = (context_QBTh: tf.Tensor4D): tf.Tensor2D => {
+export const mergeHeads = (context_QBTh: tf.Tensor4D): tf.Tensor2D => {
   const [Q, B, T, h] = context_QBTh.shape
   if (B * T === 1) return tf.reshape(context_QBTh, [1, Q * h])
   return tf.reshape(tf.transpose(context_QBTh, [1, 2, 0, 3]), [B * T, Q * h])

@@ -1,6 +1,6 @@
 /** Folders of heads: head.json beside head.safetensors, whose tensors have the names that the head gives its parameters. */
 import { join } from "node:path"
-import { DataError, type DraftHead, type Encoder, type HeadInstance, type InvalidInput } from "@winnow/core"
+import { DataError, type DraftHead, type Encoder, type Engine, type HeadInstance, InvalidInput } from "@winnow/core"
 import { parseJson, readRegularText, writeWhole } from "@winnow/files"
 import { type Elements, fillTensor, tf } from "@winnow/tensor"
 import { type } from "arktype"
@@ -44,6 +44,25 @@ export const saveHead = (
     const json: typeof headJson.infer = { head: name, options, target: { model_type, hidden_size, vocab_size } }
     // head.json is written last: its presence says that the folder is whole.
     withDataErrors(() => writeWhole(join(dir, settings), `${JSON.stringify(json, null, 2)}\n`))
+  })
+
+/**
+ * Writes the folder that an engine reads of a head: model.safetensors, and config.json last.
+ *
+ * @error InvalidInput if no engine reads such heads, or the engine cannot compute this one; DataError if a file cannot be
+ * written
+ */
+export const saveHeadFor = (
+  engine: Engine,
+  { name, folderFor }: DraftHead,
+  dir: string,
+): Effect.Effect<void, DataError | InvalidInput> =>
+  attempt(() => {
+    if (folderFor === undefined)
+      throw new InvalidInput({ what: `head ${name}`, problems: [`has no layout that ${engine} reads`] })
+    const { config, tensors } = folderFor(engine)
+    writeSafetensors(join(dir, "model.safetensors"), tensors)
+    withDataErrors(() => writeWhole(join(dir, "config.json"), `${JSON.stringify(config, null, 2)}\n`))
   })
 
 /**

@@ -1,7 +1,8 @@
 export { attention, plainAttention, type SequenceFrame, sequenceFrame } from "./attention.ts"
+export { chainAttention } from "./chain-attention.ts"
 export * from "./circuit.ts"
 export * from "./circuit-decoding.ts"
-export { type CircuitFrame, runCircuit } from "./circuit-tensors.ts"
+export { type CircuitFrame, circuitOutputs, runCircuit } from "./circuit-tensors.ts"
 export { architectureFromConfig, type ConfigKeys } from "./config.ts"
 export {
   all,

@@ -1,7 +1,16 @@
 /** A model of some layers of another model: its embedding, those layers, renumbered, its final norm and its head. */
-import { type Architecture, type Attends, type Encoder, InvalidInput, type ModelOf } from "@winnow/core"
+import {
+  type Architecture,
+  type Attends,
+  type Decoder,
+  type Encoder,
+  InvalidInput,
+  type ModelOf,
+  type Parameters,
+} from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { makeModel, ownVariable } from "./model.ts"
+import { decoderWeights, parametersOf } from "./native-parameters.ts"
 
 /** The keys of config.json for the number of layers; each family has one of them. */
 const countKeys = ["num_hidden_layers", "n_layer"]
@@ -64,4 +73,19 @@ export const modelOfLayers = <A extends Attends>(model: Encoder<A>, layers: Read
     )
   }
   return makeModel(architecture, parameters, model.headIds)
+}
+
+/**
+ * The model of the first layers of another, with its variables: nothing is copied. It lives no longer than the whole, which
+ * must not be trained meanwhile; disposing of it frees nothing.
+ *
+ * @param architecture `architectureOfLayers` of the first layers
+ * @param own parameters in the place of the whole's, by their names
+ */
+export const sharedLayers = (whole: Decoder, architecture: Architecture, own?: Parameters): Decoder => {
+  const { weight } = decoderWeights(whole.parameters)
+  const weights = new Map(
+    Array.from(architecture.parameters.keys(), (name) => [name, own?.get(name) ?? weight(name)!] as const),
+  )
+  return Object.assign(makeModel(architecture, parametersOf(weights), whole.headIds), { dispose: () => {} })
 }

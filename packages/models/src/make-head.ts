@@ -15,7 +15,7 @@ export const makeHead = (
   parameters: Parameters,
   { pieceOf }: HeadText = {},
 ): DraftHead => {
-  const { parameters: specs, layers, rows, proposing, trees } = head.on(target.architecture)
+  const { parameters: specs, layers, rows, proposing, folderFor, trees } = head.on(target.architecture)
   for (const [name, { shape }] of specs) {
     const found = parameters.get(name)?.shape
     if (found?.join() !== shape.join())
@@ -23,6 +23,7 @@ export const makeHead = (
         `head ${head.name}: parameter ${name} is ${found ? `[${found}]` : "missing"}, expected [${shape}]`,
       )
   }
+  const valuesOf = () => ({ parameters, target: asDecoder(target, `head ${head.name}'s target`) })
   return {
     name: head.name,
     reads: head.reads,
@@ -32,9 +33,8 @@ export const makeHead = (
     parameters,
     trained: parameters,
     rows: (problem, seen) => rows(parameters, problem, seen),
-    ...(proposing && {
-      proposing: (grow) => proposing({ parameters, target: asDecoder(target, `head ${head.name}'s target`) }, grow),
-    }),
+    ...(proposing && { proposing: (grow) => proposing(valuesOf(), grow) }),
+    ...(folderFor && { folderFor: (engine) => folderFor(engine, valuesOf()) }),
     trees,
     dispose: () => {
       freeOfWeights(parameters.values())

@@ -113,9 +113,17 @@ export const hiddenByLayer = (
 export const frozenEmbedding = ({ architecture, parameters }: Encoder): FrozenMatrix =>
   frozenMatrix(parameters, architecture.embedding)
 
-/** The final norm of a model on rows [N, d]: hidden states [N, D]. @error if its family does not tell it */
-export const finalNorm = ({ architecture, parameters }: Encoder, x_Nd: tf.Tensor2D): tf.Tensor2D => {
-  if (architecture.finalNorm === undefined)
-    throw new Error(`${architecture.type} does not tell its final norm, which a head reads`)
-  return architecture.finalNorm(parameters, x_Nd)
+/**
+ * The final norm of a model on rows [N, d]: hidden states [N, D].
+ *
+ * @param own parameters in the place of the model's, by their names
+ * @error if its family does not tell the norm
+ */
+export const finalNorm = (
+  { architecture: { finalNorm, type }, parameters }: Encoder,
+  x_Nd: tf.Tensor2D,
+  own?: ReadonlyMap<string, tf.Variable>,
+): tf.Tensor2D => {
+  if (finalNorm === undefined) throw new Error(`${type} does not tell its final norm, which a head reads`)
+  return finalNorm.apply({ get: (name) => own?.get(name) ?? parameters.get(name) }, x_Nd)
 }

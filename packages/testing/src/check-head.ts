@@ -24,6 +24,11 @@ const [V, D] = [11, 6]
 const target = {
   ...{ hiddenSize: D, streamSize: D, vocabularySize: V, layers: 6, maxLength: 64 },
   attentionHeads: { heads: 1, kvHeads: 1, headSize: D },
+  finalNorm: {
+    parameters: ["norm"],
+    apply: ({ get }: { readonly get: (name: string) => unknown }, x_Nd: tf.Tensor2D) =>
+      rmsNorm(x_Nd, (get("norm") as tf.Tensor1D | undefined) ?? tf.tensor1d(scale_D), 1e-5),
+  },
 }
 const table_VD = normals(V * D, 1, seeded(4, "embedding"))
 const head_VD = normals(V * D, 0.4, seeded(5, "head"))
@@ -72,7 +77,7 @@ const seenOf = ({ problem: { B, T, ids_BT }, hidden_BTD }: Case, layers: Readonl
     targetLayers: new Map(layers.map((layer) => [layer, between(layer)])),
     targetEmbedding: tf.tensor2d(table_VD, [V, D]),
     targetHead: tf.tensor2d(head_VD, [V, D]),
-    targetNorm: (x_Nd) => rmsNorm(x_Nd, tf.tensor1d(scale_D), 1e-5),
+    targetNorm: (x_Nd, own) => target.finalNorm.apply({ get: (name) => own?.get(name) }, x_Nd),
     pieceOf: (id) => " aB(.\n3)e_"[id] ?? "",
   }
 }

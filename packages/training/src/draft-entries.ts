@@ -54,7 +54,7 @@ export const seenBy = (draft: Draft, problem: Problem, ids_BT: tf.Tensor2D): See
       : has("targetHidden") && { targetHidden: tf.tidy(() => hiddenOf(target, problem, ids_BT)) }),
     ...(has("targetEmbedding") && { targetEmbedding: frozenEmbedding(target) }),
     ...(has("targetHead") && { targetHead: target.head_Vd }),
-    ...(has("targetNorm") && { targetNorm: (x_Nd) => finalNorm(target, x_Nd) }),
+    ...(has("targetNorm") && { targetNorm: (x_Nd, own) => finalNorm(target, x_Nd, own) }),
   }
 }
 

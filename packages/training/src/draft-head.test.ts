@@ -328,6 +328,31 @@ test("a batch in which the head predicts no token is refused, with the remedy", 
   draft.dispose()
 })
 
+test("a head without parameters is not trained, and the remedy is named", async () => {
+  const silent = initialiseHead(
+    await instanceOf(
+      defineHead({
+        name: "silent",
+        reads: [],
+        options: type({ "+": "reject" }),
+        make: () => ({ parameters: new Map(), rows: () => [] }),
+      })(),
+    ),
+    target,
+    1,
+  )
+  const training = trainStage({
+    ...{
+      stage: "head",
+      model: silent,
+      batches: batches([{ ids: Int32Array.of(1, 2, 3), promptLength: 1 }], { batchSize: 1, seed: 1 }),
+    },
+    ...{ steps: 1, seed: 1, optimizer: optimizerOptions.assert({ learningRate: 0.1, warmup: 0 }) },
+  }).pipe(Effect.provide(armLayer(none(), crossEntropy())))
+  const refused = await Effect.runPromise(Effect.flip(training))
+  expect(refused.message).toContain("head silent: has no parameters, so nothing can be trained")
+})
+
 describe("training", () => {
   let directory = ""
   let tensors = 0

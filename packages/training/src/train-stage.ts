@@ -116,6 +116,13 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     return yield* new InvalidInput({ what: stage, problems })
   }
 
+  if (isDraftHead(model) && model.trained.size === 0) {
+    const problems = [
+      "has no parameters, so nothing can be trained; measure it as a start, or choose options that give it some",
+    ]
+    return yield* new InvalidInput({ what: `head ${model.name}`, problems })
+  }
+
   const { signals, precision, chunkRows, microBatches = 1 } = options
   const writing = yield* writer(options, microBatches)
   const head = headFor({ filter, loss, signals, precision, chunkRows })
