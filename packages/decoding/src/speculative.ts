@@ -30,6 +30,7 @@ import {
   type Rollout,
   type Session,
   type Stop,
+  unseen,
 } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import {
@@ -46,7 +47,6 @@ import { proposalRoom, readableLength } from "./block-structure.ts"
 import type { BlockCounts } from "./counts.ts"
 import { DraftLength, draftLengthOption } from "./draft-length.ts"
 import { requireAllIds, requireSameVocabulary } from "./evidence.ts"
-import { unseen } from "./model-proposer.ts"
 import { parameterRatio } from "./parameter-ratio.ts"
 import { seenStates } from "./seen-states.ts"
 

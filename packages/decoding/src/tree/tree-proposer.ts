@@ -18,9 +18,8 @@ import {
   type TreeGrower,
   type TreeNode,
 } from "@winnow/core"
-import { distributionsAfter } from "@winnow/generation"
+import { distributionsAfter, unseen } from "@winnow/generation"
 import { parameterCount } from "@winnow/models"
-import { unseen } from "../model-proposer.ts"
 import { growBest, growFixed } from "./grow.ts"
 import { fixedShape, type TreeOption, treeOption } from "./shape.ts"
 
