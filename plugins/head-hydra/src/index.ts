@@ -1,48 +1,36 @@
 /**
- * Heads on a frozen target that are given the tokens before: head k predicts the token k + 1 after the next one from the
- * target's hidden state and the embeddings of the k tokens between.
+ * Heads on a frozen target that are given the tokens before: head k predicts the token k places after the next one from
+ * the target's hidden state and the embeddings of the k tokens between.
  *
- * Letters: M rows, V vocabulary, D hidden size of the target, d columns of its embedding, k the number of a head, from 1.
+ * Letters: V vocabulary, D hidden size of the target, d columns of its embedding, k the number of a head, from 1.
  * @source Ankner et al., "Hydra: Sequentially-Dependent Draft Heads for Medusa Decoding", 2024 (arXiv 2402.05109), section
  * 3: the input of head k is concat(h, e(x1), ..., e(xk)); the first block is R x + SiLU(W x), later ones x + SiLU(W x)
  */
-import { defineHead, type HeadParameter, type Parameters, rowsAhead } from "@winnow/core"
-import { embedding } from "@winnow/models"
-import { linear, tf } from "@winnow/tensor"
+import { defineHead, type HeadParameter } from "@winnow/core"
+import { hidden, type OffsetCell, offsetHead, token } from "@winnow/heads"
+import { type CircuitInstruction, targetWeights } from "@winnow/models"
 import { type } from "arktype"
 
 const zeros = (...shape: ReadonlyArray<number>): HeadParameter => ({ shape, init: { kind: "zeros" } })
 
-/** The parameters of head k. */
-const parametersOf = (
-  k: number,
-  { blocks, vocabulary }: { readonly blocks: number; readonly vocabulary: "own" | "target" },
-  { D, d, V }: Readonly<Record<"D" | "d" | "V", number>>,
-): ReadonlyArray<readonly [string, HeadParameter]> => {
-  const columns = D + k * d
-  return [
-    [`heads.${k}.residual.weight`, { shape: [D, columns], init: { kind: "identity" } }],
-    ...Array.from({ length: blocks }, (_, b) => [
-      [`heads.${k}.blocks.${b}.weight`, zeros(D, b === 0 ? columns : D)] as const,
-      [`heads.${k}.blocks.${b}.bias`, zeros(D)] as const,
-    ]).flat(),
-    ...(vocabulary === "own"
-      ? [[`heads.${k}.head.weight`, { shape: [V, D], init: { kind: "target head" } }] as const]
-      : []),
-  ]
-}
+/** The name of a block of head k, from 0. */
+const blockName = (k: number, b: number): string => `heads.${k}.blocks.${b}`
 
-/** The state of head k, [M, D], from its input [M, D + k d]. */
-const stateOf = (parameters: Parameters, k: number, blocks: number, x_Mc: tf.Tensor2D): tf.Tensor2D => {
-  const matrix = (name: string) => parameters.get(`heads.${k}.${name}.weight`) as unknown as tf.Tensor2D
-  let x = x_Mc
-  for (let b = 0; b < blocks; b++) {
-    const bias_D = parameters.get(`heads.${k}.blocks.${b}.bias`) as unknown as tf.Tensor1D
-    const u_MD = linear(x, matrix(`blocks.${b}`), bias_D)
-    const kept_MD = b === 0 ? linear(x, matrix("residual")) : x
-    x = tf.add(kept_MD, tf.mul(u_MD, tf.sigmoid(u_MD)))
-  }
-  return x
+/** The slot that block b of a head writes. */
+const after = (b: number): string => `block ${b + 1}`
+
+/** z = x + silu(W x + b); the first block has R x in the place of x. */
+const blockOf = (k: number, b: number): ReadonlyArray<CircuitInstruction> => {
+  const [from, to, name] = [b === 0 ? "input" : after(b - 1), after(b), blockName(k, b)]
+  return [
+    b === 0
+      ? { op: "linear", from, to, of: [{ weight: `heads.${k}.residual.weight` }] }
+      : { op: "concat", from: [from], to },
+    {
+      ...{ op: "linear", from, to, activation: "silu", add: true },
+      of: [{ weight: `${name}.weight`, bias: `${name}.bias` }],
+    },
+  ]
 }
 
 /** The heads; each has a residual matrix, blocks and, unless it uses the target's, a vocabulary head. */
@@ -60,35 +48,30 @@ export const hydra = defineHead({
     // Factor from one head's loss to the next: 1 as in the released code, 0.8 in Medusa's paper.
     decay: "0 < number <= 1 = 1",
   }),
-  make: ({ heads, decay, ...form }, { hiddenSize: D, streamSize: d = D, vocabularySize: V }) => {
-    const numbers = Array.from({ length: heads }, (_, i) => i + 1)
-    return {
-      parameters: new Map(numbers.flatMap((k) => parametersOf(k, form, { D, d, V }))),
-      rows: (parameters, problem, { targetHidden, targetEmbedding, targetHead }) => {
-        const { ids_BT } = problem
-        const flat_ND = tf.reshape(targetHidden, [-1, D])
-        return numbers.map((k) => {
-          const { at_M, row_M } = rowsAhead(problem, k)
-          const states_MD = tf.gather(flat_ND, tf.tensor1d(row_M, "int32"))
-          const tokens_M = (i: number) =>
-            tf.tensor1d(
-              Int32Array.from(row_M, (row) => ids_BT[row + i]!),
-              "int32",
-            )
-          const embedded = numbers.slice(0, k).map((i) => columns(embedding(targetEmbedding, tokens_M(i)), d))
-          const x_Mc = tf.concat([states_MD, ...embedded], 1) as tf.Tensor2D
-          return {
-            h_Md: stateOf(parameters, k, form.blocks, x_Mc),
-            head_Vd: parameters.get(`heads.${k}.head.weight`) ?? targetHead,
-            at_M,
-            weight: decay ** (k - 1),
-          }
-        })
-      },
-    }
+  make: ({ heads, blocks, vocabulary, decay }, target) => {
+    const { hiddenSize: D, streamSize: d = D, vocabularySize: V } = target
+    const parameters = new Map<string, HeadParameter>()
+    const cells = Array.from({ length: heads }, (_, i): OffsetCell => {
+      const k = i + 1
+      const columns = D + k * d
+      parameters.set(`heads.${k}.residual.weight`, { shape: [D, columns], init: { kind: "identity" } })
+      for (let b = 0; b < blocks; b++) {
+        parameters.set(`${blockName(k, b)}.weight`, zeros(D, b === 0 ? columns : D))
+        parameters.set(`${blockName(k, b)}.bias`, zeros(D))
+      }
+      const head = vocabulary === "own" ? `heads.${k}.head.weight` : targetWeights.head
+      if (vocabulary === "own") parameters.set(head, { shape: [V, D], init: { kind: "target head" } })
+      return {
+        instructions: [
+          { op: "concat", from: [hidden, ...Array.from({ length: k }, (_, j) => token(j + 1))], to: "input" },
+          ...Array.from({ length: blocks }, (_, b) => blockOf(k, b)).flat(),
+        ],
+        tokens: k,
+        output: after(blocks - 1),
+        head,
+        weight: decay ** i,
+      }
+    })
+    return offsetHead(target, { parameters, cells })
   },
 })
-
-/** The first columns: an embedding that is the vocabulary head as well may have a bias behind them. */
-const columns = (x: tf.Tensor2D, count: number): tf.Tensor2D =>
-  x.shape[1] === count ? x : tf.slice2d(x, [0, 0], [-1, count])
