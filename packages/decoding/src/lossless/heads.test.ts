@@ -2,6 +2,8 @@
 import { afterEach, describe, expect, test } from "bun:test"
 import type { DraftHead, Proposer } from "@winnow/core"
 import { generate } from "@winnow/generation"
+import { eagle } from "@winnow/head-eagle"
+import { hydra } from "@winnow/head-hydra"
 import { medusa } from "@winnow/head-medusa"
 import { makeHead } from "@winnow/models"
 import { normals, seeded } from "@winnow/numerics"
@@ -26,6 +28,8 @@ import { speculate } from "../speculate.ts"
 
 const heads = {
   "own vocabularies": await instanceOf(medusa({ heads: 3 })),
+  "hydra, given the tokens before": await instanceOf(hydra({ heads: 3, blocks: 2, vocabulary: "target" })),
+  "eagle, on its own features": await instanceOf(eagle({ num_attention_heads: 2 })),
   "the target's vocabulary": await instanceOf(medusa({ heads: 2, blocks: 2, vocabulary: "target", bias: false })),
 }
 
