@@ -20,6 +20,7 @@ const comparisons: ReadonlyArray<string> = [
   "lookup",
   "packing",
   "encode",
+  "heads",
   "steady",
   "agreement",
 ]
@@ -38,7 +39,7 @@ export const usage = (names: ReadonlyArray<string>): string => `bun run bench [S
 
   SUITE             ${names.join(", ")}; all of them if none is named
 ${optionLines(options)}
-bun run bench step|decode|load|large|lookup|packing|encode|steady|agreement [options]
+bun run bench step|decode|load|large|lookup|packing|encode|heads|steady|agreement [options]
 
   step              the selective step side by side with PyTorch
   decode            decoding with and without a draft side by side with transformers
@@ -47,6 +48,7 @@ bun run bench step|decode|load|large|lookup|packing|encode|steady|agreement [opt
   lookup            the share of data sets' answers that prompt look-up proposes; no model runs
   packing           tokens a second of trainings on GSM8K with padded and packed rows
   encode            text to ids in batches side by side with Python's tokenizers
+  heads             training a head with its target, on the frozen target, and on stored states
   steady            10 000 training steps, and whether memory grows
   agreement         tokens and counts of decoding with a draft, compared with transformers'; each has its own --help
 `

@@ -4,6 +4,7 @@ import { parseRequest, usage } from "./command-line.ts"
 import { benchDecode } from "./decode/bench-decode.ts"
 import { benchEncode } from "./encode/bench-encode.ts"
 import { benchGenerate } from "./generate/bench-generate.ts"
+import { benchHeads } from "./heads/bench-heads.ts"
 import { benchLarge } from "./large/bench-large.ts"
 import { benchLoad } from "./load/bench-load.ts"
 import { benchLookup } from "./lookup/bench-lookup.ts"
@@ -26,6 +27,7 @@ const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Prom
   lookup: benchLookup,
   packing: benchPacking,
   encode: benchEncode,
+  heads: benchHeads,
   steady: benchSteady,
   agreement: benchAgreement,
 }

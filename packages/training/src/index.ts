@@ -1,4 +1,5 @@
 export * from "./checkpoint.ts"
+export { seenBy } from "./draft-entries.ts"
 export * from "./events.ts"
 export { chunkRowsFor, lossOf } from "./head/chunks.ts"
 export type { HeadFormName } from "./head/form.ts"
