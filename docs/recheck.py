@@ -75,6 +75,18 @@ def walk(bits, length, limit, g):  # greedy blocks of up to g proposals along a 
         t = i + 1  # the target's own token: the correction, or the one after all proposals
     return blocks, tested, accepted
 
+def replay(proposed, agreed, limit, g):  # the same of a head: at each position, in base 36, its proposals and those that are right
+    t, blocks, tested, accepted = 0, 0, [0] * g, [0] * g
+    while t < len(proposed):
+        room = max(0, min(g, int(proposed[t], 36), limit - t - 1)) if t else 0  # the first call reads the prompt
+        right = min(room, int(agreed[t], 36))
+        for i in range(min(room, right + 1, len(proposed) - t)):
+            tested[i] += 1
+        for i in range(right):
+            accepted[i] += 1
+        t, blocks = t + right + 1, blocks + 1
+    return blocks, tested, accepted
+
 def texts(packed, lengths):  # bits of all prompts in one row, cut at the lengths of the target's greedy texts
     bits = iter("".join(f"{byte:08b}" for byte in base64.b64decode(packed)))
     return ["".join(next(bits) for _ in range(n)) for n in lengths]
@@ -127,7 +139,8 @@ readable = counts.get("greedyReadable", lengths)  # less than the lengths where 
 sampled_readable = counts.get("sampledReadable", counts["sampledLengths"])
 for d in counts["drafts"]:
     d["texts"] = texts(d["agreement"], readable)
-    d["walks"] = {g: [walk(*text, g) for text in zip(d["texts"], lengths, counts["greedyLimits"])] for g in run["conditions"]["gammas"]}
+    steps, of = (replay, (d["proposed"], d["agreed"])) if "agreed" in d else (walk, (d["texts"], lengths))
+    d["walks"] = {g: [steps(*text, g) for text in zip(*of, counts["greedyLimits"])] for g in run["conditions"]["gammas"]}
     d["sums"] = {sums["gamma"]: sums for sums in d["sampledSums"]}
     drafts.setdefault(d["name"], {})[d["seed"]] = d
 cells = {  # of one draft under one seed, a pair (N, D) for each prompt

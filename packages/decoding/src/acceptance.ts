@@ -1,6 +1,6 @@
 /** The record of a target's acceptance of a draft: figures with their conditions. */
 import type { Sampling } from "@winnow/core"
-import { expectedCounts, replayedCounts } from "./block-structure.ts"
+import { expectedCounts, expectedCountsByPlace, replayedCounts } from "./block-structure.ts"
 import { acceptanceOf, type BlockCounts, blockEfficiencyOf, type Figure, figure, sumCounts } from "./counts.ts"
 import type { Evidence } from "./evidence.ts"
 
@@ -99,12 +99,17 @@ export const estimatedCounts = (evidence: Evidence, draftLength: number): Readon
     const { chance, readable } = evidence
     return rollouts.map(({ limit }, i) => expectedCounts(chance[i]!, { draftLength, limit, readable: readable[i]! }))
   }
-  const { proposed, agreed, longest } = evidence
+  const { longest, blind = 0 } = evidence
   if (draftLength > longest)
     throw new RangeError(
       `blocks of ${draftLength} tokens, but the replay had room for ${longest}; replay with more room`,
     )
-  return rollouts.map(({ limit }, i) => replayedCounts(proposed[i]!, agreed[i]!, { draftLength, limit }))
+  if (evidence.kind === "places")
+    return rollouts.map(({ limit }, i) =>
+      expectedCountsByPlace(evidence.chance[i]!, longest, { draftLength, limit, blind }),
+    )
+  const { proposed, agreed } = evidence
+  return rollouts.map(({ limit }, i) => replayedCounts(proposed[i]!, agreed[i]!, { draftLength, limit, blind }))
 }
 
 /** Mean over positions: over all of them, and by prompt. */

@@ -20,6 +20,8 @@ export interface BlockRules {
   readonly limit: number
   /** Tokens from the start of the text that the proposer's context covers: see `readableLength`. Left out: all. */
   readonly readable?: number
+  /** Tokens that are emitted before the first proposal: 1 where the proposer reads the target's states. Left out: 0. */
+  readonly blind?: number
 }
 
 /**
@@ -36,8 +38,10 @@ export const readableLength = (promptLength: number, context: number | undefined
  * proposals and the target's own token must fit (the rule of transformers' assisted generation). Near the end of the
  * draft's context the draft cannot read further.
  */
-export const proposalRoom = (emitted: number, { draftLength, limit, readable = limit }: BlockRules): number =>
-  Math.max(0, Math.min(draftLength, limit - emitted - 1, readable - emitted))
+export const proposalRoom = (
+  emitted: number,
+  { draftLength, limit, readable = limit, blind = 0 }: BlockRules,
+): number => (emitted < blind ? 0 : Math.max(0, Math.min(draftLength, limit - emitted - 1, readable - emitted)))
 
 /**
  * Expected counts over the coins of one text; exact whole numbers if every chance is 0 or 1.
@@ -47,12 +51,23 @@ export const proposalRoom = (emitted: number, { draftLength, limit, readable = l
  * @param chance_T chance of acceptance at each position of the text, in [0, 1]
  * @param tested_T if given, the chance that each position is tested is added to it
  */
-export const expectedCounts = (
-  chance_T: ArrayLike<number>,
+export const expectedCounts = (chance_T: ArrayLike<number>, rules: BlockRules, tested_T?: Float64Array): BlockCounts =>
+  walkedCounts(chance_T.length, (_, at) => chance_T[at]!, rules, tested_T)
+
+/**
+ * The same where the chance depends on the place in the block.
+ *
+ * @param chance_Tg [T, g]: of token t + i of a block that begins at t, at t g + i; NaN where no token is proposed
+ */
+export const expectedCountsByPlace = (chance_Tg: ArrayLike<number>, g: number, rules: BlockRules): BlockCounts =>
+  walkedCounts(chance_Tg.length / g, (t, at) => chance_Tg[t * g + at - t]!, rules)
+
+const walkedCounts = (
+  T: number,
+  chanceOf: (start: number, at: number) => number,
   rules: BlockRules,
   tested_T?: Float64Array,
 ): BlockCounts => {
-  const T = chance_T.length
   const starts_T = new Float64Array(T + 1)
   starts_T[0] = 1
   const testedAt = new Array<number>(rules.draftLength).fill(0)
@@ -65,7 +80,8 @@ export const expectedCounts = (
     const end = Math.min(T, t + proposalRoom(t, rules))
     let i = t
     for (; i < end && reach > 0; i++) {
-      const chance = chance_T[i]!
+      const chance = chanceOf(t, i)
+      if (Number.isNaN(chance)) break
       if (tested_T !== undefined) tested_T[i]! += reach
       testedAt[i - t]! += reach
       acceptedAt[i - t]! += reach * chance

@@ -56,9 +56,22 @@ export interface ReplayEvidence extends CommonEvidence {
   readonly agreed: ReadonlyArray<Int32Array>
   /** The replay's room: the longest block that can be counted. */
   readonly longest: number
+  /** As in `BlockRules`. */
+  readonly blind?: number
 }
 
-export type Evidence = PassEvidence | ReplayEvidence
+/** Evidence by place in a block, of a proposer that reads the target's states: input of `expectedCountsByPlace`. */
+export interface PlacesEvidence extends CommonEvidence {
+  readonly kind: "places"
+  /** [T, longest] of each text: the chance that token t + i of a block that begins at t is accepted; NaN without one. */
+  readonly chance: ReadonlyArray<Float64Array>
+  readonly longest: number
+  readonly blind: number
+  /** Mean of sum_v min(p_v, q_v) at each place, over all positions; null where nothing is proposed. */
+  readonly byPlace: ReadonlyArray<number | null>
+}
+
+export type Evidence = PassEvidence | ReplayEvidence | PlacesEvidence
 
 /** The rollouts, cut where the draft's context ends. */
 const readableRollouts = (rollouts: ReadonlyArray<Rollout>, { architecture }: Decoder): ReadonlyArray<Rollout> =>

@@ -4,7 +4,7 @@ import {
   type Attends,
   type DataError,
   type HeadUse,
-  type InvalidInput,
+  InvalidInput,
   isShuffled,
   type MeasureInstance,
   type MeasureUse,
@@ -138,6 +138,26 @@ export const buildGraph = <E = never, R = never>(
     return yield* Effect.provideService(graphOf(resolved, texts, sizesOf, judge), SharedRows, rows)
   }).pipe(Effect.provideService(Families, resolved.families))
 
+/** @error InvalidInput for a head that proposes no tokens, where the run measures acceptance */
+const requireProposals = (
+  drafts: ReadonlyArray<Pick<Measured, "name" | "head">>,
+  target: Architecture<Attends>,
+): Effect.Effect<void, InvalidInput> =>
+  Effect.forEach(
+    drafts,
+    ({ name, head }) =>
+      Effect.gen(function* () {
+        if (head === undefined || (yield* head.instance).on(target).proposing) return
+        return yield* new InvalidInput({
+          what: name,
+          problems: [
+            `head ${head.name} proposes no tokens, so it has no acceptance; list measures without "acceptance"`,
+          ],
+        })
+      }),
+    { discard: true },
+  )
+
 /** The graph over models whose rows of the vocabulary are settled. */
 const graphOf = <E, R>(
   resolved: Resolved,
@@ -166,7 +186,7 @@ const graphOf = <E, R>(
       more: Partial<Measured> = {},
     ) => {
       const label = `measure ${name}, seed ${seed}`
-      const of = common && measureStage({ ...common, label, draft: trained, timed: role === "arm" })
+      const of = common && measureStage({ ...common, label, draft: trained, head, timed: role === "arm" })
       drafts.push({ name, role, seed, trained, architecture, head, movesTrunk, signals: [], ...more, measure: of })
     }
     const probing = withProbe(shared, settled.stability)
@@ -183,7 +203,7 @@ const graphOf = <E, R>(
         armKeys.add(trained.key)
         const signals = [cell.signals.target, cell.signals.reference].filter((stage) => stage !== undefined)
         const kept =
-          rollouts && divides(arm)
+          rollouts && divides(arm) && cell.head === undefined
             ? yield* keptStage(arm, {
                 ...shared,
                 start: cell.start,
@@ -218,6 +238,7 @@ const graphOf = <E, R>(
         add(name, "capacity", seed, { ...cell, stage: cell.trained })
       }
     }
+    if (common) yield* requireProposals(drafts, shared.architectures.target)
     const measures = yield* Effect.forEach(settled.measures, ({ instance }) => instance)
     const dataOf = ({ task }: MeasureUse) => (task === undefined ? data : shared.texts.ofTasks.get(taskKey(task))!.data)
     const { split, prompts, seed: drawn } = measure
@@ -239,7 +260,9 @@ const graphOf = <E, R>(
       (yield* planStudy(settled.study, {
         ...inputs,
         ...common,
-        drafts: measured.flatMap(({ name, seed, start, trained }) => (start ? [{ name, seed, start, trained }] : [])),
+        drafts: measured.flatMap(({ name, seed, start, trained, head }) =>
+          start && head === undefined ? [{ name, seed, start, trained }] : [],
+        ),
         measureOf: (label, draft) => measureStage({ ...common, label, draft, timed: false }),
         measureBy: (label, use, draft) =>
           modelMeasureStage({

@@ -1,4 +1,4 @@
-/** Heads on the target as arms: trained, saved, resumed, measured at the tokens that they predict; nothing decodes with them. */
+/** Heads on the target as arms: trained, saved, resumed, measured at the tokens that they predict, and by decoding. */
 import { beforeAll, expect, test } from "bun:test"
 import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -177,9 +177,6 @@ test("a head that is interrupted ends with the weights of one that was not", asy
 
 test("settings that need a model are refused before any work", async () => {
   const refused = async (of: Experiment) => (await Effect.runPromise(Effect.flip(resolve(of)))).message
-  expect(await refused({ ...experiment, measures: ["acceptance"] })).toContain(
-    "draft.start: head medusa is trained and measured, and nothing decodes with it yet; list measures without",
-  )
   const { filter: _, ...rest } = { ...training, loss: kl() }
   const arms = {
     partial: arm({ ...rest, filter: everything(), frozen: ["head"] }),
@@ -207,3 +204,31 @@ test("a search tries heads by their measure", async () => {
   const { study } = await Effect.runPromise(runIn(home, () => {}, searched))
   expect(measuresRecord.assert(JSON.parse(JSON.stringify(study))).arms.sweep!.arms[0]!.tried).toHaveLength(2)
 }, 60_000)
+
+test("measured by decoding: acceptance, tau and speed-up as of a draft; docs/recheck.py finds every figure", async () => {
+  const { measures: _, ...rest } = experiment
+  const decoded: Experiment = {
+    ...rest,
+    name: "decoded heads",
+    draft: { start: head(medusa({ heads: 2 })) },
+    arms: {
+      target: arm({ ...training, loss: kl() }),
+      chosen: arm({
+        ...training,
+        filter: behind(),
+        loss: kl(),
+        reference: { kind: "trained", steps: 4, batchSize: 8, start: fresh(target) },
+      }),
+    },
+    about: "target",
+    measure: { prompts: 20, gamma: 2, gammas: [1, 2, 4], maxNew: 10, temperature: 1, timedPrompts: 4 },
+  }
+  const { directory } = await Effect.runPromise(runIn(home, () => {}, decoded))
+  const run = JSON.parse(readFileSync(join(directory, "run.json"), "utf8"))
+  const row = run.rows.find(({ name }: { name: string }) => name === "target")
+  expect(row.greedyAcceptance.value).toBeGreaterThan(0.5)
+  expect(row.tau.value).toBeWithin(1.5, 3)
+  expect(row.expectedAcceptance.value).toBeGreaterThan(0.4)
+  const recheck = Bun.spawnSync(["python3", join(import.meta.dir, "../../../docs/recheck.py"), directory])
+  expect(recheck.stdout.toString()).toContain("0 differ")
+}, 120_000)

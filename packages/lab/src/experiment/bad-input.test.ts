@@ -69,7 +69,6 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
       inArm({ start: head(medusa.use({ further: 2 })) }),
       "head medusa: further must be removed; there are bias, blocks, decay, heads",
     ],
-    [inArm({ start: head(medusa()) }), "head medusa is trained and measured, and nothing decodes with it yet"],
     [inExperiment({ target: layersOf("target", [0]) }), 'target.kind must be "folder" or "fresh" (was "layers")'],
   ],
   text: [

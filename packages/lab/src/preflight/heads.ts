@@ -61,9 +61,12 @@ export const headProblems = (
             "take accuracy",
         )),
     ...(acceptance
-      ? heads.map(
-          ({ at, name }) =>
-            `${at}: head ${name} is trained and measured, and nothing decodes with it yet; list measures without "acceptance"`,
+      ? heads.flatMap(({ at, name, predicts }) =>
+          predicts === "classes"
+            ? [
+                `${at}: head ${name} predicts classes of its own and proposes no tokens; list measures without "acceptance"`,
+              ]
+            : [],
         )
       : []),
     ...readsModel.map(

@@ -40,6 +40,7 @@ const draftCounts = (name: string, seed: number, figures: Figures, kept: KeptTex
   seed,
   agreement: packed(figures.agreement),
   ...(kept === undefined ? {} : { kept: packed(kept) }),
+  ...(figures.replay && { proposed: figures.replay.proposed, agreed: figures.replay.agreed }),
   overlap: figures.overlap.map(([sum]) => sum),
   kl: figures.kl.map(([sum]) => sum),
   sampledBlocks: lengthOf(figures, gamma).sampledCounts.map(({ blocks }) => blocks),

@@ -2,18 +2,20 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { loadavg } from "node:os"
 import { join } from "node:path"
-import { DataError, type HeadIds } from "@winnow/core"
+import { DataError, type HeadIds, type HeadUse } from "@winnow/core"
 import {
   type Acceptance,
   type BlockCounts,
+  type Evidence,
   estimateAcceptance,
   estimatedCounts,
-  greedyPass,
+  evidenceOnGreedy,
+  evidenceOnSamples,
+  headProposer,
   measureSpeedup,
   modelProposer,
   parameterRatio,
   type Speedup,
-  sampledPass,
 } from "@winnow/decoding"
 import { driven, type Rollout } from "@winnow/generation"
 import { Effect } from "effect"
@@ -21,7 +23,7 @@ import type { Measure } from "../experiment/resolved.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
-import { openDecoder } from "./models.ts"
+import { openDecoder, openOwnHead } from "./models.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
 import { openTokenizer } from "./text.ts"
 
@@ -42,15 +44,25 @@ export interface TimedSpeedup extends Speedup {
 
 export interface Figures {
   readonly lengths: ReadonlyArray<MeasuredLength>
-  /** By prompt of the sampled rollouts: sum over positions of sum_v min(p_v, q_v), and the number of positions. */
+  /**
+   * By prompt of the sampled rollouts: sum over positions of sum_v min(p_v, q_v), and the number of positions. Of a head
+   * they are of the first token that it would propose there.
+   */
   readonly overlap: ReadonlyArray<readonly [sum: number, positions: number]>
   /** The same of KL(p || q), nats, of the raw distributions. */
   readonly kl: ReadonlyArray<readonly [sum: number, positions: number]>
   /**
    * By prompt of the greedy rollouts: "1" where the draft's greedy choice is the target's token, else "0", position by
-   * position as far as the draft's context reaches.
+   * position as far as the draft's context reaches; of a head the first token that it would propose.
    */
   readonly agreement: ReadonlyArray<string>
+  /**
+   * Of a head, by prompt of the greedy rollouts: at each position the tokens that it proposes there, and how many of them
+   * are the text's next ones, a character each in base 36. Decoding proposes nothing at the first position.
+   */
+  readonly replay?: { readonly proposed: ReadonlyArray<string>; readonly agreed: ReadonlyArray<string> }
+  /** Of a head: the mean over all positions of sum_v min(p_v, q_v) at each place of a block; null where none is proposed. */
+  readonly overlapByPlace?: ReadonlyArray<number | null>
   readonly parameterRatio: number
   /** Of a draft that can propose some ids only. */
   readonly vocabulary?: {
@@ -74,8 +86,10 @@ export const measureStage = (spec: {
   readonly measure: Measure
   readonly dataset: string
   readonly timed: boolean
+  /** The head that the stage `draft` has in the place of a model. */
+  readonly head?: HeadUse | undefined
 }): Stage => {
-  const { label, draft, target, tokenizer, greedy, sampled, measure, dataset, timed } = spec
+  const { head, label, draft, target, tokenizer, greedy, sampled, measure, dataset, timed } = spec
   const gammas = [...new Set([...measure.gammas, measure.gamma])].toSorted((a, b) => a - b)
   const { gamma, temperature, topK, topP, timedPrompts, maxNew } = measure
   const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
@@ -84,22 +98,28 @@ export const measureStage = (spec: {
     label,
     config: { gammas, sampling, dataset, ...(timed ? { gamma, timedPrompts, maxNew } : {}) },
     inputs: [draft, target, tokenizer, greedy, sampled],
-    code: stageCode({ revisions: ["measuring"], tensors: true }),
+    code: stageCode({ revisions: ["measuring"], tensors: true, ...(head && { plugins: [head] }) }),
     unit: "parts",
     alone: timed,
     run: ({ directory, inputs: [draftArtifact, targetArtifact, words, greedyArtifact, sampledArtifact], progress }) =>
       Effect.gen(function* () {
-        const draftModel = yield* openDecoder(draftArtifact!, "the draft")
-        const proposer = modelProposer(draftModel)
         const targetModel = yield* openDecoder(targetArtifact!, "the target")
         const { eosId } = yield* openTokenizer(words!)
+        const draftModel = head ? undefined : yield* openDecoder(draftArtifact!, "the draft")
+        const proposer = draftModel
+          ? modelProposer(draftModel)
+          : headProposer(yield* openOwnHead(draftArtifact!, head!, targetModel, words))
         const rollouts = yield* readRollouts(greedyArtifact!)
         const own = yield* readRollouts(sampledArtifact!)
         const parts = timed ? 3 : 2
-        const onGreedy = yield* decodingStep(label, (signal) => driven(greedyPass(draftModel, rollouts), signal))
+        const conditions = { eosId, longest: Math.max(...gammas) }
+        // There is evidence for a model, and for a head, which reads the target's states.
+        const onGreedy = yield* decodingStep(label, (signal) =>
+          driven(evidenceOnGreedy(targetModel, proposer, rollouts, conditions)!, signal),
+        )
         progress(1, parts, "greedy")
         const onSampled = yield* decodingStep(label, (signal) =>
-          driven(sampledPass(targetModel, draftModel, own, sampling), signal),
+          driven(evidenceOnSamples(targetModel, proposer, own, sampling, conditions)!, signal),
         )
         progress(2, parts, "sampled")
         const lengths = gammas.map(
@@ -129,7 +149,7 @@ export const measureStage = (spec: {
                 ),
               )
             : null
-        const { headIds } = draftModel
+        const headIds = draftModel?.headIds
         const outside = (texts: ReadonlyArray<Rollout>, { row_V }: HeadIds) =>
           texts.reduce<[number, number]>(
             ([n, of], { tokens }) => [n + tokens.filter((id) => row_V[id]! < 0).length, of + tokens.length],
@@ -146,7 +166,11 @@ export const measureStage = (spec: {
           lengths,
           overlap: sums(onSampled.overlap!),
           kl: sums(onSampled.kl!),
-          agreement: onGreedy.chance.map((bits_T, i) => bits_T.subarray(0, onGreedy.readable[i]).join("")),
+          agreement: agreementOf(onGreedy),
+          ...(onGreedy.kind === "replay" && {
+            replay: { proposed: digits(onGreedy.proposed), agreed: digits(onGreedy.agreed) },
+          }),
+          ...(onSampled.kind === "places" && { overlapByPlace: onSampled.byPlace }),
           parameterRatio: parameterRatio(targetModel, proposer),
           speedup: speedup && { ...withoutRuns(speedup), load },
         }
@@ -160,6 +184,18 @@ export const measureStage = (spec: {
       }).pipe(Effect.scoped),
   })
 }
+
+/** At each position "1" where the draft's greedy choice is the target's token. */
+const agreementOf = (evidence: Evidence): ReadonlyArray<string> => {
+  if (evidence.kind === "replay") return digits(evidence.agreed.map((agreed_T) => agreed_T.map((n) => Math.min(1, n))))
+  return evidence.kind === "pass"
+    ? evidence.chance.map((bits_T, i) => bits_T.subarray(0, evidence.readable[i]).join(""))
+    : [] // of samples alone
+}
+
+/** Small counts as one character each, in base 36. */
+const digits = (counts: ReadonlyArray<Int32Array>): ReadonlyArray<string> =>
+  counts.map((n_T) => Array.from(n_T, (n) => Math.min(35, n).toString(36)).join(""))
 
 const file = "figures.json"
 
