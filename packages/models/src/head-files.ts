@@ -1,4 +1,5 @@
 /** Folders of heads: head.json beside head.safetensors, whose tensors have the names that the head gives its parameters. */
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { DataError, type DraftHead, type Encoder, type Engine, type HeadInstance, InvalidInput } from "@winnow/core"
 import { parseJson, readRegularText, writeWhole } from "@winnow/files"
@@ -46,6 +47,38 @@ export const saveHead = (
     withDataErrors(() => writeWhole(join(dir, settings), `${JSON.stringify(json, null, 2)}\n`))
   })
 
+/** The plugin of a folder's head, by name, and its options. */
+export interface HeadFolderSettings {
+  readonly name: string
+  readonly options: object
+}
+
+/**
+ * The head of a folder that `saveHead` wrote; undefined for a folder without head.json.
+ * @error DataError for a head.json of another form
+ */
+export const readHeadSettings = (
+  dir: string,
+): Effect.Effect<HeadFolderSettings | undefined, DataError | InvalidInput> =>
+  attempt(() => {
+    if (!existsSync(join(dir, settings))) return undefined
+    const { head: name, options } = settingsOf(dir)
+    return { name, options }
+  })
+
+/** The content of a folder's head.json. @error DataError (thrown) for another form */
+const settingsOf = (dir: string): typeof headJson.infer => {
+  const file = join(dir, settings)
+  const json = headJson(
+    withDataErrors(() => {
+      const text = readRegularText(file, { most: 1 << 20, what: "the settings of a head" })
+      return parseJson(text) as unknown
+    }),
+  )
+  if (json instanceof type.errors) throw new DataError({ message: `${file}: ${json.summary}; is it a head's?` })
+  return json
+}
+
 /**
  * Writes the folder that an engine reads of a head: model.safetensors, and config.json last.
  *
@@ -80,13 +113,7 @@ export const loadHead = (
   attempt(() => {
     const file = join(dir, settings)
     const fail = (problem: string) => new DataError({ message: `${file}: ${problem}` })
-    const json = headJson(
-      withDataErrors(() => {
-        const text = readRegularText(file, { most: 1 << 20, what: "the settings of a head" })
-        return parseJson(text) as unknown
-      }),
-    )
-    if (json instanceof type.errors) throw fail(`${json.summary}; is it a head's?`)
+    const json = settingsOf(dir)
     if (json.head !== head.name) throw fail(`is of head ${json.head}, expected ${head.name}`)
     const { hiddenSize, vocabularySize, type: family } = target.architecture
     const { model_type, hidden_size, vocab_size } = json.target

@@ -1,7 +1,8 @@
 /** The proposer of an evaluation: a draft from a folder, or a plugin. */
-import { type DataError, type Decoder, InvalidInput, type Proposer, type ProposerUse } from "@winnow/core"
-import { modelProposer, type TreeOption, treeProposer } from "@winnow/decoding"
+import { type DataError, type Decoder, type HeadUse, InvalidInput, type Proposer, type ProposerUse } from "@winnow/core"
+import { headProposer, modelProposer, type TreeOption, treeProposer } from "@winnow/decoding"
 import { pluginFrom } from "@winnow/lab/outside"
+import { type HeadFolderSettings, loadHead, readHeadSettings } from "@winnow/models"
 import { Effect } from "effect"
 import { type NamedFolder, namedFolder, openDecoder } from "../model.ts"
 import type { EvaluateRequest } from "./evaluate-record.ts"
@@ -12,11 +13,12 @@ export interface AskedProposer {
   readonly name: string
   /** The plugin's options with their defaults, or those of a tree and its draft; empty for a draft. */
   readonly options: Readonly<Record<string, unknown>>
-  /** The draft's folder; undefined for a plugin. */
+  /** The draft's folder; undefined for a plugin, and for a head, which has the target's vocabulary. */
   readonly draft: NamedFolder | undefined
-  /** Opens it for the lifetime of the scope; of a draft so many rows of its vocabulary, all if left out. */
+  /** Opens it on a target for the lifetime of the scope; of a draft so many rows of its vocabulary. */
   readonly open: (
-    rows?: number,
+    rows: number,
+    target: Decoder,
   ) => Effect.Effect<Proposer, Effect.Error<ReturnType<typeof openDecoder>> | InvalidInput, Scope>
 }
 
@@ -36,7 +38,9 @@ export const askedProposer = Effect.fnUntraced(function* (
 ): Effect.fn.Return<AskedProposer, InvalidInput | DataError> {
   if (draft !== undefined && proposer === undefined) {
     const found = yield* namedFolder(draft)
-    const openAs = (make: (draft: Decoder) => Proposer) => (rows?: number) =>
+    const settings = yield* readHeadSettings(found.folder)
+    if (settings !== undefined) return yield* askedHead(found, settings, tree)
+    const openAs = (make: (draft: Decoder) => Proposer) => (rows: number) =>
       Effect.map(openDecoder(found.folder, { rows, precision }), make)
     if (tree === undefined) return { name: "model", options: {}, draft: found, open: openAs(modelProposer) }
     const options = { draft: found.reference ?? found.folder, ...tree }
@@ -54,4 +58,32 @@ export const askedProposer = Effect.fnUntraced(function* (
   // The kind is checked, and a plugin of this kind has no other type.
   const use = (yield* pluginFrom("proposer", `--proposer ${proposer}`, proposer)) as ProposerUse
   return { name: use.name, options: yield* use.decoded, draft: undefined, open: () => use.instance }
+})
+
+/** A head of a folder, which proposes from the target's states. @error InvalidInput for a head that is no plugin here */
+const askedHead = Effect.fnUntraced(function* (
+  { folder, reference }: NamedFolder,
+  { name, options }: HeadFolderSettings,
+  tree: TreeOption | undefined,
+): Effect.fn.Return<AskedProposer, InvalidInput> {
+  // The kind is checked, and a plugin of this kind has no other type.
+  const use = (yield* pluginFrom("head", `--draft ${folder}`, JSON.stringify({ name, options }))) as HeadUse
+  const open: AskedProposer["open"] = (_, target) =>
+    Effect.gen(function* () {
+      const load = loadHead(folder, yield* use.instance, target)
+      const head = yield* Effect.acquireRelease(load, (loaded) => Effect.sync(() => loaded.dispose()))
+      return yield* Effect.try({
+        try: () => headProposer(head, tree),
+        catch: (cause) => {
+          if (cause instanceof InvalidInput) return cause
+          throw cause
+        },
+      })
+    })
+  return {
+    name: use.name,
+    options: { folder: reference ?? folder, ...(yield* use.decoded), ...tree },
+    draft: undefined,
+    open,
+  }
 })

@@ -35,7 +35,7 @@ export const evaluate = Command.make(
     target: described(Flag.String("target"), `the model that verifies: ${aModel}`),
     draft: described(
       Flag.String("draft").pipe(Flag.optional),
-      "the model that proposes, of the same vocabulary; a folder or hf:owner/name",
+      "the model that proposes, of the same vocabulary, or a head on this target: a folder or hf:owner/name",
     ),
     proposer: described(
       Flag.String("proposer").pipe(Flag.optional, Flag.withMetavar("NAME")),

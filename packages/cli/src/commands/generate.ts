@@ -38,7 +38,7 @@ export const generate = Command.make(
     target: described(Flag.String("target"), `the model that writes, and checks a draft's proposals: ${aModel}`),
     draft: described(
       Flag.String("draft").pipe(Flag.optional),
-      "the model that proposes, of the same vocabulary; a folder or hf:owner/name",
+      "the model that proposes, of the same vocabulary, or a head on this target: a folder or hf:owner/name",
     ),
     proposer: described(
       Flag.String("proposer").pipe(Flag.optional, Flag.withMetavar("NAME")),

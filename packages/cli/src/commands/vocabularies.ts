@@ -69,7 +69,8 @@ export const openPair = Effect.fnUntraced(function* (
   const draft = spec?.draft?.folder
   const draftRows = draft === undefined ? V : yield* rowsOf(draft)
   const rows = yield* sharedRows(V, draftRows, tokens)
-  const [target, proposer] = [yield* openDecoder(folder, { rows, precision }), spec && (yield* spec.open(rows))]
+  const target = yield* openDecoder(folder, { rows, precision })
+  const proposer = spec && (yield* spec.open(rows, target))
   if (target.headIds !== undefined)
     return yield* refused(
       `the target predicts ${target.headIds.id_U.length} of its ${rows} ids; a draft may, a target must predict every id`,
