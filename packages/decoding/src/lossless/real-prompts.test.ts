@@ -3,6 +3,7 @@
  * transformers; the target accepts the draft often but not always. Needs WINNOW_DATA.
  */
 import { describe, expect, test } from "bun:test"
+import type { Proposer } from "@winnow/core"
 import { atOnce } from "@winnow/files"
 import { argmaxWithMargin, GenerateSession, generate, type Rollout } from "@winnow/generation"
 import { ngram } from "@winnow/proposer-ngram"
@@ -24,6 +25,7 @@ import { evidenceOnGreedy } from "../evidence-of.ts"
 import { compareGreedy } from "../identity.ts"
 import type { Speculated } from "../speculate.ts"
 import { passOptions, teacherForced } from "../teacher-forced.ts"
+import { treeProposer } from "../tree/tree-proposer.ts"
 
 const PROMPTS = 500
 /** Of these, prompts that are also decoded with look-up. */
@@ -88,6 +90,31 @@ describe.skipIf(missing !== undefined)(`greedy identity on real prompts${skipped
         // Random weights seldom repeat themselves: nearly all proposals are rejected, which tests roll-back.
         if (gamma > 0) expect(Math.min(row.accepted, row.rejected / 50)).toBeGreaterThan(4)
       }
+      setting.dispose()
+      expect(tf.memory().numTensors).toBe(before)
+    },
+    60_000,
+  )
+
+  test.skipIf(native() === undefined)(
+    "with trees of the draft: the same, and a tree accepts more than the chain of its longest path",
+    async () => {
+      const before = tf.memory().numTensors
+      const whole = await identitySetting(PROMPTS)
+      const setting = { ...whole, prompts: whole.prompts.slice(0, LOOKED_UP) }
+      const { target, draft, prompts, eosId, stop } = setting
+      const { rollouts } = await generate(target, prompts, { maxNew, eosId }, { stop })
+      const blocks = (proposer: Proposer, gamma: number, name: string) => {
+        const { row, done, counts } = measureIdentity({ ...setting, proposer }, rollouts, gamma)
+        console.log(identityLine(`native, ${name}`, gamma, row, moreOf(row)))
+        expect(row).toMatchObject({ prompts: LOOKED_UP, identical: LOOKED_UP })
+        expect(done.map(({ rollout }) => rollout)).toEqual([...rollouts])
+        expect(Math.min(...Object.values(row.endedInside))).toBeGreaterThan(25)
+        return counts.reduce((sum, { blocks }) => sum + blocks, 0)
+      }
+      const chain = blocks(setting.proposer, 3, "chain")
+      for (const tree of [{ widths: [3, 2, 1] }, { nodes: 12, width: 4, depth: 3 }])
+        expect(blocks(treeProposer(draft, tree), 3, JSON.stringify(tree))).toBeLessThan(0.95 * chain)
       setting.dispose()
       expect(tf.memory().numTensors).toBe(before)
     },
