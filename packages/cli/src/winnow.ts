@@ -1,5 +1,6 @@
 /** `winnow`: all commands. */
 import { Command } from "effect/cli"
+import { adaptCommand } from "./commands/adapt.ts"
 import { clean } from "./commands/clean.ts"
 import { doctor } from "./commands/doctor.ts"
 import { evaluate } from "./commands/evaluate.ts"
@@ -22,6 +23,7 @@ export const winnow = Command.make("winnow").pipe(
     generate,
     rank,
     runs,
+    adaptCommand,
     exportCommand,
     newFolder,
     plugins,

@@ -1,3 +1,5 @@
+export { type Adapted, type AdaptRequest, adapt } from "./adapt/adapt.ts"
+export { prompts } from "./adapt/prompts-task.ts"
 export { type Cleaning, findRemovable, type Removable, removeAll } from "./clean.ts"
 export { type ControlFilters, type ControlName, controls } from "./controls.ts"
 export { type Plan, type PlannedStage, plan } from "./estimate.ts"

@@ -41,8 +41,8 @@ export * from "./model.ts"
 export { frozenMatrix, NativeParameters } from "./native-parameters.ts"
 export { hasHeadBias, normal, normalWithBias, ones, parameterCount, zeros } from "./parameters.ts"
 export { paddedStarts } from "./positions.ts"
-export { loadPrivate, savePrivate } from "./private-files.ts"
-export { sharedFiles } from "./private-folder.ts"
+export { loadPrivate, placePrivate, savePrivate } from "./private-files.ts"
+export { firstRows, sharedFiles } from "./private-folder.ts"
 export { mergePrivate, type PrivateModel, withPrivate } from "./private-model.ts"
 export {
   type PrivateForm,

@@ -8,7 +8,7 @@
  *
  * A private folder opens as a model wherever a folder does.
  */
-import { realpathSync } from "node:fs"
+import { copyFileSync, realpathSync } from "node:fs"
 import { join, relative } from "node:path"
 import { type Attends, DataError, type Encoder, type Family, InvalidInput, type ModelOf } from "@winnow/core"
 import { writeWhole } from "@winnow/files"
@@ -20,7 +20,14 @@ import { readJson } from "./folder.ts"
 import { ownVariable } from "./model.ts"
 import { firstRows, privateFile } from "./private-folder.ts"
 import { beside, type PrivateModel, privateNames } from "./private-model.ts"
-import { isPrivate, privateArchitecture, privateKey, privateOfConfig, sharedConfig } from "./private-part.ts"
+import {
+  isPrivate,
+  type PrivateForm,
+  privateArchitecture,
+  privateKey,
+  privateOfConfig,
+  sharedConfig,
+} from "./private-part.ts"
 import { openSafetensors, writeSafetensors } from "./safetensors.ts"
 import { excerpt, isRecord } from "./shown.ts"
 
@@ -45,12 +52,43 @@ export const savePrivate = (
         return { name, shape: variable.shape, data: () => variable.dataSync() as Float32Array }
       }),
     )
-    const { size, gate } = privateOfConfig(architecture.config) as { readonly size: number; readonly gate: string }
-    // A path from here keeps its meaning where all folders move together.
-    const path = shared && relative(realpathSync(dir), realpathSync(shared)) // both exist
-    const of = path === undefined ? {} : { shared: { path, rows: firstRows(shared!) } }
-    const config = { ...architecture.config, [privateKey]: { size, gate, ...of } }
+    const config = shared === undefined ? architecture.config : withShared(architecture.config, dir, shared)
     withDataErrors(() => writeWhole(join(dir, "config.json"), `${JSON.stringify(config, null, 2)}\n`))
+  })
+
+/** The config.json of a private part whose shared part is a folder. */
+const withShared = (
+  config: Readonly<Record<string, unknown>>,
+  dir: string,
+  shared: string,
+): Record<string, unknown> => {
+  const { size, gate } = privateOfConfig(config) as PrivateForm // the caller has read it
+  // A path from here keeps its meaning where all folders move together.
+  const path = relative(realpathSync(dir), realpathSync(shared)) // both exist
+  return { ...config, [privateKey]: { size, gate, shared: { path, rows: firstRows(shared) } } }
+}
+
+/**
+ * Writes a private part that `savePrivate` wrote alone to another folder, which names its shared part.
+ *
+ * @param dir an existing folder; @param shared the folder of the shared part
+ * @error DataError if a file cannot be read or written
+ */
+export const placePrivate = (
+  from: string,
+  dir: string,
+  shared: string,
+): Effect.Effect<void, DataError | InvalidInput> =>
+  attempt(() => {
+    const config = readJson(join(from, "config.json"))
+    if (!isRecord(config) || !isRecord(privateOfConfig(config)))
+      throw new DataError({ message: `${from} has no ${privateKey} in its config.json; is it a private part?` })
+    // All else is as the shared folder has it: a run may have read fewer rows of its vocabulary.
+    const whole = { ...(readJson(join(shared, "config.json")) as object), [privateKey]: config[privateKey] }
+    withDataErrors(() => {
+      copyFileSync(join(from, privateFile), join(dir, privateFile))
+      writeWhole(join(dir, "config.json"), `${JSON.stringify(withShared(whole, dir, shared), null, 2)}\n`)
+    })
   })
 
 /**

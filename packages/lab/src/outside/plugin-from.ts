@@ -13,11 +13,14 @@ interface Asked {
   readonly options: unknown
 }
 
+/** The beginning of the folders of a kind: a filter of examples is a filter. */
+const folderOf = (kind: PluginKind): string => (kind === "examples" ? "filter" : kind)
+
 /** Names of this checkout's plugins of a kind: folders `plugins/KIND-NAME`. */
 const pluginsOf = (kind: PluginKind, folder: string = join(houseRoot, "plugins")): ReadonlyArray<string> =>
   (existsSync(folder) ? readdirSync(folder) : [])
-    .filter((name) => name.startsWith(`${kind}-`) && existsSync(join(folder, name, "src/index.ts")))
-    .map((name) => name.slice(kind.length + 1))
+    .filter((name) => name.startsWith(`${folderOf(kind)}-`) && existsSync(join(folder, name, "src/index.ts")))
+    .map((name) => name.slice(folderOf(kind).length + 1))
     .toSorted()
 
 /** Reads a name alone, or `{"name": ..., "options": {...}}`, the form of `--set`. */
@@ -44,7 +47,7 @@ const askedOf = (what: string, text: string): Effect.Effect<Asked, InvalidInput>
  * list of plugins
  */
 const moduleOf = (what: string, kind: PluginKind, name: string): Effect.Effect<string, InvalidInput> => {
-  const own = join(houseRoot, "plugins", `${kind}-${name}`, "src/index.ts")
+  const own = join(houseRoot, "plugins", `${folderOf(kind)}-${name}`, "src/index.ts")
   const file = /^[A-Za-z0-9._+-]+$/.test(name) && existsSync(own) ? own : fileOf(name)
   if (file !== undefined) return Effect.succeed(file)
   const have = pluginsOf(kind)

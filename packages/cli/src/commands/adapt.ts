@@ -1,0 +1,94 @@
+/** `winnow adapt`: the private part of a draft for a new target, from a file of prompts. */
+import { resolve } from "node:path"
+import type { ExamplesUse, LossUse } from "@winnow/core"
+import { type Adapted, adapt, prompts, Store } from "@winnow/lab"
+import { pluginFrom } from "@winnow/lab/outside"
+import { Console, Effect, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import { engine } from "../engine.ts"
+import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
+import { nearby } from "../nearby.ts"
+import { viewed } from "../run-view.ts"
+import { jsonFlag } from "../shared-flags.ts"
+
+const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))
+const whole = (n: number) => n.toLocaleString("en").replaceAll(",", " ")
+
+/** The folders, the sizes, the texts and the next command. */
+export const adaptReport = (
+  { directory, shared, name, parameters, texts, training }: Adapted,
+  target: string,
+): string => {
+  const share = (100 * parameters.private) / parameters.whole
+  const { steps, seconds, finalLoss } = training
+  return [
+    `${name}: a private part of ${whole(parameters.private)} parameters, ${share.toFixed(1)} % of the draft`,
+    `  private  ${nearby(directory)}`,
+    `  shared   ${nearby(shared)}`,
+    `text: the target wrote ${whole(texts.written)}, of which ${whole(texts.leftOut)} were left out; ${whole(texts.read)} were read`,
+    `training: ${whole(steps)} steps in ${seconds.toFixed(0)} s, loss ${finalLoss.toFixed(3)} at the end`,
+    `try it: winnow evaluate --target ${target} --draft ${nearby(directory)} --prompts FILE`,
+  ].join("\n")
+}
+
+/** The choice of examples beside a file of general text. */
+const choiceOf = (general: string, keep: number) =>
+  Effect.map(
+    pluginFrom("examples", "--general", "mahalanobis"),
+    // The kind is checked, and a plugin of this kind has no other type.
+    (use) => use.withOptions({ general: prompts({ file: resolve(general) }), k: keep }) as ExamplesUse,
+  )
+
+/** The command; `--json` prints the `Adapted`. */
+export const adaptCommand = Command.make(
+  "adapt",
+  {
+    draft: described(Flag.String("draft"), `the draft that all targets share: ${aModel}`),
+    target: described(Flag.String("target"), "the new target, which writes the text; a folder or hf:owner/name"),
+    prompts: described(
+      Flag.String("prompts").pipe(Flag.withMetavar("FILE")),
+      'prompts of its domain, one JSON object a line: {"prompt": "..."}',
+    ),
+    to: described(
+      Flag.String("to").pipe(Flag.withMetavar("DIR")),
+      "gets DIR/shared and DIR/NAME; may have the private parts of other targets",
+    ),
+    name: described(Flag.String("name").pipe(Flag.withDefault("private")), "of the private part"),
+    size: described(Flag.Int("size").pipe(Flag.withDefault(64)), "columns of the private feed-forward of each layer"),
+    gate: described(
+      Flag.Literals("gate", ["joint", "none"]).pipe(Flag.withDefault("joint" as const)),
+      "between shared and private; none: a sum, which merges into a plain model",
+    ),
+    steps: described(Flag.Int("steps").pipe(Flag.withDefault(500)), "of the training"),
+    batchSize: described(Flag.Int("batch-size").pipe(Flag.withDefault(16)), "texts a step"),
+    learningRate: described(Flag.Finite("learning-rate").pipe(Flag.withDefault(3e-3)), "at its height"),
+    loss: described(Flag.String("loss").pipe(Flag.withDefault("kl")), "a plugin, from the target's distribution"),
+    general: described(
+      Flag.String("general").pipe(Flag.optional, Flag.withMetavar("FILE")),
+      'general text, {"text": "..."} a line: then the examples furthest from it are read',
+    ),
+    keep: described(Flag.Finite("keep").pipe(Flag.withDefault(0.5)), "share of the examples beside --general"),
+    temperature: described(Flag.Finite("temperature").pipe(Flag.withDefault(0)), "of the target's text; 0 is greedy"),
+    maxNew: described(Flag.Int("max-new").pipe(Flag.withDefault(256)), "most tokens of a text"),
+    maxLength: described(Flag.Int("max-length").pipe(Flag.withDefault(512)), "most tokens of a prompt with its text"),
+    seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of the private weights and the order of texts"),
+    eos: described(Flag.String("eos").pipe(Flag.optional), "text of the token that ends a text, if no file names it"),
+    plugin: familyFlag,
+    verbose: described(Flag.Boolean("verbose").pipe(Flag.withDefault(false)), "each stage as it runs"),
+    json: jsonFlag,
+  },
+  Effect.fn("adapt")(function* ({ plugin, json, verbose, general, keep, size, gate, eos, loss, ...flags }) {
+    const [draft, target] = [(yield* namedFolder(flags.draft)).folder, (yield* namedFolder(flags.target)).folder]
+    const request = {
+      ...flags,
+      ...{ draft, target, prompts: resolve(flags.prompts), to: resolve(flags.to), form: { size, gate } },
+      // The kind is checked, and a plugin of this kind has no other type.
+      loss: (yield* pluginFrom("loss", `--loss ${loss}`, loss)) as LossUse<unknown>,
+      ...(Option.isSome(eos) && { eos: eos.value }),
+      ...(Option.isSome(general) && { examples: yield* choiceOf(general.value, keep) }),
+    }
+    yield* engine
+    const adapted = yield* withFamilies(plugin, viewed(adapt(request).pipe(Effect.provide(Store.layer())), { verbose }))
+    yield* Console.log(json ? JSON.stringify(adapted) : adaptReport(adapted, nearby(target)))
+  }),
+).pipe(Command.withDescription("A private part for a new target beside a frozen draft, trained on text that it writes"))

@@ -1,0 +1,196 @@
+/**
+ * The private part of a draft for a new target, from prompts: the target writes the text, the private part is trained on it,
+ * and the shared part stays a file of its own. Each step is a stage of the store, so that a stopped adaptation goes on.
+ */
+import { copyFileSync, existsSync, readdirSync } from "node:fs"
+import { resolve as absolute, join } from "node:path"
+import { type Datasets, type ExamplesUse, everyToken, InvalidInput, type LossUse, type TaskUse } from "@winnow/core"
+import { preflight } from "@winnow/data"
+import {
+  firstRows,
+  type PrivateForm,
+  parameterCount,
+  placePrivate,
+  readArchitecture,
+  sharedFiles,
+} from "@winnow/models"
+import { Effect } from "effect"
+import { arm, type Experiment } from "../experiment/define.ts"
+import { resolve } from "../experiment/resolve.ts"
+import { tokenizerFile } from "../experiment/spec.ts"
+import { folder } from "../experiment/start.ts"
+import { written } from "../experiment/text.ts"
+import { privatePart } from "../experiment/training-spec.ts"
+import { io, wholeFolder } from "../export/whole-folder.ts"
+import { Families, knownFamilies } from "../families.ts"
+import { buildGraph } from "../graph.ts"
+import { tryPlugins } from "../preflight/try-plugins.ts"
+import { Progress } from "../progress.ts"
+import { commit, versions } from "../record/machine.ts"
+import { checkModels, sizesFrom } from "../run.ts"
+import { runStages } from "../schedule/run-all.ts"
+import { inOrder, type StageError } from "../stage.ts"
+import { sharedModels } from "../stages/models.ts"
+import { openTokenizer, readSplit } from "../stages/text.ts"
+import { partFolder } from "../stages/trained-model.ts"
+import { Store } from "../store/store.ts"
+import { readTexts } from "../texts.ts"
+import { prompts } from "./prompts-task.ts"
+
+/** The folder of the shared part, beside those of the private ones. */
+export const sharedFolder = "shared"
+
+/** The request of an adaptation. */
+export interface AdaptRequest {
+  /** Folders of the draft that is shared and of the new target. */
+  readonly draft: string
+  readonly target: string
+  /** A file of prompts, one JSON object a line. */
+  readonly prompts: string
+  /** The folder that gets `shared` and the private part; it may have those of other targets. */
+  readonly to: string
+  /** Of the private part: its folder in `to`. */
+  readonly name: string
+  readonly form: PrivateForm
+  readonly steps: number
+  readonly batchSize: number
+  readonly learningRate: number
+  /** The divergence from the target. */
+  readonly loss: LossUse<unknown>
+  /** Chooses examples, from the task of a file of general text; all of them if left out. */
+  readonly examples?: ExamplesUse | undefined
+  /** Temperature of the target's text; 0 is greedy. */
+  readonly temperature: number
+  readonly maxNew: number
+  /** Tokens of a prompt and its text. */
+  readonly maxLength: number
+  readonly seed: number
+  /** The token that ends a text, where the target's folder does not name it. */
+  readonly eos?: string | undefined
+}
+
+/** A finished adaptation. */
+export interface Adapted {
+  /** The folder of the private part; it opens as a model. */
+  readonly directory: string
+  readonly shared: string
+  readonly name: string
+  readonly parameters: { readonly private: number; readonly whole: number }
+  /** Texts by the target, and those that were read. */
+  readonly texts: { readonly written: number; readonly read: number; readonly leftOut: number }
+  readonly training: { readonly steps: number; readonly seconds: number; readonly finalLoss: number }
+  /** Stages that this call computed; 0 if the store had all of them. */
+  readonly computed: number
+}
+
+/** Files beside the weights that belong to a model's folder. */
+const beside =
+  /^(config\.json|generation_config\.json|tokenizer.*\.json|tokenizer\.model|special_tokens_map\.json|vocab\.(json|txt)|merges\.txt|chat_template\.\w+|model.*\.safetensors(\.index\.json)?)$/
+
+/** Faults of the folders, before any work. @error InvalidInput with all of them */
+const checkFolders = ({ draft, to, name }: AdaptRequest): Effect.Effect<void, StageError> =>
+  Effect.gen(function* () {
+    const problems: Array<string> = []
+    if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(name) || name === sharedFolder)
+      problems.push(`--name ${name}: expected lower-case letters, digits and hyphens, and not ${sharedFolder}`)
+    if (existsSync(join(to, name)))
+      problems.push(`${join(to, name)} is there already; give another --name, or remove that folder`)
+    if ((yield* io(() => sharedFiles(draft))).length > 0)
+      problems.push(`--draft ${draft} is a private part; give the shared part that it stands beside`)
+    const shared = join(to, sharedFolder)
+    if (problems.length === 0 && existsSync(shared) && (yield* io(() => firstRows(shared) !== firstRows(draft))))
+      problems.push(`${shared} is another draft than ${draft}; give another --to, or that draft`)
+    if (problems.length > 0) return yield* new InvalidInput({ what: "adapt", problems })
+  })
+
+const experimentOf = (request: AdaptRequest): Experiment => {
+  const { draft, target, name, form, steps, batchSize, learningRate, loss, examples, temperature, maxNew, seed } =
+    request
+  return {
+    name: `adapt ${name}`,
+    question: "What does the draft propose for this target?",
+    task: prompts({ file: request.prompts }) as TaskUse,
+    tokenizer: tokenizerFile(target, request.eos === undefined ? {} : { eos: request.eos }),
+    maxLength: request.maxLength,
+    target: folder(target),
+    draft: { start: folder(draft) },
+    arms: {
+      adapted: arm({
+        ...{ filter: everyToken(), loss, steps, batchSize },
+        optimizer: { learningRate, warmup: Math.round(steps / 10), schedule: "cosine" },
+        adapters: privatePart(form),
+        text: written({ by: "target", maxNew, ...(temperature > 0 && { temperature, seed }) }),
+        ...(examples && { examples }),
+      }),
+    },
+    seeds: [seed],
+  }
+}
+
+const count = (summary: Readonly<Record<string, unknown>>, name: string): number => Number(summary[name] ?? 0)
+
+/**
+ * Adapts a draft to a target.
+ *
+ * @error InvalidInput for folders that are taken or do not go together, and prompts that are none; DataError for files that
+ * cannot be read or written; TrainingStopped
+ */
+export const adapt = (request: AdaptRequest): Effect.Effect<Adapted, StageError, Datasets | Store | Progress> =>
+  Effect.gen(function* () {
+    yield* checkFolders(request)
+    const store = yield* Store
+    const resolved = yield* resolve(experimentOf(request))
+    return yield* Effect.gen(function* () {
+      const { report } = yield* Progress
+      for (const text of yield* tryPlugins(resolved)) report({ _tag: "note", text })
+      const texts = yield* readTexts(resolved)
+      const graph = yield* buildGraph(resolved, texts, (data) => sizesFrom(store.find(data.kind, data.key)))
+      yield* checkModels(resolved, texts, graph)
+      const made = { versions: { ...versions(), commit: commit() } }
+      const encoded = yield* runStages([graph.data, ...graph.texts], made)
+      const split = yield* readSplit(encoded.get(graph.data.key)!, "train")
+      const tokenizer = yield* openTokenizer(encoded.get(graph.tokenizer.key)!)
+      const models = [graph.architectures.target, graph.architectures.draft].map(
+        ({ vocabularySize, maxLength }, i) => ({
+          ...{ name: i === 0 ? "target" : "draft", vocabularySize, maxLength },
+        }),
+      )
+      const { warnings } = yield* preflight({ encoded: split, tokenizer, models })
+      for (const text of warnings) report({ _tag: "note", text })
+      const { trained } = graph.measured.find(({ role }) => role === "arm")!
+      const artifacts = yield* runStages([trained], { ...made, have: { artifacts: encoded } })
+      const artifact = artifacts.get(trained.key)!
+      const text = artifacts.get(inOrder([trained]).find(({ kind }) => kind === "text")!.key)!
+      const [shared, directory] = [join(request.to, sharedFolder), join(request.to, request.name)].map((path) =>
+        absolute(path),
+      ) as [string, string]
+      if (!existsSync(shared))
+        yield* wholeFolder(shared, (into) =>
+          io(() => {
+            for (const name of readdirSync(request.draft).filter((name) => beside.test(name)))
+              copyFileSync(join(request.draft, name), join(into, name))
+          }),
+        )
+      yield* wholeFolder(directory, (into) => placePrivate(join(artifact.directory, partFolder), into, shared))
+      const whole = yield* readArchitecture(directory, yield* knownFamilies)
+      const { summary } = artifact.manifest
+      const ofText = text.manifest.summary["train"] as { readonly examples: number; readonly dropped: number }
+      const selection = inOrder([trained]).findLast(({ kind }) => kind === "selection")
+      const chosen = selection && artifacts.get(selection.key)!.manifest.summary
+      return {
+        ...{ directory, shared, name: request.name },
+        parameters: { private: count(summary, "trainedParameters"), whole: parameterCount(whole) },
+        texts: {
+          written: count(text.manifest.summary, "prompts"),
+          read: chosen ? count(chosen, "examples") : ofText.examples,
+          leftOut: ofText.dropped,
+        },
+        training: {
+          steps: count(summary, "steps"),
+          seconds: count(summary, "seconds"),
+          finalLoss: count(summary, "finalLoss"),
+        },
+        computed: [...artifacts.values()].filter(({ reused }) => !reused).length,
+      }
+    }).pipe(Effect.provideService(Families, resolved.families), Effect.provide(sharedModels()))
+  })
