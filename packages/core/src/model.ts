@@ -320,6 +320,14 @@ export interface Trainable {
   readonly adapters?: Adapters
 }
 
+/** How a model that attends both ways tells a token of a text: the token is masked, with every `every`-th other. */
+export interface Masking {
+  /** The id of the mask. */
+  readonly maskId: number
+  /** Tokens from one masked token to the next: 7 masks about the share that encoders are trained with. */
+  readonly every: number
+}
+
 /** An architecture with its parameters: hidden states, and a head to the vocabulary. Every model is one. */
 export interface Encoder<A extends Attends = Attends> extends Trainable {
   readonly architecture: Architecture<A>
@@ -331,8 +339,23 @@ export interface Encoder<A extends Attends = Attends> extends Trainable {
   readonly headIds?: HeadIds | undefined
   /** Hidden states [B, T, d] after the final norm; `start_BT` as in `Architecture.hidden`. */
   readonly hidden: (ids_BT: tf.Tensor2D, start_BT?: Int32Array) => tf.Tensor3D
+  /** Of a frozen model that is asked for the tokens of a text beside models that predict the next one. */
+  readonly masking?: Masking
   readonly dispose: () => void
 }
+
+/** An architecture with the cost of its passes where it is asked by masks: one for each class of masked tokens. */
+export const askedArchitecture = (of: Architecture<Attends>, { every }: Masking): Architecture<Attends> => ({
+  ...of,
+  trunkFlops: (T) => Math.min(every, T) * of.trunkFlops(T),
+})
+
+/** A model that is asked for tokens by masks: the same parameters, which stay their owner's. */
+export const askedByMasks = (model: Encoder, masking: Masking): Encoder =>
+  Object.create(model, {
+    masking: { value: masking, enumerable: true },
+    architecture: { value: askedArchitecture(model.architecture, masking), enumerable: true },
+  }) as Encoder // its prototype is a model
 
 /** A model that attends only to earlier positions, so it decodes token by token. */
 export interface Decoder extends Encoder<"before"> {

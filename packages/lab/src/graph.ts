@@ -2,6 +2,7 @@
 import {
   type Architecture,
   type Attends,
+  attendsBefore,
   type DataError,
   type HeadUse,
   InvalidInput,
@@ -222,8 +223,10 @@ const graphOf = <E, R>(
         )
       }
       // A reference that is one of the arms, or the start, is measured as that.
+      // Acceptance of a reference that attends both ways cannot be measured.
       const others = [...references.values()].filter(
-        ({ stage: { key } }) => !armKeys.has(key) && key !== start.stage.key,
+        ({ stage: { key }, architecture }) =>
+          !armKeys.has(key) && key !== start.stage.key && (common === undefined || attendsBefore(architecture)),
       )
       for (const [i, reference] of others.entries())
         add(`reference${i === 0 ? "" : ` ${i + 1}`}`, "reference", seed, reference)

@@ -38,6 +38,7 @@ import {
 import type { Head } from "./head/head.ts"
 import { classPass, type FrozenPass, type Rows, takeFrozen } from "./head/pass.ts"
 import { passWithin } from "./head/within.ts"
+import { maskedRows } from "./masked-rows.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
 /** The inputs of a micro-batch, read-only. */
@@ -78,9 +79,12 @@ export interface MicroResult {
 /** Uniform draws for the losses that sample, one a valid token. */
 export const uniforms = (N: number, rng: Rng): Float32Array => Float32Array.from({ length: N }, rng.uniform)
 
-/** The frozen model's hidden states at the valid rows. They belong to the caller's tidy. */
+/** The frozen model's hidden states at the valid rows, or for their tokens by masks. They belong to the caller's tidy. */
 export const frozenRows = (model: Encoder, batch: Batch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Rows => ({
-  h_Nd: tf.tidy(() => validRows(hiddenOf(model, batch, ids_BT), row_N)),
+  h_Nd:
+    model.masking === undefined
+      ? tf.tidy(() => validRows(hiddenOf(model, batch, ids_BT), row_N))
+      : maskedRows(model, batch, model.masking),
   head_Vd: model.frozenHead_Vd,
   headIds: model.headIds,
 })

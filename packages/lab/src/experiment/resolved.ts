@@ -1,5 +1,5 @@
 /** An experiment in the form of its run: all defaults filled in, all options checked. */
-import type { ExamplesUse, Family, FilterUse, LossUse, MeasureUse, ServiceUse, TaskUse } from "@winnow/core"
+import type { ExamplesUse, Family, FilterUse, LossUse, Masking, MeasureUse, ServiceUse, TaskUse } from "@winnow/core"
 import type { SignalsOptions } from "@winnow/training"
 import type { StudyUse } from "../study/study.ts"
 import type { draftSpec, measureSpec, referenceSpec, tokenizerSpec } from "./spec.ts"
@@ -13,6 +13,10 @@ export type Tokenizing = typeof tokenizerSpec.infer
 export type ResolvedTarget = typeof targetStart.infer
 export type ResolvedDraft = typeof draftSpec.infer
 export type ResolvedReference = typeof referenceSpec.infer
+
+/** How a reference is asked, where it attends both ways. */
+export const maskingOf = (reference: ResolvedReference | undefined): Masking | undefined =>
+  reference?.kind === "trained" ? reference.masking : undefined
 
 /** The settings of a training stage: an arm whose steps are a number. */
 export interface SettledArm extends Training {

@@ -64,6 +64,8 @@ export const referenceSpec = type({
     kind: "'trained'",
     // The weights that it begins with: the drafts' start if left out.
     "start?": referenceStart,
+    // A model that attends both ways tells each token of a text from all others: it is masked with every so many-th one.
+    "masking?": { "+": "reject", maskId: "number.integer >= 0", every: "number.integer >= 2 = 7" },
     ...trainingFields,
   })
   // The start as it was after so many steps of its own pretraining: the drafts' start if left out.
@@ -203,6 +205,8 @@ export type ReferenceSpec =
     } & DistillingSpec)
   | ({
       readonly kind: "trained"
+      /** Of a start that attends both ways: it tells a token from all others of the text, `every` of 7 if left out. */
+      readonly masking?: { readonly maskId: number; readonly every?: number }
       readonly start?: Exclude<ArmStartSpec, { readonly kind: "reference" | "arm" | "head" }>
     } & TrainingSpec)
   | { readonly kind: "earlier"; readonly step: number; readonly start?: StartSpec }
@@ -262,6 +266,7 @@ export const distilled = (spec: Omit<Extract<ReferenceSpec, { kind: "distilled" 
  * FocusFinetune's and Rho-1's reference: the draft's start, trained on a text by cross-entropy; needs no target.
  *
  * @param spec.text the clean text; the experiment's own if left out
+ * @param spec.masking of an encoder: each token is masked and told from both sides, for arms that predict the next token
  */
 export const trained = (spec: Omit<Extract<ReferenceSpec, { kind: "trained" }>, "kind">): ReferenceSpec => ({
   kind: "trained",

@@ -15,7 +15,7 @@ import {
 import { canTurn, turnedArchitecture } from "@winnow/models"
 import { Effect } from "effect"
 import { isOwn, ownStarts, type PlacedTraining, trainingsOf } from "../experiment/places.ts"
-import type { PlacedArm, Resolved, ResolvedArm } from "../experiment/resolved.ts"
+import { maskingOf, type PlacedArm, type Resolved, type ResolvedArm } from "../experiment/resolved.ts"
 import type { OwnStart } from "../experiment/start.ts"
 import { type ResolvedText, writersOf } from "../experiment/text.ts"
 
@@ -27,6 +27,8 @@ interface ModelTraining {
   readonly training: { readonly objective?: ObjectiveUse; readonly text?: ResolvedText }
   readonly model: Model
   readonly arm?: ResolvedArm | undefined
+  /** The reference that is asked by masks. */
+  readonly asked?: Model | undefined
   /** Frozen models whose predictions it reads, by their names in messages. */
   readonly frozen: ReadonlyArray<readonly [name: string, model: Model]>
 }
@@ -62,19 +64,29 @@ const modelTrainings = (resolved: Resolved, byStart: ReadonlyMap<OwnStart, Model
       return { ...of, frozen: distilled.some(({ filter, loss }) => reads("target", filter, loss)) ? [target] : [] }
     }
     const { arm } = placed
-    const reference = arm.filterNeedsReference ? [["the reference", referenceOf(placed)] as const] : []
-    return { ...of, arm, frozen: [...(reads("target", arm.filter, arm.loss) ? [targetOf(arm)] : []), ...reference] }
+    const asked = arm.filterNeedsReference && maskingOf(arm.reference) ? referenceOf(placed) : undefined
+    // A reference that is asked by masks sees no token that it tells.
+    const reference =
+      arm.filterNeedsReference && asked === undefined ? [["the reference", referenceOf(placed)] as const] : []
+    const frozen = [...(reads("target", arm.filter, arm.loss) ? [targetOf(arm)] : []), ...reference]
+    return { ...of, arm, asked, frozen }
   })
 }
 
 /** The faults of one training. */
-const faultsOf = ({ at, training, model, arm, frozen }: ModelTraining, target: Model): ReadonlyArray<string> => {
+const faultsOf = ({ at, training, model, arm, asked, frozen }: ModelTraining, target: Model): ReadonlyArray<string> => {
   const { objective, text } = training
   const name = objective?.name ?? "next-token"
   const seeing = frozen.filter(([, of]) => isBoth(of)).map(([of, { type }]) => `${of}, ${type},`)
   const [seer] = isBoth(model) ? [model.type] : seeing
   const writers = writersOf(text)
   return [
+    ...(asked && !isBoth(asked)
+      ? [`${at}.reference.masking: ${asked.type} reads what is before and needs no mask; leave masking out`]
+      : []),
+    ...(asked && !readsBefore(objective)
+      ? [`${at}.reference.masking: objective ${name} masks tokens itself; leave masking out`]
+      : []),
     ...(seer !== undefined && readsBefore(objective)
       ? [`${at}: ${seer} attends both ways and sees the tokens that objective ${name} asks for; set ${masked}`]
       : []),
@@ -110,7 +122,8 @@ const measureFaults = (at: string, measure: MeasureUse, models: ReadonlyArray<Mo
  * @error InvalidInput with a line for each place
  */
 export const checkAttention = (resolved: Resolved, models: ReadonlyArray<Model>): Effect.Effect<void, InvalidInput> => {
-  if (!models.some(isBoth) && !trainingsOf(resolved).some(({ turned }) => turned)) return Effect.void
+  const asks = resolved.placed.some(({ arm }) => maskingOf(arm.reference) !== undefined)
+  if (!models.some(isBoth) && !asks && !trainingsOf(resolved).some(({ turned }) => turned)) return Effect.void
   const places = ownStarts(resolved)
   const byStart = new Map(places.map(({ start }, i) => [start, models[i]!]))
   const fixed = trainingsOf(resolved).flatMap(({ at, from, turned }) =>
@@ -122,9 +135,15 @@ export const checkAttention = (resolved: Resolved, models: ReadonlyArray<Model>)
   )
   if (fixed.length > 0) return Effect.fail(new InvalidInput({ what: `experiment ${resolved.name}`, problems: fixed }))
   const target = byStart.get(resolved.target)!
+  // A reference that is asked by masks decodes nothing.
+  const asked = new Set(
+    resolved.placed.flatMap(({ arm: { reference } }) =>
+      reference?.kind === "trained" && maskingOf(reference) && reference.start ? [reference.start] : [],
+    ),
+  ) as ReadonlySet<unknown>
   const decoded = resolved.acceptance
-    ? places.flatMap(({ name }, i) =>
-        isBoth(models[i]!)
+    ? places.flatMap(({ name, start }, i) =>
+        isBoth(models[i]!) && !asked.has(start)
           ? [
               `${name}: ${models[i]!.type} attends both ways, so nothing can be decoded with it; take a decoder, such as llama, or list measures without "acceptance"`,
             ]

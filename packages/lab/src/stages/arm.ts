@@ -1,6 +1,7 @@
 /** The stage of an arm or of a distilled reference: one filter and one loss, from a start, against a frozen target. */
 import {
   armLayer,
+  askedArchitecture,
   draftModel,
   frozen,
   type HeadUse,
@@ -19,7 +20,7 @@ import { type CachedSignals, earlierCheckpoint, frozenReference, movingAverage, 
 import { Effect, Layer } from "effect"
 import { writingFlops } from "../budget.ts"
 import { plainSpec } from "../experiment/plain-json.ts"
-import type { SettledArm } from "../experiment/resolved.ts"
+import { maskingOf, type SettledArm } from "../experiment/resolved.ts"
 import { layersOf, usedServices } from "../experiment/services.ts"
 import { knownFamilies } from "../families.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
@@ -27,7 +28,7 @@ import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Distilling, OwnWriting } from "./distilling.ts"
 import { modelDirectory } from "./folder.ts"
-import { openModel, openOwnHead, openOwnModel, readsPieces } from "./models.ts"
+import { openModel, openOwnHead, openOwnModel, openReference, readsPieces } from "./models.ts"
 import { probeOf, readProbeBatches } from "./probe.ts"
 import { passOf, readChosen } from "./selection.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
@@ -47,6 +48,7 @@ const armWork = (
 ) =>
   Effect.gen(function* () {
     const loss = yield* arm.loss.instance
+    const masking = maskingOf(arm.reference)
     const ofTarget = head && (yield* head.instance).on(draft)
     const work = yield* workOf(
       label,
@@ -56,7 +58,7 @@ const armWork = (
         draft,
         ...{ head: ofTarget, movesTrunk },
         target,
-        reference,
+        reference: masking ? askedArchitecture(reference, masking) : reference,
         needs: arm.filter.needs.statistics,
         lossNeedsTarget: loss.target,
         lossReadsBatch: loss.batch !== undefined,
@@ -84,12 +86,13 @@ export interface SignalStages {
 
 /** The contents of the reference's cache that an arm needs. */
 export const referenceSignalsOf = (
-  { filter, loss, signals }: Pick<SettledArm, "filter" | "loss" | "signals">,
+  { filter, loss, signals, reference }: Pick<SettledArm, "filter" | "loss" | "signals" | "reference">,
   services: ReadonlyArray<ServiceUse>,
 ): ReferenceSignals => ({
   statistics: referenceNeeds(filter.needs.statistics),
   loss,
   form: signals.target,
+  masking: maskingOf(reference),
   services: usedServices([loss], services),
 })
 
@@ -117,6 +120,7 @@ export const armStage = (
   Effect.gen(function* () {
     const label = `${arm.name.startsWith("reference") ? "" : "arm "}${arm.name}, seed ${seed}`
     const { reference: referenceSpec, name: _, ...spec } = arm
+    const masking = reference && maskingOf(referenceSpec)
     const following = referenceSpec?.kind === "checkpoint" || referenceSpec?.kind === "average"
     const cached = signals.target !== undefined || signals.reference !== undefined
     const probed = yield* probeOf(arm, probeText)
@@ -145,6 +149,7 @@ export const armStage = (
         loss: spec.loss,
         ...(yield* trainingFields(spec)),
         ...(following ? { reference: referenceSpec } : {}),
+        ...(masking && { masking }),
         ...(ownText ? { ownText } : {}),
         ...(cached ? { signals: spec.signals } : {}),
         ...(ownServices.length > 0 ? { services: ownServices } : {}),
@@ -214,7 +219,7 @@ export const armStage = (
                 architecture: architectures.reference ?? architectures.draft,
                 model: undefined,
               })
-            return compared && Layer.unwrap(Effect.map(openModel(compared), frozenReference))
+            return compared && Layer.unwrap(Effect.map(openReference(compared, masking), frozenReference))
           }
           const readByFilter = modelsRead(arm.filter.needs.statistics, yield* arm.loss.instance)
           // Caches do not cover the probe's tokens.
@@ -224,7 +229,7 @@ export const armStage = (
             ...(ofTarget && targetArtifact && readByFilter.has("target")
               ? { target: yield* openModel(targetArtifact) }
               : {}),
-            ...(ofReference && compared ? { reference: yield* openModel(compared) } : {}),
+            ...(ofReference && compared ? { reference: yield* openReference(compared, masking) } : {}),
           }
           const layers = layersOf({ target: targetLayer, reference: referenceLayer() }, ownServices)
           return yield* train(context, {

@@ -11,12 +11,13 @@ import { frozenReference, frozenTarget, headFor, keptWeights } from "@winnow/tra
 import { Context, Effect, Layer } from "effect"
 import type { Arm } from "../cells.ts"
 import { plain, plainSpec } from "../experiment/plain-json.ts"
+import { maskingOf } from "../experiment/resolved.ts"
 import { layersOf, usedServices } from "../experiment/services.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Distilling } from "./distilling.ts"
-import { openModel } from "./models.ts"
+import { openModel, openReference } from "./models.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
 
 const file = "kept.json"
@@ -40,6 +41,7 @@ export const keptStage = (
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const { batchSize, steps } = arm
+    const masking = reference && maskingOf(arm.reference)
     // At step 0 a reference that follows the draft is the start itself.
     const inputs = {
       target: reads("target", arm.filter, arm.loss) ? target : undefined,
@@ -54,6 +56,7 @@ export const keptStage = (
       label: `tokens that ${arm.name} keeps, seed ${seed}`,
       config: {
         ...{ filter: yield* plain(arm.filter), loss: yield* plain(arm.loss), batchSize, steps },
+        ...(masking && { masking }),
         ...(ownServices.length > 0 ? yield* plainSpec({ services: ownServices }) : {}),
       },
       inputs: sources.map(({ input }) => input),
@@ -70,7 +73,7 @@ export const keptStage = (
           const models = {
             draft: yield* openModel(artifact("start")!),
             ...(ofTarget && { target: yield* openModel(ofTarget) }),
-            ...(ofReference && { reference: yield* openModel(ofReference) }),
+            ...(ofReference && { reference: yield* openReference(ofReference, masking) }),
           }
           const { target, reference } = models
           const layers = layersOf(

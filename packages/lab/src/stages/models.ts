@@ -6,6 +6,7 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import {
   asDecoder,
+  askedByMasks,
   type DataError,
   type Decoder,
   type Draft,
@@ -13,6 +14,7 @@ import {
   type Encoder,
   type HeadUse,
   InvalidInput,
+  type Masking,
   type PieceOf,
 } from "@winnow/core"
 import { loadHead, loadModel, withTrunk } from "@winnow/models"
@@ -99,6 +101,13 @@ export const Models = Context.Reference<{
 /** A frozen model, held until the scope ends. */
 export const openModel = (artifact: Artifact): Effect.Effect<Encoder, StageError, Scope.Scope> =>
   Effect.flatMap(Effect.service(Models), ({ open }) => open(artifact))
+
+/** A frozen reference, held until the scope ends; one that attends both ways is asked by masks. */
+export const openReference = (
+  artifact: Artifact,
+  masking: Masking | undefined,
+): Effect.Effect<Encoder, StageError, Scope.Scope> =>
+  Effect.map(openModel(artifact), (model) => (masking ? askedByMasks(model, masking) : model))
 
 /**
  * A frozen model that decodes.

@@ -6,12 +6,14 @@ import {
   type AnyUse,
   type Architecture,
   type Attends,
+  askedArchitecture,
   DataError,
   headRowsOf,
   type InvalidInput,
   Loss,
   type LossUse,
   lossLayer,
+  type Masking,
   provideNeeds,
   type ReferenceStatistic,
   reads,
@@ -43,7 +45,7 @@ import { pluginCode, pluginCodes } from "../store/code/plugin-code.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { canonicalJson, keyOf } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
-import { openModel, weightsOf } from "./models.ts"
+import { openModel, openReference, weightsOf } from "./models.ts"
 import { readSplit } from "./text.ts"
 
 const code = (...plugins: ReadonlyArray<AnyUse>) => stageCode({ revisions: ["signals"], tensors: true, plugins })
@@ -159,6 +161,8 @@ export interface ReferenceSignals {
   readonly form: CachedForm | "live"
   /** Services that the loss asks for. Only `referenceLoss_N` reads them. */
   readonly services: ReadonlyArray<ServiceUse>
+  /** How the reference is asked, where it attends both ways. */
+  readonly masking: Masking | undefined
 }
 
 /** The inputs of the reference's losses: `active` if they include the arm's own loss, `target` if it reads the target. */
@@ -174,6 +178,7 @@ const referenceIdentity = (spec: ReferenceSignals, reference: Artifact, target: 
       of: "reference",
       statistics: spec.statistics.join(","),
       weights: weightsOf(reference),
+      ...(spec.masking && { masking: canonicalJson(spec.masking) }),
       ...(active
         ? { loss: canonicalJson(yield* plain(spec.loss)), lossCode: canonicalJson(pluginCode(spec.loss) ?? null) }
         : {}),
@@ -219,7 +224,8 @@ export const referenceSignalsStage = (
       const ofTarget = { trunk: form === "live" ? size.seen : 0, head: size.trained, length: size.length }
       const { target, reference: of } = architectures
       const compared = withTarget && whole ? forwardFlops({ ...target, headRows: headRowsOf(of) }, ofTarget) : 0
-      return onePass(size, architectures.reference, true) + compared
+      const asked = spec.masking ? askedArchitecture(of, spec.masking) : of
+      return onePass(size, asked, true) + compared
     }
     const perToken = 4 * statistics.length
     return stage({
@@ -228,6 +234,7 @@ export const referenceSignalsStage = (
       config: {
         of: "reference",
         statistics: [...statistics],
+        ...(spec.masking && { masking: spec.masking }),
         ...(active ? { loss: yield* plain(spec.loss) } : {}),
         ...(withTarget ? { form } : {}),
         ...(asked.length > 0 ? yield* plainSpec({ services: asked }) : {}),
@@ -240,7 +247,7 @@ export const referenceSignalsStage = (
         Effect.gen(function* () {
           const [dataArtifact, referenceArtifact, targetArtifact, cachedArtifact] = context.inputs
           const text = yield* readSplit(dataArtifact!, "train")
-          const model = yield* openModel(referenceArtifact!)
+          const model = yield* openReference(referenceArtifact!, spec.masking)
           const live = withTarget && cached === undefined ? yield* openModel(targetArtifact!) : undefined
           const signals =
             cachedArtifact && form !== "live"
