@@ -37,8 +37,8 @@ test("every trained model is measured, by objectives of two kinds; the counts gi
   const tensors = tf.memory().numTensors
   const [table] = record.tables!
   expect(table!.columns.map(({ key, unit, direction }) => [key, unit, direction])).toEqual([
-    ["accuracy", "%", "higher"],
-    ["accuracy 2", "%", "higher"],
+    ["accuracy next-token", "%", "higher"],
+    ["accuracy masked", "%", "higher"],
   ])
   expect(table!.rows.map(({ name, context }) => [name, context])).toEqual([
     ["start", true],
@@ -46,7 +46,12 @@ test("every trained model is measured, by objectives of two kinds; the counts gi
     ["behind", false],
   ])
   for (const { cells } of table!.rows) {
-    const { value, low, high, seeds } = cells["accuracy"] as { value: number; low: number; high: number; seeds: number }
+    const { value, low, high, seeds } = cells["accuracy next-token"] as {
+      value: number
+      low: number
+      high: number
+      seeds: number
+    }
     expect(seeds).toBe(2)
     expect(value).toBeWithin(0, 1)
     expect(low).toBeLessThanOrEqual(value)
@@ -57,11 +62,11 @@ test("every trained model is measured, by objectives of two kinds; the counts gi
   }
   expect(counted).toHaveLength(3 * 2 * 2)
   // The measure reads ten letters and the end of each text.
-  expect(counted[0]).toMatchObject({ row: "start", column: "accuracy", seed: 1 })
+  expect(counted[0]).toMatchObject({ row: "start", column: "accuracy next-token", seed: 1 })
   expect(counted[0]!.texts.map(([, count]) => count)).toEqual([11, 11, 11, 11, 11, 11])
-  expect(renderTable(record)).toContain("accuracy 2, %")
+  expect(renderTable(record)).toContain("accuracy masked, %")
   const recheck = Bun.spawnSync(["python3", join(houseRoot, "docs/recheck.py"), directory])
-  expect(recheck.stdout.toString()).toContain("all: accuracy 2")
+  expect(recheck.stdout.toString()).toContain("all: accuracy masked")
   expect([recheck.exitCode, recheck.stdout.toString().trimEnd().split("\n").at(-1)]).toEqual([
     0,
     expect.stringContaining("0 differ"),

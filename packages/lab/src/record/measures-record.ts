@@ -68,7 +68,7 @@ export const makeMeasuresRecord = (
         name,
         samples: Object.fromEntries([...cells].map(([key, bySeed]) => [key, bySeed.size ? pooled(bySeed) : undefined])),
       }))
-    const differences = pairedDifferences(compared, measured.keys)
+    const differences = pairedDifferences(compared, measured.keys, graph.reading?.instance.pairs)
     const splits = artifacts.get(graph.data.key)!.manifest.summary as Readonly<
       Record<string, { readonly dropped: number }>
     >

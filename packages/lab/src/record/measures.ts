@@ -1,5 +1,5 @@
 /** Measures by plugins in a record: for each draft its cells by seed, a table of figures with intervals, raw counts. */
-import type { DataError, MeasureInstance } from "@winnow/core"
+import { type DataError, type MeasureInstance, type MeasureUse, usesIn } from "@winnow/core"
 import { Effect } from "effect"
 import type { Graph, Measured } from "../graph.ts"
 import { readMeasured } from "../stages/model-measure.ts"
@@ -19,12 +19,24 @@ const figureOf = (cells_SP: ReadonlyMap<number, Cells_P>, { unit }: MeasureInsta
   return { value: finite(value), low: finite(Math.max(least, low)), high: finite(Math.min(most, high)), seeds }
 }
 
-/** Names of columns: a measure's own, with a number if several share it. */
-const keysOf = (instances: ReadonlyArray<MeasureInstance>): ReadonlyArray<string> =>
-  instances.map(({ name }, i) => {
-    const before = instances.slice(0, i).filter((other) => other.name === name).length
-    return before === 0 ? name : `${name} ${before + 1}`
-  })
+/**
+ * Names of columns: a measure's own. Of several with one name each has the name of its task or objective behind it, and a
+ * number if that does not tell them apart.
+ */
+export const keysOf = (measures: ReadonlyArray<MeasureUse>): ReadonlyArray<string> => {
+  const numbered = (names: ReadonlyArray<string>) =>
+    names.map((name, i) => {
+      const before = names.slice(0, i).filter((other) => other === name).length
+      return before === 0 ? name : `${name} ${before + 1}`
+    })
+  const shared = (name: string) => measures.filter((other) => other.name === name).length > 1
+  return numbered(
+    measures.map(({ name, options }) => {
+      const inner = usesIn(options).find(({ kind }) => kind === "task" || kind === "objective")
+      return shared(name) && inner ? `${name} ${inner.name}` : name
+    }),
+  )
+}
 
 /** A draft's existing sums and counts, by column and seed. */
 export interface MeasuredDraft {
@@ -43,11 +55,11 @@ export interface MeasuredDrafts {
 
 /** Reads the counts of all drafts. Models whose stage failed have no cell. */
 export const measuredDrafts = (
-  { measures, measured }: Pick<Graph, "measures" | "measured">,
+  { settled, measured }: Pick<Graph, "settled" | "measured">,
   artifacts: ReadonlyMap<string, Artifact>,
 ): Effect.Effect<MeasuredDrafts, DataError> =>
   Effect.gen(function* () {
-    const keys = keysOf(measures)
+    const keys = keysOf(settled.measures)
     const drafts: Array<MeasuredDraft> = []
     for (const [name, all] of Map.groupBy(measured, ({ name }) => name)) {
       const cells = new Map<string, Map<number, Cells_P>>(keys.map((key) => [key, new Map()]))

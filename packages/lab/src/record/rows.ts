@@ -148,14 +148,21 @@ export const keptFigures = (
   }
 }
 
-/** a - b of all pairs, a before b, on the common seeds; pairs without one are left out. */
+/**
+ * a - b of all pairs, a before b, on the common seeds; pairs without one are left out.
+ *
+ * @param wanted only these pairs of names, in either order; all if left out
+ */
 export const pairedDifferences = <M extends string>(
   arms: ReadonlyArray<{ readonly name: string; readonly samples: { readonly [K in M]?: Sample | undefined } }>,
   measures: ReadonlyArray<M>,
-) =>
-  arms.flatMap((a, i) =>
+  wanted?: ReadonlyArray<readonly [string, string]>,
+) => {
+  const isWanted = ([a, b]: readonly [string, string]) =>
+    wanted === undefined || wanted.some(([x, y]) => (x === a && y === b) || (x === b && y === a))
+  return arms.flatMap((a, i) =>
     arms.slice(i + 1).flatMap((b) =>
-      measures.flatMap((measure) => {
+      (isWanted([a.name, b.name]) ? measures : []).flatMap((measure) => {
         const [ofA, ofB] = [a.samples[measure], b.samples[measure]]
         const found = ofA && ofB && difference(ofA, ofB)
         if (found === undefined) return []
@@ -164,6 +171,7 @@ export const pairedDifferences = <M extends string>(
       }),
     ),
   )
+}
 
 const measures: ReadonlyArray<DifferenceMeasure> = ["greedyAcceptance", "expectedAcceptance", "tau", "draftKl"]
 

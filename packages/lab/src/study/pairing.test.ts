@@ -28,6 +28,7 @@ import { runExperiment } from "../run.ts"
 import { summaryOf } from "../runs/entry.ts"
 import { readRun } from "../runs/read-run.ts"
 import { renderRun } from "../runs/show.ts"
+import { houseRoot } from "../store/code/house.ts"
 import { renderStudySummary } from "../summary.ts"
 import { tableText } from "../table/cells.ts"
 import { pairedArms, pairModels } from "./paired-arms.ts"
@@ -112,7 +113,7 @@ const tableOf = (name: string) => record.tables.find((table) => table.name === n
 
 test("its tables lead the record: four ways, crossings, before; the run's own follow", () => {
   expect(record).toMatchObject({ study: "pair", missing: [], seeds: [1, 2] })
-  const keys = ["probe", "fine-tuned", "retrieval", "held-out-loss", "held-out-loss-2"]
+  const keys = ["probe", "fine-tuned", "retrieval", "held-out-loss-next-token", "held-out-loss-masked"]
   expect(record.tables.map(({ name }) => name)).toEqual([
     ...["four", "crossings", "before"].flatMap((of) => keys.map((key) => `${of}-${key}`)),
     ...["measures", "differences", "cost"],
@@ -122,23 +123,27 @@ test("its tables lead the record: four ways, crossings, before; the run's own fo
   const cell = (table: string, column: string) => tableOf(table).rows[0]!.cells[column] as TableFigure
   const own = tableOf("measures").rows.find(({ name }) => name === "nano-encoder-more")!.cells["probe"]
   expect(cell("four-probe", "encoder-more")).toEqual(own as TableFigure)
-  const minus = cell("crossings-held-out-loss", "decoders").value!
+  const minus = cell("crossings-held-out-loss-next-token", "decoders").value!
   const [crossed, more] = [
-    cell("four-held-out-loss", "decoder-from-encoder"),
-    cell("four-held-out-loss", "decoder-more"),
+    cell("four-held-out-loss-next-token", "decoder-from-encoder"),
+    cell("four-held-out-loss-next-token", "decoder-more"),
   ]
   expect(minus).toBeCloseTo(crossed.value! - more.value!, 10)
   // the order of the columns: encoder minus decoder, whatever the order of the arms
   const worth = cell("crossings-probe", "own").value!
   expect(worth).toBeCloseTo(cell("four-probe", "encoder-more").value! - cell("four-probe", "decoder-more").value!, 10)
   // trained on the next token, and asked for it
-  expect(cell("four-held-out-loss", "decoder-more").value!).toBeLessThan(
-    cell("four-held-out-loss", "encoder-more").value!,
+  expect(cell("four-held-out-loss-next-token", "decoder-more").value!).toBeLessThan(
+    cell("four-held-out-loss-next-token", "encoder-more").value!,
   )
   expect(record.verdict).toMatch(
-    /^probe, encoder minus decoder: nano .* held-out-loss, decoder from encoder minus decoder: nano /,
+    /^probe, encoder minus decoder: nano .* held-out-loss next-token, decoder from encoder minus decoder: nano /,
   )
   for (const { name, rows } of record.tables) expect([name, rows.length > 0]).toEqual([name, true])
+  // of 21 pairs of arms only those that the study compares
+  expect(new Set(record.arms.differences.map(({ a, b }) => `${a} ${b}`)).size).toBe(3)
+  const recheck = Bun.spawnSync(["python3", join(houseRoot, "docs/recheck.py"), directory])
+  expect(recheck.stdout.toString()).toContain("0 differ")
 })
 
 test("terminal, list and report show it; tables fit 80 columns; a second run computes and writes nothing", async () => {

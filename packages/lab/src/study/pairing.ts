@@ -150,6 +150,9 @@ export const pair = defineMeasuresStudy({
   from: import.meta.url,
   options,
   make: ({ sizes }) => ({
+    pairs: sizes.flatMap((size) =>
+      comparisons.map(([, , , over, under]) => [pairArm(size, over), pairArm(size, under)] as const),
+    ),
     problems: (arms) => {
       const missing = sizes.flatMap((size) => {
         const lacks = pairModels.map((model) => pairArm(size, model)).filter((name) => !arms.includes(name))

@@ -133,6 +133,8 @@ export interface MeasuresContext extends Pick<StudyContext, "drafts" | "tokenize
 export interface MeasuresStudy {
   readonly judged: "measures"
   readonly name: string
+  /** The pairs of arms whose differences the record has: all if left out. */
+  readonly pairs?: ReadonlyArray<readonly [a: string, b: string]>
   /** The faults of an experiment with these arms, before any work. */
   readonly problems: (arms: ReadonlyArray<string>) => ReadonlyArray<string>
   /** Stages of the study's own; left out: there are none. */
