@@ -4,10 +4,11 @@
  *   bun packages/testing/interop/families.ts    # writes results/benchmarks/<today>-families.json and the table
  *   bunx biome check --write docs/interop.md    # gives the table its widths
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Family } from "@winnow/core"
 import { openEngine } from "@winnow/tensor"
+import { Glob } from "bun"
 import { checkGolden, type GoldenPart, readGolden } from "../src/index.ts"
 
 const root = join(import.meta.dir, "../../..")
@@ -18,17 +19,20 @@ await openEngine()
 const date = new Date().toISOString().slice(0, 10)
 const record: Record<string, unknown> = { date }
 const rows: Array<string> = []
-for (const folder of readdirSync(join(root, "plugins")).toSorted()) {
-  const file = join(root, "plugins", folder, "golden.json.gz")
-  if (!folder.startsWith("model-") || !existsSync(file)) continue
-  const family = Object.values(await import(join(root, "plugins", folder, "src/index.ts"))).find(isFamily)
-  if (family === undefined) throw new Error(`plugins/${folder} has a golden file and exports no family`)
+/** A folder may hold several families, each with a golden file: that of the second one is called golden-NAME. */
+for (const path of [...new Glob("model-*/golden*.json.gz").scanSync(join(root, "plugins"))].toSorted()) {
+  const file = join(root, "plugins", path)
+  const [folder = ""] = path.split("/")
+  const type = readGolden(file).cases[0]!.config["model_type"]
+  const exported = Object.values(await import(join(root, "plugins", folder, "src/index.ts"))).filter(isFamily)
+  const family = exported.find(({ plugin }) => plugin === type)
+  if (family === undefined) throw new Error(`plugins/${path} is of ${type}, which plugins/${folder} does not export`)
   const farthest: Record<GoldenPart, number> = { whole: 0, cached: 0, step: 0 }
   const counts = checkGolden(family, file, (part, distance) => {
     farthest[part] = Math.max(farthest[part], distance)
   })
   record["conditions"] ??= readGolden(file).made_by
-  const name = folder.slice("model-".length)
+  const name = path.replace("/golden", "").replace(".json.gz", "").slice("model-".length)
   record[name] = { ...counts, ...farthest }
   const millionths = (x: number) => (x === 0 ? "" : (x * 1e6).toFixed(1)).padStart(9)
   const { whole, cached, step } = farthest

@@ -52,10 +52,19 @@ export const decoderSide: Side<"before"> = {
   window: (local) => Math.floor(local / 2),
 }
 
-/** config.json as `transformers` 5 reads it; the flat rotary keys are for earlier versions. */
-const configOf = (o: ModernbertOptions, { type, architecture }: Side<Attends>): Record<string, unknown> => ({
+/**
+ * config.json as `transformers` 5 reads it; the flat rotary keys are for earlier versions.
+ *
+ * The decoder's class there takes no null for the ids of start and padding, and its defaults are beyond a small vocabulary:
+ * the last id stands in for them.
+ */
+const configOf = (o: ModernbertOptions, { type, architecture, attends }: Side<Attends>): Record<string, unknown> => ({
   ...noTokenIds,
   ...o,
+  ...(attends === "before" && {
+    bos_token_id: o.bos_token_id ?? o.vocab_size - 1,
+    pad_token_id: o.pad_token_id ?? o.vocab_size - 1,
+  }),
   architectures: [architecture],
   model_type: type,
   layer_types: kindsOf(o),
