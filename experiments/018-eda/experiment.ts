@@ -1,5 +1,5 @@
 /**
- * 016-eda: a draft of a general target meets the target that was fine-tuned to a domain. Of EDA's three parts (a private
+ * 018-eda: a draft of a general target meets the target that was fine-tuned to a domain. Of EDA's three parts (a private
  * part beside a frozen draft, text by the fine-tuned target, half of the examples) which one brings the gain? README.md has
  * the question and the prediction.
  */
