@@ -137,7 +137,7 @@ test("its tables lead the record: four ways, crossings, before; the run's own fo
     cell("four-held-out-loss-next-token", "encoder-more").value!,
   )
   expect(record.verdict).toMatch(
-    /^probe, encoder minus decoder: nano .* held-out-loss next-token, decoder from encoder minus decoder: nano /,
+    /^probe in points, encoder minus decoder: nano .* held-out-loss next-token in nats, decoder from encoder minus decoder: nano /,
   )
   for (const { name, rows } of record.tables) expect([name, rows.length > 0]).toEqual([name, true])
   // of 21 pairs of arms only those that the study compares

@@ -107,9 +107,10 @@ const sentence = (run: MeasuresRecord, sizes: ReadonlyArray<string>, of: TableCo
   const [, , name, over, under] = comparisons[at]!
   const each = sizes.map((size) => {
     const difference = differenceOf(run, size, [over, under], of.key)
-    return `${size} ${difference === null ? "-" : writeInterval(difference, of)}`
+    return `${size} ${difference === null ? "-" : writeInterval(difference, { ...of, unit: "" })}`
   })
-  return `${of.name}, ${name}: ${each.join("; ")} (${of.direction} is better).`
+  const unit = of.unit === "%" ? " in points" : of.unit === "" ? "" : ` in ${of.unit}`
+  return `${of.name}${unit}, ${name}: ${each.join("; ")} (${of.direction} is better).`
 }
 
 const report =
