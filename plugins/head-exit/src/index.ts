@@ -59,7 +59,8 @@ export const exit = defineHead({
         const h_ND = targetNorm(x_Nd, normOf(parameters))
         return [{ h_Md: rank === 0 ? h_ND : turned(parameters, h_ND), head_Vd: targetHead }]
       },
-      proposing: (values) => exitProposing({ layers: E, rank, own: normOf }, values),
+      trees: true,
+      proposing: (values, grow) => exitProposing({ layers: E, rank, own: normOf }, values, grow),
     }
   },
 })

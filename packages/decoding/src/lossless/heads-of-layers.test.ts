@@ -3,7 +3,7 @@
  * predictions of the training rows; roll-back.
  */
 import { afterAll, describe, expect, test } from "bun:test"
-import { type DraftHead, type HeadUse, nextTokenProblem, type SeenStates } from "@winnow/core"
+import { type DraftHead, type HeadUse, nextTokenProblem, type Proposer, type SeenStates } from "@winnow/core"
 import { adjusted, generate, restricted } from "@winnow/generation"
 import { eagle } from "@winnow/head-eagle"
 import { exit } from "@winnow/head-exit"
@@ -177,6 +177,33 @@ for (const [name, use] of Object.entries(heads))
       // sums of a block and of single tokens differ in the last bits
       expect(worstError(outcomes, targetTexts(decoded))).toBeLessThan(1e-6)
       expect(Math.max(...outcomes.map(({ value }) => value.counts.accepted))).toBeGreaterThan(0)
+      head.dispose()
+    })
+
+    test("trees, of a head that has them: the same distribution and texts; one of single children is the chain", async () => {
+      const head = await headOf(use)
+      expect(head.trees ?? false).toBe(!name.startsWith("eagle"))
+      if (head.trees === true) {
+        const shapes = [{ widths: [2, 1] }, { nodes: 4, width: 2 }]
+        for (const tree of shapes) {
+          const options: Decoded["options"] = { temperature: 0.8, draftLength: 2, maxNew: 3, eosId: 2 }
+          const decoded: Decoded = { target, draft: headProposer(head, tree), prompt: [1, 0], options }
+          expect(worstError(everyText(decoded), targetTexts(decoded))).toBeLessThan(1e-6)
+        }
+        const prompts = randomPrompts(4, V, 8, 2)
+        const [{ rollouts }, options] = [await generate(model, prompts, { maxNew: 16 }), { draftLength: 3, maxNew: 16 }]
+        let later = 0
+        for (const tree of [...shapes, { widths: [2, 2, 2] }]) {
+          const done = await speculate(model, headProposer(head, tree), prompts, options)
+          expect(done.map(({ rollout }) => rollout)).toEqual([...rollouts])
+          for (const { counts } of done) later += counts.acceptedRank[1] ?? 0
+        }
+        expect(later).toBeGreaterThan(0)
+        const countsOf = async (of: Proposer) =>
+          (await speculate(model, of, prompts, options)).map(({ counts }) => counts)
+        const line = headProposer(head, { widths: [1, 1, 1] })
+        expect(await countsOf(line)).toEqual(await countsOf(headProposer(head)))
+      } else expect(() => headProposer(head, { nodes: 4 })).toThrow("proposes chains alone")
       head.dispose()
     })
 
