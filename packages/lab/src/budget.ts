@@ -13,6 +13,7 @@ import {
   modelsRead,
   readsModel,
   type Statistic,
+  type TextFlops,
 } from "@winnow/core"
 import { frozenTrunkSize, type TrainedPart } from "@winnow/models"
 import type { SignalsOptions } from "@winnow/training"
@@ -88,6 +89,22 @@ export const forwardFlops = (
   of: Architecture<Attends>,
   tokens: { readonly trunk: number; readonly head: number; readonly length: number },
 ): number => tokens.trunk * of.trunkFlops(tokens.length) + tokens.head * head(of)
+
+/**
+ * FLOPs of services that filters and losses ask about whole texts, such as a judge: each text counts once.
+ *
+ * @param texts different texts of the stage: those of a pass, or fewer, and all that the draft wrote
+ */
+export const serviceFlops = (services: ReadonlyArray<TextFlops>, texts: number, length: number): number =>
+  services.reduce((sum, of) => sum + texts * of(length), 0)
+
+/**
+ * Different texts among the sequences of a training.
+ *
+ * @param written share of the sequences that the draft writes anew: each is another text
+ */
+export const textsOf = (sequences: number, examples: number, written: number): number =>
+  Math.min((1 - written) * sequences, examples) + written * sequences
 
 /** FLOPs of writing: the trunk reads each token of prompt and text, the head runs once for each written token. */
 export const writingFlops = (of: Architecture<Attends>, read: number, written: number, length: number): number =>

@@ -73,6 +73,41 @@ test("the options and the code of a service are in the keys of what asks it, and
   expect(signals(after).key).not.toBe(signals(before).key)
 })
 
+test("a service that says its FLOPs is in the cost of what asks it: planned, counted, and in steps of equal compute", async () => {
+  const priced = (flops?: number) =>
+    defineService({
+      name: "priced",
+      provides: [Judge],
+      options: type({ "+": "reject" }),
+      make: () => Layer.succeed(Judge, { likes: (id) => id <= 103 }),
+      ...(flops !== undefined && { flops: () => (length: number) => flops * length }),
+    })
+  const { all, judged: asking } = judgedExperiment.arms as Readonly<Record<string, Experiment["arms"][string]>>
+  const equal = { ...all!, steps: { computeOf: "judged" } }
+  const priceOf = (flops?: number): Experiment => ({
+    ...judgedExperiment,
+    arms: { judged: asking!, equal } as Experiment["arms"],
+    services: { judge: priced(flops)() },
+  })
+  const workOf = async (flops?: number) => {
+    const graph = await Effect.runPromise(Effect.flatMap(resolve(priceOf(flops)), (r) => graphOf(r)))
+    return new Map(graph.measured.map(({ name, trained }) => [name, trained.work]))
+  }
+  const [free, costly] = [await workOf(), await workOf(1e6)]
+  // Six steps of four texts, each another one as far as the plan knows.
+  const added = costly.get("judged")!.flops! - free.get("judged")!.flops!
+  expect(added).toBeGreaterThan(1e6)
+  expect(added / 1e6 / costly.get("judged")!.tokens!).toBeCloseTo(1, 2)
+  expect(costly.get("equal")!.steps!).toBeGreaterThan(free.get("equal")!.steps!)
+
+  const home = newHome()
+  const [one, two] = [await run(priceOf(), home, 1), await run(priceOf(1e6), newHome(), 1)]
+  const of = ({ record }: typeof one) => record.rows.find(({ name }) => name === "judged")!.budget[0]!
+  const counted = (of(two).total.flops - of(one).total.flops) / 1e6
+  // All texts are as long as each other. The pass has thirteen, and 24 sequences ask about each of them once.
+  expect((24 * counted) / of(one).arm.tokensSeen).toBeCloseTo(13, 6)
+}, 120_000)
+
 test("a service that is missing, or is there twice, is refused before any work", async () => {
   const refused = async (more: Partial<Experiment>) =>
     (await Effect.runPromise(Effect.flip(resolve({ ...judgedExperiment, ...more })))).message

@@ -5,7 +5,7 @@ import { logSoftmax, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { initialise } from "./initialise.ts"
-import { maskedJudge } from "./masked-judge.ts"
+import { maskedJudge, maskedJudgeFlops } from "./masked-judge.ts"
 import { logitsOf } from "./model.ts"
 
 const V = 23
@@ -69,4 +69,10 @@ test("settings and texts that cannot be are refused", () => {
   expect(() => judge.nll(new Int32Array(301))).toThrow("a text of 301 tokens; its context takes 1 to 300")
   expect(() => judge.nll(new Int32Array(0))).toThrow("a text of 0 tokens")
   expect(() => judge.nll(Int32Array.of(1, 30))).toThrow("token 30; its vocabulary has 23 ids")
+})
+
+test("its FLOPs are those of its passes: a trunk over every token of each, the head at each token once", () => {
+  const head = 2 * architecture.hiddenSize * V
+  expect(maskedJudgeFlops(architecture)(20)).toBe(7 * 20 * architecture.trunkFlops(20) + 20 * head)
+  expect(maskedJudgeFlops(architecture, { every: 30 })(5)).toBe(5 * 5 * architecture.trunkFlops(5) + 5 * head)
 })

@@ -3,7 +3,7 @@
  *
  * Letters: T tokens of a text, m passes, V vocabulary, d hidden size, R rows of a chunk.
  */
-import { type Encoder, InvalidInput, type TokenJudging } from "@winnow/core"
+import { type Architecture, type Attends, type Encoder, InvalidInput, type TokenJudging } from "@winnow/core"
 import { product, tf } from "@winnow/tensor"
 
 /** Settings of a judge. */
@@ -15,6 +15,17 @@ export interface MaskedJudgeOptions {
   /** Most tokens whose scores are remembered, 4 bytes each: texts come back in each pass. 2^24 by default. */
   readonly remember?: number
 }
+
+/** Masked tokens are so far apart if left out: about the share that encoders are trained with. */
+const usualEvery = 7
+
+/**
+ * FLOPs of `maskedJudge` for a text of so many tokens: min(every, T) passes over it, and the head once for each token.
+ */
+export const maskedJudgeFlops =
+  (of: Architecture<Attends>, { every = usualEvery }: Pick<MaskedJudgeOptions, "every"> = {}) =>
+  (T: number): number =>
+    T * (Math.min(every, T) * of.trunkFlops(T) + 2 * of.hiddenSize * of.vocabularySize)
 
 /** Rows of logits at a time: nothing of size [T, V] is needed for a large vocabulary. */
 const chunkRows = 128
@@ -29,7 +40,7 @@ const chunkRows = 128
  */
 export const maskedJudge = (
   model: Encoder,
-  { maskId, every = 7, remember = 2 ** 24 }: MaskedJudgeOptions,
+  { maskId, every = usualEvery, remember = 2 ** 24 }: MaskedJudgeOptions,
 ): TokenJudging => {
   const { vocabularySize: V, maxLength, type } = model.architecture
   const problems = [

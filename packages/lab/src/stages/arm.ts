@@ -18,7 +18,7 @@ import {
 import { readModelIds } from "@winnow/models"
 import { type CachedSignals, earlierCheckpoint, frozenReference, movingAverage, referenceNeeds } from "@winnow/training"
 import { Effect, Layer } from "effect"
-import { writingFlops } from "../budget.ts"
+import { serviceFlops, textsOf, writingFlops } from "../budget.ts"
 import { plainSpec } from "../experiment/plain-json.ts"
 import { maskingOf, type SettledArm } from "../experiment/resolved.ts"
 import { layersOf, usedServices } from "../experiment/services.ts"
@@ -44,6 +44,7 @@ const armWork = (
   { draft, target, reference = draft }: Distilling["architectures"],
   head: HeadUse | undefined,
   movesTrunk: boolean | undefined,
+  services: ReadonlyArray<ServiceUse>,
   share = 0,
 ) =>
   Effect.gen(function* () {
@@ -68,7 +69,13 @@ const armWork = (
     )
     const texts = share * arm.steps * arm.batchSize * arm.microBatches
     const [read, written] = [texts * (sizes.length - sizes.trained), texts * sizes.trained]
-    return { ...work, flops: work.flops! + writingFlops(draft, read, written, sizes.length) }
+    const sequences = arm.steps * arm.batchSize * arm.microBatches
+    const asked = serviceFlops(
+      yield* Effect.forEach(services, ({ textFlops }) => textFlops),
+      textsOf(sequences, sizes.examples ?? sequences, share),
+      sizes.length,
+    )
+    return { ...work, flops: work.flops! + asked + writingFlops(draft, read, written, sizes.length) }
   })
 
 /** The settings of the draft's own text that enter the stage's key. */
@@ -163,7 +170,7 @@ export const armStage = (
       }),
       seed,
       unit: "steps",
-      work: yield* armWork(label, arm, sizes, architectures, head, movesTrunk, own?.share),
+      work: yield* armWork(label, arm, sizes, architectures, head, movesTrunk, ownServices, own?.share),
       run: (context) =>
         Effect.gen(function* () {
           const artifact = (name: keyof typeof inputs): Artifact | undefined =>
@@ -250,6 +257,7 @@ export const armStage = (
               },
             }),
             signals: { options: spec.signals, cached: read },
+            services: ownServices,
             probe,
           }).pipe(Effect.provide(provideNeeds(armLayer(arm.filter, arm.loss), [arm.filter, arm.loss], layers)))
         }).pipe(Effect.scoped),

@@ -1,7 +1,16 @@
 /** The work of every training stage: the steps with checkpoints and events, the weights, and their cost. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Draft, Filter, type HeadUse, InvalidInput, isDraftHead, Loss, type ObjectiveUse } from "@winnow/core"
+import {
+  type Draft,
+  Filter,
+  type HeadUse,
+  InvalidInput,
+  isDraftHead,
+  Loss,
+  type ObjectiveUse,
+  type ServiceUse,
+} from "@winnow/core"
 import { batches, type EncodedTask, passSize, usualBucket } from "@winnow/data"
 import { parameterCount, saveHead, saveModel } from "@winnow/models"
 import {
@@ -13,7 +22,7 @@ import {
   trainStage,
 } from "@winnow/training"
 import { Effect } from "effect"
-import { headParameters, type Passes, trainingFlops, writingFlops } from "../budget.ts"
+import { headParameters, type Passes, serviceFlops, textsOf, trainingFlops, writingFlops } from "../budget.ts"
 import { plain, plainSpec } from "../experiment/plain-json.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
@@ -67,6 +76,8 @@ export const train = (
     /** Text that the model writes between its steps. */
     readonly ownText?: OwnText | undefined
     readonly signals?: { readonly options: SignalsOptions; readonly cached: CachedSignals } | undefined
+    /** Services that its filter and loss ask about the texts. */
+    readonly services?: ReadonlyArray<ServiceUse>
     /** Records the filter's choices among these tokens. */
     readonly probe?: Probe | undefined
   },
@@ -144,6 +155,11 @@ export const train = (
       },
       training,
     )
+    const asked = serviceFlops(
+      yield* Effect.forEach(options.services ?? [], ({ textFlops }) => textFlops),
+      textsOf(until * batchSize * microBatches, examples, options.ownText?.share ?? 0),
+      T,
+    )
     const models = { draft: architecture, target: target?.architecture, reference: reference?.architecture }
     const probe = probed && {
       ...writeProbe(context.directory, probed),
@@ -154,7 +170,7 @@ export const train = (
       ...counts,
       ...(writing && { tokensWritten: writing.written }),
       ...(probe && { probe }),
-      flops: flops + (writing ? writingFlops(architecture, writing.read, writing.written, T) : 0),
+      flops: flops + asked + (writing ? writingFlops(architecture, writing.read, writing.written, T) : 0),
       parameters: (head ? headParameters(head) : 0) + (head && !movesTrunk ? 0 : parameterCount(architecture)),
       ...(part && isPartial(training) && { trainedParameters: part.count }),
     }
