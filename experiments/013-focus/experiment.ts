@@ -8,7 +8,7 @@ import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
 import { rawLoss } from "@winnow/filter-raw-loss"
-import { arm, checkpoint, defineExperiment, distilled, earlier, ema, trained } from "@winnow/lab"
+import { arm, checkpoint, defineExperiment, distilled, earlier, ema, type taskText, trained } from "@winnow/lab"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
 import { heldOutLoss } from "@winnow/measure-held-out-loss"
@@ -18,9 +18,11 @@ import { type Domain, domainOf, large as largeShape, type Shape, small } from ".
 /** The best share of Rho-1's sweep at its smallest model; it is the share of answers that are not corrupted, too. */
 const k = 0.6
 const seeds = [1, 2, 3, 4, 5]
-const stability = { tokens: 1024 }
 const plugins = [none, random, rawLoss, focusFinetune, adaspec, crossEntropy, kl]
 const heldOut = heldOutLoss({ objective: nextToken() })
+
+/** Choices among tokens of the noisy training text, so that the tables tell how much of the noise a filter keeps. */
+const stabilityOf = (text: ReturnType<typeof taskText>) => ({ tokens: 1024, split: "train", text }) as const
 
 /** Every arm has its own rate and schedule, the references too. */
 const searched = (prompts: number, learningRates: ReadonlyArray<number>) => ({
@@ -60,7 +62,7 @@ const alone = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<number
     },
     about: "clean",
     seeds,
-    stability,
+    stability: stabilityOf(noisy),
     sweep: { ...searched(searchPrompts, learningRates), by: "loss" },
     plugins,
   })
@@ -94,7 +96,7 @@ const withTarget = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<n
     about: "clean",
     primary: "greedy",
     seeds,
-    stability,
+    stability: stabilityOf(noisy),
     sweep: searched(searchPrompts, learningRates),
     plugins,
   })

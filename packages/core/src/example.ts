@@ -4,6 +4,8 @@
 export interface Example {
   readonly prompt: string
   readonly answer: string
+  /** True of an answer that was corrupted on purpose: records tell how many of its tokens a filter keeps. */
+  readonly corrupted?: boolean
 }
 
 /** A part of a data set. */

@@ -56,6 +56,8 @@ export interface EncodedTask {
   readonly pass?: Int32Array
   /** Left out if the ids of every text decode to that text. */
   readonly changed?: ChangedText
+  /** The examples with a corrupted answer, by number; left out where there are none. */
+  readonly corrupted?: ReadonlyArray<number>
 }
 
 /**
@@ -152,6 +154,7 @@ export const encodeTask = (
       trained += encoded.ids.length - firstTrained(encoded.promptLength)
     }
     const changed = yield* changedIn(examples, all, tokenizer)
+    const corrupted = source.flatMap((from, i) => (examples[from]!.corrupted === true ? [i] : []))
     return {
       examples: kept,
       source: Int32Array.from(source),
@@ -162,5 +165,6 @@ export const encodeTask = (
       spelled: yield* spelledIn(examples, tokenizer),
       specialTokens,
       ...(changed && { changed }),
+      ...(corrupted.length > 0 && { corrupted }),
     }
   })

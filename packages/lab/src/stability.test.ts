@@ -3,16 +3,19 @@ import { afterAll, expect, test } from "bun:test"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { defineTask, taskUse } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { heldOutLoss } from "@winnow/measure-held-out-loss"
 import { nextToken } from "@winnow/objective-next-token"
 import { tf } from "@winnow/tensor"
+import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
 import { behind, tiny } from "../test/tiny.ts"
 import type { Experiment } from "./experiment/define.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
+import { taskText } from "./experiment/text.ts"
 import { Progress } from "./progress.ts"
 import { documentOf } from "./results.ts"
 import { runExperiment } from "./run.ts"
@@ -122,6 +125,26 @@ test("a run without acceptance, with cached signals and other references, record
   expect(cells(judged, "stability-course", "average 0")["kept"]!.value).toBe(1)
   expect(cells(judged, "stability-course", "few 6")["kept"]!.value).toBeWithin(0.1, 0.5)
   expect(readFileSync(join(judged.directory, "report.html"), "utf8")).toContain("How far kept sets agree")
+}, 60_000)
+
+test("a probe of text with corrupted answers tells how many of their tokens are kept", async () => {
+  const marked = defineTask({
+    name: "marked",
+    options: type({ "+": "reject", of: taskUse }),
+    make: ({ of }) =>
+      Effect.map(of.instance, ({ name: _, ...task }) => ({
+        ...task,
+        examples: (split) =>
+          task.examples(split).map((example, i) => (i % 2 === 0 ? example : { ...example, corrupted: true })),
+      })),
+  })
+  const text = taskText(marked({ of: tiny.task }))
+  const noisy = await run({ ...tiny, stability: { ...stability, split: "train", text } }, "seeds=[1]")
+  const { kept, noise } = cells(noisy, "stability-seeds", "behind") as Record<"kept" | "noise", TableFigure>
+  const [ofAll, ofNoise] = [kept.value!, noise.value!]
+  // Two texts of eleven tokens, of which the second is corrupted: as many are kept there as are not of the first.
+  expect(11 * ofNoise).toBeCloseTo(Math.round(11 * ofNoise), 9)
+  expect(ofAll).toBeWithin(ofNoise / 2, (1 + ofNoise) / 2 + 1e-9)
 }, 60_000)
 
 test("trials of a search record nothing; settings that make no sense are refused", async () => {

@@ -84,8 +84,8 @@ export const tryTask = <A>(run: () => A): Effect.Effect<A, InvalidInput> =>
 /** Examples as JSON, a list of prompts and answers, in pieces. */
 function* jsonOf(examples: ReadonlyArray<Example>): Generator<string> {
   yield "["
-  for (const [i, { prompt, answer }] of examples.entries())
-    yield `${i > 0 ? "," : ""}${JSON.stringify([prompt, answer])}`
+  for (const [i, { prompt, answer, corrupted }] of examples.entries())
+    yield `${i > 0 ? "," : ""}${JSON.stringify(corrupted === true ? [prompt, answer, "corrupted"] : [prompt, answer])}`
   yield "]"
 }
 

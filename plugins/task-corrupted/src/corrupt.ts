@@ -49,7 +49,7 @@ export const corrupt = (examples: ReadonlyArray<Example>, share: number, by: Noi
       others === undefined
         ? shuffledWords(example.answer, seeded(seed, "corrupted", by, i))
         : examples[others.get(i)!]!.answer
-    return { ...example, answer }
+    return answer === example.answer ? example : { ...example, answer, corrupted: true }
   })
   const unchanged = places.filter((i) => out[i]!.answer === examples[i]!.answer).length
   return { examples: out, chosen: places.length, unchanged }

@@ -25,6 +25,7 @@ test("a part of the training answers has its words in another order; all else is
   expect(train.map(({ prompt }) => prompt)).toEqual(clean("train").map(({ prompt }) => prompt))
   const changed = train.filter(({ answer }, i) => answer !== clean("train")[i]!.answer)
   expect(changed).toHaveLength(20)
+  expect(train.filter((example) => example.corrupted)).toEqual(changed)
   for (const [i, { answer }] of train.entries()) expect(words(answer)).toEqual(words(clean("train")[i]!.answer))
   expect([task.examples("validation"), task.examples("test")]).toEqual([clean("validation"), clean("test")])
   expect(task.notes).toEqual(["20 of 50 training answers of arithmetic have their words shuffled"])

@@ -170,7 +170,10 @@ interface Writing {
 }
 
 /** The training text of a task, in the experiment's tokens; of the experiment's own if none is named. */
-export const taskText = (task?: TaskUse): OneText => ({ kind: "task", ...(task && { task }) })
+export const taskText = (task?: TaskUse): Extract<OneText, { readonly kind: "task" }> => ({
+  kind: "task",
+  ...(task && { task }),
+})
 /** The same as plain text: prompts and answers without a border, so that every token but the first is trained. */
 export const plainText = (task?: TaskUse): OneText => ({ kind: "plain", ...(task && { task }) })
 /** Texts that a model writes after the training prompts, each up to its end; greedy without a temperature. */

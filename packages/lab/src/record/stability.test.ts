@@ -96,3 +96,19 @@ test("without a record there is no table, and no chart", () => {
   const once: ReadonlyArray<StudyTable> = tablesOf([arm("ranked", [point(10, "10")], [point(10, "10")])])
   expect(stabilityChart(run, once)).toBeUndefined()
 })
+
+test("the kept share of tokens of corrupted answers stands beside that of all tokens, where there are such tokens", () => {
+  const [seeds, , , course] = tablesOf([{ ...ranked, corrupted_N: Uint8Array.of(0, 0, 1, 1) }, unranked])
+  // Of the last two tokens the seeds keep one and two at the end, none of them in the middle of the training.
+  expect(seeds!.rows[0]!.cells["noise"]).toEqual({ value: 0.75, low: 0.5, high: 1 })
+  expect(seeds!.rows[1]!.cells["noise"] ?? null).toBe(null)
+  expect(course!.rows.map(({ name, cells }) => [name, (cells["noise"] as TableFigure | undefined)?.value])).toEqual([
+    ["ranked 0", 0.5],
+    ["ranked 5", 0],
+    ["ranked 10", 0.75],
+    ["unranked 0", undefined],
+    ["unranked 10", undefined],
+  ])
+  expect([seeds, course].map((table) => table!.columns.some(({ key }) => key === "noise"))).toEqual([true, true])
+  expect(tables.flatMap(({ columns }) => columns).some(({ key }) => key === "noise")).toBe(false)
+})

@@ -9,7 +9,7 @@ import { chanceJaccard, countKept, jaccard, overlapOf, spearman } from "@winnow/
 import type { ProbePoint } from "@winnow/training"
 import { Effect } from "effect"
 import type { Graph } from "../graph.ts"
-import { readProbe } from "../stages/probe.ts"
+import { readCorrupted, readProbe } from "../stages/probe.ts"
 import type { Artifact } from "../store/store.ts"
 import { column, type StudyTable, type TableFigure } from "../study/table.ts"
 
@@ -18,6 +18,8 @@ export interface ProbedArm {
   readonly name: string
   readonly steps: number
   readonly bySeed: ReadonlyMap<number, ReadonlyArray<ProbePoint>>
+  /** 1 for each token of a corrupted answer, [N]; left out where the probe has none. */
+  readonly corrupted_N?: Uint8Array | undefined
 }
 
 /** The agreement of two choices among the same tokens. */
@@ -59,6 +61,16 @@ const successive = <A>(items: ReadonlyArray<A>): ReadonlyArray<readonly [A, A]> 
 
 const keptOf = ({ kept_N }: ProbePoint): number => countKept(kept_N) / kept_N.length
 
+/** The share of the tokens of corrupted answers that are kept; NaN where there are none. */
+const noiseKept = ({ kept_N }: ProbePoint, corrupted_N: Uint8Array = new Uint8Array()): number => {
+  let [kept, all] = [0, 0]
+  for (const [n, odd] of corrupted_N.entries()) {
+    all += odd
+    kept += odd * kept_N[n]!
+  }
+  return kept / all
+}
+
 /** The points of all seeds at a step. */
 const pointsAt = ({ bySeed }: ProbedArm, step: number): ReadonlyArray<ProbePoint> =>
   [...bySeed.values()].flatMap((points) => points.filter((point) => point.step === step))
@@ -74,6 +86,12 @@ const share = { style: "percent", unit: "%" } as const
 const chance = column("chance", "chance", { ...mean, name: "overlap of random sets" })
 const more = { direction: "higher" } as const
 
+/** The column of corrupted tokens, in tables of tokens that have some. */
+const noiseColumn = (arms: ReadonlyArray<ProbedArm>) =>
+  arms.some(({ corrupted_N }) => corrupted_N !== undefined)
+    ? [column("noise", "noise %", { ...mean, ...share, name: "kept share of tokens of corrupted answers" })]
+    : []
+
 /** Between seeds, at the last step of each. */
 const seedsTable = (arms: ReadonlyArray<ProbedArm>): StudyTable => ({
   name: "stability-seeds",
@@ -84,6 +102,7 @@ const seedsTable = (arms: ReadonlyArray<ProbedArm>): StudyTable => ({
   ],
   columns: [
     column("kept", "kept %", { ...mean, ...share }),
+    ...noiseColumn(arms),
     chance,
     column("overlap", "overlap", { ...range, ...more, name: "overlap of two seeds" }),
     column("rho", "rho", { ...range, ...more, name: "rank correlation of two seeds" }),
@@ -96,6 +115,7 @@ const seedsTable = (arms: ReadonlyArray<ProbedArm>): StudyTable => ({
       cells: {
         ...cellsOf(pairsOf(last).map(([a, b]) => agreementOf(a, b))),
         kept: figureOf(last.map(keptOf)),
+        ...(arm.corrupted_N && { noise: figureOf(last.map((point) => noiseKept(point, arm.corrupted_N))) }),
       },
     }
   }),
@@ -162,6 +182,7 @@ const courseTable = (arms: ReadonlyArray<ProbedArm>): StudyTable => ({
     column("arm", "of", { kind: "text" }),
     column("part", "part %", { ...mean, ...share, name: "part of the steps" }),
     column("kept", "kept %", { ...mean, ...share }),
+    ...noiseColumn(arms),
     chance,
     column("seeds", "seeds", { ...mean, ...more, name: "overlap of two seeds" }),
     column("last", "last", { ...mean, ...more, name: "overlap with the last step" }),
@@ -186,6 +207,7 @@ const courseTable = (arms: ReadonlyArray<ProbedArm>): StudyTable => ({
           arm: arm.name,
           part: { value: step / arm.steps },
           kept: figureOf(here.map(keptOf)),
+          ...(arm.corrupted_N && { noise: figureOf(here.map((point) => noiseKept(point, arm.corrupted_N))) }),
           chance: between.chance ?? last.chance,
           seeds: between.overlap,
           last: last.overlap,
@@ -210,12 +232,14 @@ export const stabilityTables = (
     const arms: Array<ProbedArm> = []
     for (const { name, steps } of settled.arms) {
       const bySeed = new Map<number, ReadonlyArray<ProbePoint>>()
+      let corrupted_N: Uint8Array | undefined
       for (const { seed, trained } of measured.filter((one) => one.role === "arm" && one.name === name)) {
         const artifact = artifacts.get(trained.key)
         const points = artifact ? yield* readProbe(artifact) : []
         if (points.length > 0) bySeed.set(seed, points)
+        if (artifact && points.length > 0) corrupted_N ??= yield* readCorrupted(artifact)
       }
-      if (bySeed.size > 0) arms.push({ name, steps, bySeed })
+      if (bySeed.size > 0) arms.push({ name, steps, bySeed, corrupted_N })
     }
     return tablesOf(arms)
   })

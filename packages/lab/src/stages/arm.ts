@@ -231,7 +231,7 @@ export const armStage = (
           const readByFilter = modelsRead(arm.filter.needs.statistics, yield* arm.loss.instance)
           // Caches do not cover the probe's tokens.
           const probe = probed && {
-            batches: yield* readProbeBatches(label, artifact("probe")!, probed, arm.batchSize),
+            ...(yield* readProbeBatches(label, artifact("probe")!, probed, arm.batchSize)),
             at: probed.at,
             ...(ofTarget && targetArtifact && readByFilter.has("target")
               ? { target: yield* openModel(targetArtifact) }

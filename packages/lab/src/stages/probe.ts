@@ -12,7 +12,7 @@ import {
   modelsRead,
   type Statistic,
 } from "@winnow/core"
-import { type Batch, collate } from "@winnow/data"
+import { type Batch, collate, type EncodedTask } from "@winnow/data"
 import { type ProbePoint, readPoints, savePoint } from "@winnow/training"
 import { Effect } from "effect"
 import { forwardFlops } from "../budget.ts"
@@ -23,6 +23,8 @@ import type { Artifact } from "../store/store.ts"
 import { readSplit } from "./text.ts"
 
 const file = "probe.json"
+/** Where the probe has corrupted answers: 1 for each of their tokens. */
+const corruptedFile = "probe-corrupted.json"
 
 /** The tokens of the probes of a run. */
 export interface ProbeText extends Pick<Stability, "tokens" | "split" | "at"> {
@@ -69,23 +71,47 @@ export const probeBatches = (
   )
 }
 
-/** The batches of a probe. @error InvalidInput for a split without a text */
+/** 1 for each trained token of a corrupted answer, over the first texts up to N tokens; undefined without any. */
+export const corruptedTokens = (
+  { examples, corrupted = [] }: Pick<EncodedTask, "examples" | "corrupted">,
+  N: number,
+): Uint8Array | undefined => {
+  const marked_N = new Uint8Array(N)
+  const odd = new Set(corrupted)
+  let at = 0
+  for (const [i, { ids, promptLength }] of examples.entries()) {
+    if (at >= N) break
+    const end = at + ids.length - firstTrained(promptLength)
+    if (odd.has(i)) marked_N.fill(1, at, end)
+    at = end
+  }
+  return marked_N.includes(1) ? marked_N : undefined
+}
+
+/** The batches of a probe, and its tokens of corrupted answers. @error InvalidInput for a split without a text */
 export const readProbeBatches = (
   label: string,
   artifact: Artifact,
   { split, tokens }: ProbeConfig,
   batchSize: number,
-): Effect.Effect<ReadonlyArray<Batch>, DataError | InvalidInput> =>
-  Effect.flatMap(readSplit(artifact, split), ({ examples }) =>
-    examples.length === 0
-      ? Effect.fail(
-          new InvalidInput({
-            what: `${label}, stability`,
-            problems: [`the ${split} split has no text within maxLength; set stability.split to another`],
-          }),
-        )
-      : Effect.succeed(probeBatches(examples, tokens, batchSize)),
-  )
+): Effect.Effect<
+  { readonly batches: ReadonlyArray<Batch>; readonly corrupted_N: Uint8Array | undefined },
+  DataError | InvalidInput
+> =>
+  Effect.flatMap(readSplit(artifact, split), (encoded) => {
+    const { examples } = encoded
+    if (examples.length > 0) {
+      const batches = probeBatches(examples, tokens, batchSize)
+      const N = batches.reduce((sum, { row_N }) => sum + row_N.length, 0)
+      return Effect.succeed({ batches, corrupted_N: corruptedTokens(encoded, N) })
+    }
+    return Effect.fail(
+      new InvalidInput({
+        what: `${label}, stability`,
+        problems: [`the ${split} split has no text within maxLength; set stability.split to another`],
+      }),
+    )
+  })
 
 /** FLOPs of all points: a forward pass of each model that the filter reads, with its head. */
 export const probeFlops = (
@@ -110,9 +136,10 @@ export const probeFlops = (
 }
 
 /** Writes the points of a probe into an artifact; their size and seconds are for its summary. */
-export const writeProbe = (directory: string, points: ReadonlyArray<ProbePoint>) => {
+export const writeProbe = (directory: string, points: ReadonlyArray<ProbePoint>, corrupted_N?: Uint8Array) => {
   const text = JSON.stringify(points.map(savePoint))
   writeFileSync(join(directory, file), text)
+  if (corrupted_N) writeFileSync(join(directory, corruptedFile), JSON.stringify([...corrupted_N]))
   return {
     tokens: points[0]?.kept_N.length ?? 0,
     points: points.length,
@@ -130,4 +157,15 @@ export const readProbe = ({ directory }: Artifact): Effect.Effect<ReadonlyArray<
     },
     catch: (error) =>
       new DataError({ message: `${directory}/${file}: ${String(error)}; run with --fresh`, cause: error }),
+  })
+
+/** The probe's tokens of corrupted answers; undefined where it has none. */
+export const readCorrupted = ({ directory }: Artifact): Effect.Effect<Uint8Array | undefined, DataError> =>
+  Effect.try({
+    try: () => {
+      const path = join(directory, corruptedFile)
+      return existsSync(path) ? Uint8Array.from(JSON.parse(readFileSync(path, "utf8")) as Array<number>) : undefined
+    },
+    catch: (error) =>
+      new DataError({ message: `${directory}/${corruptedFile}: ${String(error)}; run with --fresh`, cause: error }),
   })

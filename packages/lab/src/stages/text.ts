@@ -144,7 +144,7 @@ export const writeSplit = (
   encoded: EncodedTask,
   source: ReadonlyArray<Example> = [],
 ): void => {
-  const { examples, dropped, maxLength, tokens, trained, spelled, specialTokens, changed, pass } = encoded
+  const { examples, dropped, maxLength, tokens, trained, spelled, specialTokens, changed, corrupted, pass } = encoded
   const ids = new Int32Array(tokens)
   let at = 0
   for (const example of examples) {
@@ -163,6 +163,7 @@ export const writeSplit = (
     spelled,
     specialTokens,
     ...(changed && { changed }),
+    ...(corrupted && { corrupted }),
     ...(pass && { passExamples: pass.length }),
   }
   writeFileSync(join(directory, `${split}.json`), JSON.stringify(index))
@@ -202,11 +203,12 @@ export const readSplit = (artifact: Artifact, split: Split): Effect.Effect<Encod
       at += length
       return example
     })
-    const { dropped, maxLength, trained, spelled, specialTokens, changed } = index
+    const { dropped, maxLength, trained, spelled, specialTokens, changed, corrupted } = index
     const source = Int32Array.from(index.source)
     const counts = { dropped, maxLength, tokens: ids.length, trained, spelled, specialTokens }
     const pass = index.passExamples === undefined ? undefined : yield* numbersIn(`${split}.pass.i32`)
-    return { examples, source, ...counts, ...(changed && { changed }), ...(pass && { pass }) }
+    const facts = { ...(changed && { changed }), ...(corrupted && { corrupted }), ...(pass && { pass }) }
+    return { examples, source, ...counts, ...facts }
   })
 
 /** The examples of an evaluation split as text, in the order of its ids. */

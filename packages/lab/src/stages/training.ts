@@ -79,7 +79,7 @@ export const train = (
     /** Services that its filter and loss ask about the texts. */
     readonly services?: ReadonlyArray<ServiceUse>
     /** Records the filter's choices among these tokens. */
-    readonly probe?: Probe | undefined
+    readonly probe?: (Probe & { readonly corrupted_N?: Uint8Array | undefined }) | undefined
   },
 ) =>
   Effect.gen(function* () {
@@ -162,7 +162,7 @@ export const train = (
     )
     const models = { draft: architecture, target: target?.architecture, reference: reference?.architecture }
     const probe = probed && {
-      ...writeProbe(context.directory, probed),
+      ...writeProbe(context.directory, probed, options.probe?.corrupted_N),
       flops: probeFlops(options.probe!.batches, probed.length, { needs: filter.needs, loss }, models),
     }
     const { writing, ...counts } = summary
