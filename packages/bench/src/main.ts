@@ -10,6 +10,7 @@ import { benchLoad } from "./load/bench-load.ts"
 import { benchLookup } from "./lookup/bench-lookup.ts"
 import { UsageError } from "./options.ts"
 import { benchPacking } from "./packing/bench-packing.ts"
+import { benchPrecision } from "./precision/bench-precision.ts"
 import { listBenches, runBenches } from "./run.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
 import { benchSteady } from "./steady/bench-steady.ts"
@@ -28,6 +29,7 @@ const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Prom
   packing: benchPacking,
   encode: benchEncode,
   heads: benchHeads,
+  precision: benchPrecision,
   steady: benchSteady,
   agreement: benchAgreement,
 }

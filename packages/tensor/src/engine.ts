@@ -106,7 +106,8 @@ const open = async (options: EngineOptions): Promise<EngineInfo> => {
   if (options.whenNeeded === true && library.flavour === "cpu" && native) {
     // TFJS opens the backend of the highest priority by itself, and would take another where that fails
     for (const name of tf.engine().backendNames()) tf.removeBackend(name)
-    tf.registerBackend("tensorflow", () => backendOf(register()), 3)
+    let made: Backend | undefined
+    tf.registerBackend("tensorflow", () => (made ??= backendOf(register())), 3) // TFJS may call it twice
     const later = () => (tf.backend() as Backend).binding
     const info = await startNative(() => tf.backend() as Backend, threads)
     return (openedInfo = {

@@ -14,8 +14,8 @@ const sideLine = ({ name, plain, assisted, gain, peakMegabytes }: DecodeSide): s
 
 /** The table of a comparison. */
 export const decodeLines = (result: DecodeResult): ReadonlyArray<string> => {
-  const { ours, peers, against, bandwidth, floor, rounds } = result
-  const identity = [ours, ...peers].flatMap((side) =>
+  const { ours, also = [], peers, against, bandwidth, floor, rounds } = result
+  const identity = [ours, ...also, ...peers].flatMap((side) =>
     modes
       .filter((mode) => side[mode].identical < rounds)
       .map(
@@ -23,7 +23,11 @@ export const decodeLines = (result: DecodeResult): ReadonlyArray<string> => {
       ),
   )
   return [
-    ...[ours, ...peers].map(sideLine),
+    ...[ours, ...also, ...peers].map(sideLine),
+    ...also.map(
+      ({ name, speed }) =>
+        `${ours.name} over ${name}: ${modes.map((mode) => `${mode} ${shownRatio(speed[mode])}`).join(", ")}`,
+    ),
     ...(against === undefined
       ? []
       : modes.map(

@@ -152,12 +152,27 @@ test("takes turns with a peer, prompt by prompt; each mode is compared with its 
     },
   ))
 
+test("further precisions of ours are sides of their own, lossless each against itself", () => {
+  const { exitCode, stdout } = runBench("decode", ...tiny, "--rounds", "2", "--also", "q8,float32", "--json")
+  expect(exitCode).toBe(0)
+  const { ours, also, peers } = JSON.parse(stdout) as DecodeReport
+  expect(peers).toEqual([])
+  expect(ours.lossless).toBe(2)
+  expect(also!.map(({ precision, lossless }) => [precision, lossless])).toEqual([
+    ["q8", 2],
+    ["float32", 2],
+  ])
+  expect(also![0]!.name).toContain("Winnow q8")
+  for (const { speed } of also!) expect(speed.plain.value).toBeGreaterThan(0)
+})
+
 test.each([
   [["--gamma", "0"], '--gamma is "0", expected a whole number of 1 or more; `bun run bench decode --help`'],
   [["--agreement", "2"], '--agreement is "2", expected a ratio above 0 and up to 1'],
   [["--small", "--new", "5000"], "make 5064 tokens, the vocabulary has 4096"],
   [["--target", "64,2,3,128"], "num_attention_heads 3 divides hidden_size 64"],
   [["--precision", "int8"], '--precision is "int8"'],
+  [["--also", "q8,int8"], '--also is "q8,int8", expected some of bfloat16, float32, q8'],
   [["--shape", "qwen2.5", "--small"], "--shape fixes draft, target and vocabulary, and its margins are wide"],
   [["--margins", "none"], '--margins is "none", expected wide, small'],
 ])("refused: %p", (args, message) => {

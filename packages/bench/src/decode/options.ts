@@ -7,8 +7,10 @@ import {
   optionLines,
   ratio,
   readOptions,
+  refuse,
   UsageError,
   type ValuesOf,
+  value,
 } from "../options.ts"
 import { type PairName, pairNames, pairSizes } from "../shapes/shapes.ts"
 import { checkSizes, commonOptions, type Sizes, sizes } from "../side-by-side/common-options.ts"
@@ -20,6 +22,7 @@ export type Margins = (typeof marginKinds)[number]
 
 /** The values of `--precision`. */
 export const decodingPrecisions = ["bfloat16", "float32", "q8"] as const
+export type OurPrecision = (typeof decodingPrecisions)[number]
 
 const usual = { draft: [256, 6, 8, 1024], target: [768, 12, 12, 3072], vocab: 50304 } as const
 const small = { draft: [64, 2, 2, 256], target: [128, 4, 4, 512], vocab: 4096 } as const
@@ -40,6 +43,15 @@ const options = {
   ),
   "draft-precision": optional(
     choice("P", decodingPrecisions, "bfloat16", "of our draft's decoding; the target's if left out"),
+  ),
+  also: optional(
+    value("LIST", "", "further precisions of our decoding, as sides of their own: q8,float32", (list) => {
+      const found = list.split(",")
+      const isPrecision = (name: string): name is OurPrecision => decodingPrecisions.some((one) => one === name)
+      return found.every(isPrecision)
+        ? found
+        : refuse(list, `some of ${decodingPrecisions.join(", ")}, as in q8,float32`)
+    }),
   ),
   draft: optional(sizes("", `(${usual.draft})`)),
   target: optional(sizes("", `of the target (${usual.target})`)),

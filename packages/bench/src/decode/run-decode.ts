@@ -18,7 +18,7 @@ import { type Quietness, runRounds } from "../side-by-side/rounds.ts"
 import { runScript } from "../side-by-side/run-child.ts"
 import { type Answer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type DecodeFloor, decodeFloor, pairReads } from "./floor.ts"
-import type { DecodeOptions, Margins } from "./options.ts"
+import type { DecodeOptions, Margins, OurPrecision } from "./options.ts"
 import { promptsOf } from "./texts.ts"
 
 /** Decoding by the target alone, and with the draft. */
@@ -53,6 +53,8 @@ export interface DecodeSide {
   readonly assisted: DecodeTimes
   /** Assisted over plain speed, within rounds: above 1 the draft pays. */
   readonly gain: number
+  /** Timed prompts whose text with the draft is the side's own without it. */
+  readonly lossless: number
   readonly peakMegabytes: number
 }
 
@@ -63,6 +65,12 @@ export interface DecodePeer extends DecodeSide {
   readonly environment: Environment
   readonly versions: Readonly<Record<string, string>>
   /** Our tokens a second over the peer's: above 1 ours is faster. */
+  readonly speed: Readonly<Record<Mode, RoundRatios>>
+}
+
+/** Our decoding in a further precision, and the speed of `ours` relative to it. */
+export interface OtherPrecision extends DecodeSide {
+  readonly precision: OurPrecision
   readonly speed: Readonly<Record<Mode, RoundRatios>>
 }
 
@@ -86,6 +94,8 @@ export interface DecodeResult extends Quietness {
   readonly smallestMargin: number
   readonly rounds: number
   readonly ours: DecodeSide
+  /** Ours in further precisions. */
+  readonly also?: ReadonlyArray<OtherPrecision>
   readonly peers: ReadonlyArray<DecodePeer>
   /** Each mode against its faster peer. */
   readonly against?: Readonly<Record<Mode, Against>>
@@ -95,7 +105,7 @@ export interface DecodeResult extends Quietness {
 }
 
 interface Side {
-  readonly key: "ours" | PeerPrecision
+  readonly key: "ours" | PeerPrecision | { readonly also: OurPrecision }
   readonly worker: Worker
 }
 
@@ -139,6 +149,8 @@ const start = async (o: DecodeOptions, folder: string, say: (line: string) => vo
     join(import.meta.dir, "worker.ts"),
     ...ofPrecision(o.precision, o.draftPrecision),
   ])
+  for (const also of o.also ?? [])
+    await add({ also }, [process.execPath, join(import.meta.dir, "worker.ts"), ...ofPrecision(also)])
   if (o.peer !== undefined)
     for (const peer of o.peers)
       await add(peer, [o.peer, script, ...(peer === "bf16" ? ["--bf16"] : [])], keepFreedMemory)
@@ -162,26 +174,34 @@ const summarise = async (
   sides: ReadonlyArray<Side>,
   done: ReadonlyArray<Done>,
   texts: ReadonlyArray<ReadonlyArray<number>>,
-): Promise<{ readonly ours: DecodeSide; readonly peers: ReadonlyArray<DecodePeer> }> => {
+): Promise<Pick<DecodeResult, "ours" | "also" | "peers">> => {
   const all: Array<DecodeSide> = []
   for (const [i, { worker }] of sides.entries()) {
     const [plain, assisted] = [timesOf(done[i]!.plain, texts), timesOf(done[i]!.assisted, texts)]
     const gain = speedRatio(assisted.seconds, plain.seconds).value
-    all.push({ name: worker.name, plain, assisted, gain, peakMegabytes: await worker.end() })
+    const lossless = done[i]!.plain.filter(
+      ({ tokens }, r) => tokens.join() === done[i]!.assisted[r]!.tokens.join(),
+    ).length
+    all.push({ name: worker.name, plain, assisted, gain, lossless, peakMegabytes: await worker.end() })
   }
   const [ours, ...others] = all as [DecodeSide, ...Array<DecodeSide>]
-  const peers = others.map((peer, i) => {
+  const also: Array<OtherPrecision> = []
+  const peers: Array<DecodePeer> = []
+  for (const [i, side] of others.entries()) {
     const { key, worker } = sides[i + 1]!
-    const [plain, assisted] = modes.map((mode) => speedRatio(ours[mode].seconds, peer[mode].seconds))
-    return {
-      ...peer,
-      precision: key as PeerPrecision,
-      environment: keepFreedMemory,
-      versions: worker.versions,
-      speed: { plain: plain!, assisted: assisted! },
-    }
-  })
-  return { ours, peers }
+    const [plain, assisted] = modes.map((mode) => speedRatio(ours[mode].seconds, side[mode].seconds))
+    const speed = { plain: plain!, assisted: assisted! }
+    if (typeof key === "object") also.push({ ...side, precision: key.also, speed })
+    else
+      peers.push({
+        ...side,
+        precision: key as PeerPrecision, // ours is the first side
+        environment: keepFreedMemory,
+        versions: worker.versions,
+        speed,
+      })
+  }
+  return { ours, ...(also.length > 0 && { also }), peers }
 }
 
 /**
@@ -202,7 +222,8 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
         const ask = (mode: Mode) => worker.ask<Decoded>(`${mode} ${round}`)
         const answer = { plain: await ask("plain"), assisted: await ask("assisted") }
         const seconds = modes.map((mode) => `${mode} ${answer[mode].seconds.toFixed(2)} s`)
-        return { answer, text: `${key} ${seconds.join(", ")}` }
+        const name = typeof key === "object" ? key.also : key
+        return { answer, text: `${name} ${seconds.join(", ")}` }
       },
     )
     const done = sides.map((_, i): Done => {
@@ -211,7 +232,7 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
     })
     const own = done[0]!.assisted
     const [accepted, rejected] = [sum(own.map((d) => d.accepted!)), sum(own.map((d) => d.rejected!))]
-    const { ours, peers } = await summarise(sides, done, texts)
+    const { ours, also, peers } = await summarise(sides, done, texts)
     const best = (mode: Mode): Against => {
       const { name, speed } = fastest(peers.map((peer) => ({ ...peer, seconds: peer[mode].seconds })))!
       return { name, speed: speed[mode] }
@@ -228,6 +249,7 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
       smallestMargin: Math.min(...margins),
       rounds: o.rounds,
       ours,
+      ...(also && { also }),
       peers,
       ...(peers.length > 0 && { against: { plain: best("plain"), assisted: best("assisted") } }),
       bandwidth: files.bandwidth,

@@ -14,7 +14,11 @@ export interface Header {
 /** The header of a run of `bun run bench COMMAND`; call it before the run loads the machine. */
 export const headerOf = (command: string, args: ReadonlyArray<string>): Header => {
   // a path means nothing elsewhere
-  const masked = Object.entries({ "--peer": "PYTHON", "--folder": "DIR" })
+  const folders = { "--target": "DIR", "--draft": "DIR", "--prompts": "FILE" }
+  const masked = Object.entries({
+    ...{ "--peer": "PYTHON", "--folder": "DIR" },
+    ...(command === "precision" ? folders : {}),
+  })
   const words = args.map((arg, i) => {
     for (const [option, word] of masked) {
       if (args[i - 1] === option) return word
