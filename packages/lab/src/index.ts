@@ -95,6 +95,7 @@ export {
 } from "./study/study.ts"
 export { column, type FigureStyle, type StudyTable, type TableColumn, type TableFigure } from "./study/table.ts"
 export { trees } from "./study/trees.ts"
+export { variables } from "./study/variables.ts"
 export { renderStudySummary, renderSummary, summaryLines } from "./summary.ts"
 export { align, wrap } from "./table/align.ts"
 export { tableText, writeCell } from "./table/cells.ts"

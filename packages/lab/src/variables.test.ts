@@ -29,6 +29,7 @@ import { type MeasuresRecord, measuresRecord } from "./record/measures-schema.ts
 import { type Finished, runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
 import type { TableFigure } from "./study/table.ts"
+import { variables } from "./study/variables.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-variables-"))
 
@@ -82,6 +83,7 @@ const experiment = defineExperiment({
   about: "kind",
   seeds: [1],
   measures: [accuracy({ objective }), heldOutLoss({ objective }), drift({ objective })],
+  study: variables({ reached: accuracy({ objective }) }),
   measure: { prompts: 20 },
   plugins: [mlp, llama, vowels],
 })
@@ -101,8 +103,12 @@ beforeAll(async () => {
   record = measuresRecord.assert(JSON.parse(readFileSync(join(whole.directory, "run.json"), "utf8")))
 }, 120_000)
 
-const figureOf = (row: string, column: string): number =>
-  (record.tables[0]!.rows.find(({ name }) => name === row)!.cells[column] as TableFigure).value!
+const figureOf = (row: string, column: string, table = "measures"): number =>
+  (
+    record.tables.find(({ name }) => name === table)!.rows.find(({ name }) => name === row)!.cells[
+      column
+    ] as TableFigure
+  ).value!
 
 test("a variable of the next token is read off; a memory only with its previous value; noise by nothing", () => {
   expect(figureOf("kind", "accuracy")).toBeGreaterThan(0.9)
@@ -128,6 +134,25 @@ test("full fine-tuning moves the target's own predictions, a head on a frozen ta
   expect(record.arms.rows.find(({ name }) => name === "whole")!.from).toBe("head mlp on a trained copy of the target")
 })
 
+test("the study: skill beside what the next token tells, the previous value, full fine-tuning", () => {
+  expect(record.study).toBe("variables")
+  expect(record.tables.slice(0, 3).map(({ name }) => name)).toEqual(["variables", "previous", "costs-of-full"])
+  expect(figureOf("token-kind", "told", "variables")).toBeCloseTo(1, 6)
+  expect(Math.abs(figureOf("noise", "told", "variables"))).toBeLessThan(0.1)
+  expect(figureOf("token-kind", "frozen", "variables")).toBeGreaterThan(0.7)
+  expect(figureOf("noise", "frozen", "variables")).toBeLessThan(0.15)
+  expect(figureOf("running-parity", "previous", "previous")).toBeGreaterThan(0.9)
+  expect(figureOf("token-kind", "flops", "costs-of-full")).toBeLessThan(0.7)
+  expect([
+    figureOf("token-kind", "frozenDrift", "costs-of-full") === 0,
+    figureOf("token-kind", "drift", "costs-of-full") > 0.01,
+  ]).toEqual([true, true])
+  expect(record.verdict).toMatch(
+    /^A frozen head's skill follows the share that the next token tells: Spearman's rho .*; 3 variables, 1 seed/,
+  )
+  expect(record.conclusions.join("\n")).toContain("below 0.5 without: running-parity.")
+})
+
 test("an experiment rebuilt from its config is the same run", async () => {
   const { config } = await Effect.runPromise(resolve(experiment))
   const rebuilt = await Effect.runPromise(fromConfig(JSON.parse(JSON.stringify(config)), registryOf(experiment)))
@@ -145,7 +170,8 @@ test("a number in bins has an error in its own unit", async () => {
     }),
   )
   const found = measuresRecord.assert(JSON.parse(JSON.stringify(study)))
-  const { value } = found.tables[0]!.rows.find(({ name }) => name === "end")!.cells["absolute-error"] as TableFigure
+  const { value } = found.tables.find(({ name }) => name === "measures")!.rows.find(({ name }) => name === "end")!
+    .cells["absolute-error"] as TableFigure
   expect(value).toBeLessThan(3) // 3 is the mean distance from the middle
 }, 60_000)
 
