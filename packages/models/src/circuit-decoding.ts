@@ -3,17 +3,18 @@
  *
  * Letters: N rows of a call, P rows before them, c columns of a slot, U rows of a vocabulary head.
  */
-import type { LogitRows, Parameters, PassWeights } from "@winnow/core"
+import type { CachedTree, LogitRows, Parameters, PassWeights } from "@winnow/core"
 import { headLogits, native, tf } from "@winnow/tensor"
 import { cachedAttention, type KeysAndValues } from "./attention.ts"
 import { attendsOf, type Circuit, type CircuitInput, checkInput, targetWeights } from "./circuit.ts"
 import { circuitOutputs, circuitPlan } from "./circuit-tensors.ts"
-import { attentionMask } from "./mask.ts"
+import { attentionMask, treeMask } from "./mask.ts"
 import { nativeCircuit } from "./native-circuit.ts"
 import { refuseRollback } from "./native-decoding.ts"
 import { frozenMatrix } from "./native-parameters.ts"
 import { parameter } from "./parameters.ts"
 import { rotaryEmbedding } from "./rotary.ts"
+import { grownTree, refusePath, treePositions } from "./tree.ts"
 
 /** The weights of a head and of its target, as a circuit reads them. */
 export interface CircuitWeights {
@@ -33,8 +34,8 @@ export interface CircuitLogits extends Pick<LogitRows, "row"> {
 export interface CircuitDecoding {
   /** Rows in the caches of its attentions; 0 for a circuit that does not attend. */
   readonly length: number
-  /** Runs the next rows. */
-  readonly extend: (given: CircuitInput<Float32Array, ArrayLike<number>>) => void
+  /** Runs the next rows; `parents` of rows that are nodes of a tree, as in `Decoding.extend`. */
+  readonly extend: (given: CircuitInput<Float32Array, ArrayLike<number>>, parents?: Int32Array) => void
   /** An output of the last call, [N, c]; ask before a roll-back. */
   readonly states: (output: string) => Float32Array
   /**
@@ -44,7 +45,7 @@ export interface CircuitDecoding {
   readonly greedy: (output: string, head: string, last: number) => Int32Array
   /** Logits after the last rows of an output; void at the next call. */
   readonly logits: (output: string, head: string, last: number) => CircuitLogits
-  /** Drops all rows from `length` on. */
+  /** Drops all rows from `length` on, and the whole of a tree; `length` is not within it. */
   readonly rollback: (length: number) => void
   readonly dispose: () => void
 }
@@ -69,6 +70,7 @@ export const plainCircuit = (circuit: Circuit, weights: CircuitWeights): Circuit
   const tablesOf = rotaries.map(rotaryEmbedding)
   let past: Array<KeysAndValues | undefined> = attendsOf(circuit).map(() => undefined)
   let P = 0
+  let tree: CachedTree | undefined
   let outputs = new Map<string, Float32Array>()
   let N = 0
 
@@ -86,13 +88,17 @@ export const plainCircuit = (circuit: Circuit, weights: CircuitWeights): Circuit
     get length() {
       return P
     },
-    extend: (given) => {
+    extend: (given, parents) => {
       checkInput(circuit, given)
       const [first] = [...given.inputs]
       N = first === undefined ? given.ids![0]!.length : first[1].length / circuit.inputs.get(first[0])!
       tf.tidy(() => {
-        const tables = tablesOf.map((rotary) => rotary(1, N, P))
-        const masks = windows.map((window) => attentionMask(1, N, P, undefined, window))
+        const grown = layers.length === 0 ? undefined : grownTree(tree, parents, true, N, P)
+        const inTree_N = grown && treePositions(grown, P, N)
+        const tables = tablesOf.map((rotary) => rotary(1, N, P, undefined, undefined, inTree_N))
+        const masks = windows.map((window) =>
+          grown === undefined ? attentionMask(1, N, P, undefined, window) : treeMask(grown, N, P, window),
+        )
         const present: Array<KeysAndValues> = []
         const attend = (packed_Nc: tf.Tensor2D, n: number) => {
           const { rotary, window } = layers[n]!
@@ -109,6 +115,7 @@ export const plainCircuit = (circuit: Circuit, weights: CircuitWeights): Circuit
         outputs = new Map(Array.from(found, ([slot, x]) => [slot, x.dataSync() as Float32Array]))
         tf.dispose(past.flatMap((layer) => (layer ? [layer.k, layer.v] : [])))
         past = present
+        tree = grown
       })
       if (layers.length > 0) P += N
     },
@@ -134,6 +141,8 @@ export const plainCircuit = (circuit: Circuit, weights: CircuitWeights): Circuit
     },
     rollback: (length) => {
       refuseRollback(length, P)
+      refusePath(tree, length, [])
+      tree = undefined
       if (length === P) return
       past = past.map((layer) => {
         if (layer === undefined) return undefined

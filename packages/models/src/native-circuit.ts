@@ -3,6 +3,7 @@
  *
  * Letters: N rows of a call, W columns of all inputs side by side.
  */
+import type { CachedTree } from "@winnow/core"
 import { NativeDecoder, type NativeProgram } from "@winnow/tensor"
 import { attendsOf, type Circuit, checkInput, targetWeights } from "./circuit.ts"
 import type { CircuitDecoding, CircuitWeights } from "./circuit-decoding.ts"
@@ -12,6 +13,7 @@ import { matricesOf } from "./instructions.ts"
 import { refuseRollback } from "./native-decoding.ts"
 import { decoderWeights } from "./native-parameters.ts"
 import { checkPositions, rotaryTables } from "./rotary-tables.ts"
+import { grownTree, positionsNeeded, refusePath } from "./tree.ts"
 
 type ShapeOf = (name: string) => ReadonlyArray<number>
 
@@ -127,6 +129,7 @@ export const nativeCircuit = (circuit: Circuit, { parameters, target }: CircuitW
   const decoder = new NativeDecoder(program, weights, targetWeights.head)
   decoder.start(1)
   const attends = circuit.attention !== undefined
+  let tree: CachedTree | undefined
   const W = circuit.inputs.values().reduce((sum, columns) => sum + columns, 0)
   const place = (output: string) => {
     const i = circuit.outputs.indexOf(output)
@@ -139,7 +142,7 @@ export const nativeCircuit = (circuit: Circuit, { parameters, target }: CircuitW
     get length() {
       return attends ? decoder.length : 0
     },
-    extend: (given) => {
+    extend: (given, parents) => {
       checkInput(circuit, given)
       const [first] = [...given.inputs]
       const N = first === undefined ? given.ids![0]!.length : first[1].length / circuit.inputs.get(first[0])!
@@ -148,10 +151,12 @@ export const nativeCircuit = (circuit: Circuit, { parameters, target }: CircuitW
       for (const [i, ids] of lists.entries()) tokens.set(ids, i * N)
       const odd = tokens.find((id) => !(id >= 0 && id < program.vocabularySize))
       if (odd !== undefined) throw new Error(`token id ${odd} is not in [0, ${program.vocabularySize})`)
-      if (attends) checkPositions(decoder.length + N, maxLength)
+      const grown = attends ? grownTree(tree, parents, true, N, decoder.length) : undefined
+      if (attends) checkPositions(positionsNeeded(grown, decoder.length + N), maxLength)
       else if (decoder.length > 0) decoder.rollback(0)
       decoder.give(circuit.inputs.size === 1 ? first![1] : sideBySide(circuit, given.inputs, N, W), W, tokens)
-      decoder.extend(new Int32Array(N), N)
+      decoder.extend(new Int32Array(N), N, undefined, grown && parents)
+      tree = grown
     },
     states: (output) => decoder.kept(place(output)),
     greedy: (output, head, last) => {
@@ -164,6 +169,8 @@ export const nativeCircuit = (circuit: Circuit, { parameters, target }: CircuitW
     },
     rollback: (length) => {
       refuseRollback(length, attends ? decoder.length : 0)
+      refusePath(tree, length, [])
+      tree = undefined
       if (attends && length < decoder.length) decoder.rollback(length)
     },
     dispose: () => decoder.dispose(),

@@ -29,7 +29,8 @@ export const eagle = defineHead({
       parameters,
       ...(layers && { layers }),
       rows: (values, problem, seen) => eagleRows({ ...of, steps, decay, feature }, values, problem, seen),
-      proposing: (values) => eagleProposing({ ...of, parameters: numbers + (ownHead ? 0 : V * d) }, values),
+      trees: true,
+      proposing: (values, grow) => eagleProposing({ ...of, parameters: numbers + (ownHead ? 0 : V * d) }, values, grow),
       folderFor: (engine, values) => engineFolder(engine, sizes, layers, values),
     }
   },

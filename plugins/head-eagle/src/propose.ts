@@ -1,10 +1,19 @@
 /**
- * The head in decoding: a chain of its own features after the target's.
+ * The head in decoding: a chain or a tree of its own features after the target's.
  *
  * Letters: L tokens of the text, d hidden size.
  */
-import type { HeadValues, ProposalContext, ProposerParts, ProposerSequence, SequenceStart } from "@winnow/core"
-import { nextAfter, type ProposedToken, proposalOf } from "@winnow/heads"
+import type {
+  HeadValues,
+  Proposal,
+  ProposalContext,
+  ProposerParts,
+  ProposerSequence,
+  SequenceStart,
+  TreeGrower,
+  TreeSource,
+} from "@winnow/core"
+import { distributionAt, nextAfter, type ProposedToken, proposalOf } from "@winnow/heads"
 import { type Circuit, type CircuitDecoding, startCircuit } from "@winnow/models"
 import { slots } from "./layer.ts"
 
@@ -36,6 +45,7 @@ class EagleSequence implements ProposerSequence {
     readonly of: EagleProposals,
     values: HeadValues,
     readonly start: SequenceStart,
+    readonly grow: TreeGrower | undefined,
   ) {
     this.#step = startCircuit(of.step, values)
     this.#taps = of.taps && startCircuit(of.taps.circuit, values)
@@ -68,6 +78,7 @@ class EagleSequence implements ProposerSequence {
     const tokens = text.slice(from + 1, from + 1 + count)
     step.extend({ inputs: new Map([[slots.feature, this.#features(seen!)]]), ids: [tokens] })
     this.#known = from + count
+    if (this.grow !== undefined) return this.#tree(this.grow, room, draw)
     const chosen: Array<ProposedToken> = []
     for (;;) {
       const next = nextAfter(step, slots.state, head, this.start.sampling, draw)
@@ -78,6 +89,31 @@ class EagleSequence implements ProposerSequence {
     }
   }
 
+  /** A level is one call of the layer: each node's token, and the feature of the node that it follows. */
+  #tree(grow: TreeGrower, room: number, draw: ProposalContext["draw"]): Proposal {
+    const { sampling, eosId } = this.start
+    const { d, head } = this.of
+    const step = this.#step
+    const sampled = sampling.temperature > 0
+    // Greedy choices need an order of the tokens, and confidences: the plain distribution has both.
+    const rowsOf = sampled ? sampling : { temperature: 1 }
+    const last = step.states(slots.feature).slice(-d)
+    const features: Array<Float32Array> = []
+    const source: TreeSource = (nodes) => {
+      if (nodes.length > 0) {
+        const before = nodes.map(({ parent }) => features[parent] ?? last)
+        const inputs = new Map([[slots.feature, sideBySide(before, 1, d)]])
+        const parents = Int32Array.from(nodes, ({ parent }) => parent)
+        step.extend({ inputs, ids: [nodes.map(({ token }) => token)] }, parents)
+        const states = step.states(slots.feature)
+        for (const n of nodes.keys()) features.push(states.slice(n * d, (n + 1) * d))
+      }
+      const logits = step.logits(slots.state, head, Math.max(1, nodes.length))
+      return { at: (r) => distributionAt(logits, r, rowsOf) }
+    }
+    return grow(source, { room, eosId, draw }, sampled).proposal
+  }
+
   readonly dispose = (): void => {
     this.#step.dispose()
     this.#taps?.dispose()
@@ -85,8 +121,8 @@ class EagleSequence implements ProposerSequence {
 }
 
 /** The proposer of a head with its weights. */
-export const eagleProposing = (of: EagleProposals, values: HeadValues): ProposerParts => ({
+export const eagleProposing = (of: EagleProposals, values: HeadValues, grow?: TreeGrower): ProposerParts => ({
   reads: { layers: of.taps?.layers ?? ["last"], positions: "all" },
   parameters: of.parameters,
-  begin: (start) => new EagleSequence(of, values, start),
+  begin: (start) => new EagleSequence(of, values, start, grow),
 })

@@ -96,8 +96,8 @@ const noDraw = () => {
 }
 
 /** Opens a sequence of a proposer; it gives the states that the proposer asks for. */
-const opened = (head: DraftHead) => {
-  const { begin, reads } = headProposer(head)
+const opened = (head: DraftHead, tree?: { widths: Array<number> }) => {
+  const { begin, reads } = headProposer(head, tree)
   const sequence = begin(greedy)
   let known = 0
   return {
@@ -109,10 +109,13 @@ const opened = (head: DraftHead) => {
         ),
       dispose: () => sequence.dispose?.(),
     },
-    propose: (text: ReadonlyArray<number>, room: number) => {
+    whole: (text: ReadonlyArray<number>, room: number) => {
       const from = reads?.positions === "last" ? text.length - 2 : known
       known = text.length - 1
-      return sequence.propose({ text, room, draw: noDraw, ...(reads && { seen: statesOf(text, from) }) }).tokens
+      return sequence.propose({ text, room, draw: noDraw, ...(reads && { seen: statesOf(text, from) }) })
+    },
+    propose(text: ReadonlyArray<number>, room: number) {
+      return this.whole(text, room).tokens
     },
   }
 }
@@ -153,6 +156,27 @@ for (const [name, use] of Object.entries(heads))
       head.dispose()
     })
 
+    test("the first tokens of a tree's levels are those that its training rows predict on their paths", async () => {
+      const head = await headOf(use)
+      let others = 0
+      for (let length = 2; length < 6; length++) {
+        const text = Array.from({ length }, () => rng.below(V))
+        const sequence = opened(head, { widths: [2, 2, 1] })
+        const { tokens, parents } = sequence.whole(text, 3)
+        const along = (place: number): ReadonlyArray<number> =>
+          place < 0 ? [] : [...along(parents![place]!), tokens[place]!]
+        for (const [place, parent] of parents!.entries()) {
+          if (parents!.indexOf(parent) !== place) continue
+          const path = along(place)
+          expect(tokens[place]).toBe(predicted(head, text, path).at(-1)!)
+          if (path.length > 1 && path[0] !== tokens[0]) others++
+        }
+        sequence.dispose()
+      }
+      expect(others).toBeGreaterThan(8) // on paths that no chain takes
+      head.dispose()
+    })
+
     test("after any number of accepted tokens it proposes as a fresh sequence does", async () => {
       const head = await headOf(use)
       const kept = opened(head)
@@ -180,10 +204,10 @@ for (const [name, use] of Object.entries(heads))
       head.dispose()
     })
 
-    test("trees, of a head that has them: the same distribution and texts; one of single children is the chain", async () => {
+    test("trees: the same distribution and texts; one of single children is the chain", async () => {
       const head = await headOf(use)
-      expect(head.trees ?? false).toBe(!name.startsWith("eagle"))
-      if (head.trees === true) {
+      expect(head.trees).toBe(true)
+      {
         const shapes = [{ widths: [2, 1] }, { nodes: 4, width: 2 }]
         for (const tree of shapes) {
           const options: Decoded["options"] = { temperature: 0.8, draftLength: 2, maxNew: 3, eosId: 2 }
@@ -203,7 +227,7 @@ for (const [name, use] of Object.entries(heads))
           (await speculate(model, of, prompts, options)).map(({ counts }) => counts)
         const line = headProposer(head, { widths: [1, 1, 1] })
         expect(await countsOf(line)).toEqual(await countsOf(headProposer(head)))
-      } else expect(() => headProposer(head, { nodes: 4 })).toThrow("proposes chains alone")
+      }
       head.dispose()
     })
 
