@@ -43,6 +43,7 @@ export { hasHeadBias, normal, normalWithBias, ones, parameterCount, zeros } from
 export { paddedStarts } from "./positions.ts"
 export { loadPrivate, placePrivate, savePrivate } from "./private-files.ts"
 export { firstRows, sharedFiles } from "./private-folder.ts"
+export { saveMixtral } from "./private-mixtral.ts"
 export { mergePrivate, type PrivateModel, withPrivate } from "./private-model.ts"
 export {
   type PrivateForm,

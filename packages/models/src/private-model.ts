@@ -78,7 +78,7 @@ export const mergePrivate = <A extends Attends>(model: Encoder<A>): ModelOf<A> =
   if (form === undefined) throw fail("the model has none")
   if (form.gate === "joint")
     throw fail(
-      "its gate weighs both feed-forwards anew for each token, which no single feed-forward does; train with gate none",
+      "its gate weighs both feed-forwards anew for each token, which no single feed-forward does; train with gate none, or write it as a mixture of two experts (saveMixtral)",
     )
   const config = sharedConfig(architecture.config)
   const key = feedKeys.find((name) => typeof config[name] === "number")

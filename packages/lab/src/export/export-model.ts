@@ -4,7 +4,7 @@ import { join, resolve } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import { sha256OfFile } from "@winnow/files"
 import { localFolder } from "@winnow/hub"
-import { copyModelFolder, parameterCount, readArchitecture, type WrittenDtype } from "@winnow/models"
+import { copyModelFolder, parameterCount, privateFormOf, readArchitecture, type WrittenDtype } from "@winnow/models"
 import { Effect } from "effect"
 import { knownFamilies } from "../families.ts"
 import { readRun } from "../runs/read-run.ts"
@@ -99,7 +99,13 @@ export const exportModel = (request: ExportRequest): Effect.Effect<Exported, Sta
     )
     const licences = yield* licencesOf(run)
     const recorded = weights.manifest.files.find(({ path }) => path === "model.safetensors")!.sha256
-    const notes = [...tokenizer.notes, ...tokenizer.tokenizer.notes.map((note) => `Tokenizer: ${note}`)]
+    const ofPrivate =
+      privateFormOf(architecture) === undefined
+        ? []
+        : [
+            "Other engines leave the private part out (private_feed_forward in config.json): mergePrivate or saveMixtral of @winnow/models write it as a model that they know.",
+          ]
+    const notes = [...ofPrivate, ...tokenizer.notes, ...tokenizer.tokenizer.notes.map((note) => `Tokenizer: ${note}`)]
     return yield* wholeFolder(to, (folder) =>
       Effect.gen(function* () {
         yield* copyModelFolder(weights.directory, folder, { dtype, config: { ...tokenizer.ids } })
