@@ -24,6 +24,7 @@ import { registryOf } from "./experiment/registry.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { ema } from "./experiment/spec.ts"
 import { fresh, head } from "./experiment/start.ts"
+import { type ExportRequest, exportModel } from "./export/export-model.ts"
 import { Progress, type ProgressEvent } from "./progress.ts"
 import { type MeasuresRecord, measuresRecord } from "./record/measures-schema.ts"
 import { type Finished, runExperiment } from "./run.ts"
@@ -174,6 +175,36 @@ test("a head that is interrupted ends with the weights of one that was not", asy
   const weights = (folder: string) => Bun.file(join(artifactOf(stage, folder), "head.safetensors")).bytes()
   expect(await weights(other)).toEqual(await weights(home))
 }, 60_000)
+
+test("an exported head is the bytes of the run, or vLLM's layout of them; its folder opens on the target", async () => {
+  const out = mkdtempSync(join(tmpdir(), "winnow-heads-export-"))
+  const exported = (to: string, more: Partial<ExportRequest> = {}) =>
+    Effect.runPromise(
+      exportModel({
+        directory: whole.directory,
+        name: "text",
+        seed: 1,
+        dtype: "float32",
+        home,
+        to: join(out, to),
+        ...more,
+      }),
+    )
+  const own = await exported("own")
+  expect(own.sha256.exported).toBe(own.sha256.recorded)
+  expect(own.files.map(({ file }) => file)).toEqual(["head.safetensors", "head.json", "README.md"])
+  const model = await Effect.runPromise(loadModel(artifactOf("target"), [llama]))
+  const instance = await Effect.runPromise(medusa({ heads: 1 }).instance)
+  const loaded = await Effect.runPromise(loadHead(join(out, "own"), instance, model))
+  loaded.dispose()
+  model.dispose()
+  await exported("vllm", { engine: "vllm" })
+  const config = JSON.parse(readFileSync(join(out, "vllm", "config.json"), "utf8"))
+  expect(config).toMatchObject({ model_type: "medusa", num_heads: 1, hidden_size: 16, vocab_size: 257 })
+  expect(readFileSync(join(out, "vllm", "README.md"), "utf8")).toContain("--speculative-config")
+  await expect(exported("sglang", { engine: "sglang" })).rejects.toThrow("sglang reads no Medusa heads")
+  await expect(exported("half", { dtype: "bfloat16" })).rejects.toThrow("a head is written in float32")
+})
 
 test("settings that need a model are refused before any work", async () => {
   const refused = async (of: Experiment) => (await Effect.runPromise(Effect.flip(resolve(of)))).message

@@ -9,6 +9,7 @@ import { defineHead, type HeadParameter } from "@winnow/core"
 import { hidden, type OffsetCell, offsetHead } from "@winnow/heads"
 import { type CircuitInstruction, targetWeights } from "@winnow/models"
 import { type } from "arktype"
+import { engineFolder } from "./engines.ts"
 
 /** A residual block: to = from + silu(W from + b). */
 const block = (from: string, to: string, name: string, bias: boolean): ReadonlyArray<CircuitInstruction> => [
@@ -56,6 +57,10 @@ export const medusa = defineHead({
         weight: decay ** k,
       }
     })
-    return offsetHead(target, { parameters, cells })
+    const folder = { heads, blocks, bias, tied: vocabulary === "target" }
+    return {
+      ...offsetHead(target, { parameters, cells }),
+      folderFor: (engine, values) => engineFolder(engine, folder, target, values),
+    }
   },
 })

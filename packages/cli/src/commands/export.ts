@@ -1,7 +1,9 @@
+import { engines } from "@winnow/core"
 import { exportModel, RunStore, winnowHome } from "@winnow/lab"
 import { writtenDtypes } from "@winnow/models"
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { engine } from "../engine.ts"
 import { nearby } from "../nearby.ts"
 import { jsonFlag, resultsFlag } from "../shared-flags.ts"
 import { sized } from "../sized.ts"
@@ -53,16 +55,22 @@ export const exportCommand = Command.make(
       Flag.withDefault("float32" as const),
       Flag.withDescription("number format of the weights; figures are of float32"),
     ),
+    for: Flag.Literals("for", engines).pipe(
+      Flag.optional,
+      Flag.withDescription("of a head: the engine whose layout it is written in; as Winnow reads it if left out"),
+    ),
     results: resultsFlag,
     json: jsonFlag,
   },
-  Effect.fn("export")(function* ({ run, arm, seed, to, dtype, results, json }) {
+  Effect.fn("export")(function* ({ run, arm, seed, to, dtype, results, json, ...flags }) {
+    if (Option.isSome(flags.for)) yield* engine
     const home = winnowHome()
     const { directory, attempts } = yield* Effect.flatMap(RunStore, ({ find }) => find(run)).pipe(
       Effect.provide(RunStore.layer(home, [results])),
     )
     const exported = yield* exportModel({
       ...{ directory, to, dtype, home },
+      engine: Option.getOrUndefined(flags.for),
       ...{ name: Option.getOrUndefined(arm), seed: Option.getOrUndefined(seed) },
       command: attempts.at(-1)?.command,
     })

@@ -1,7 +1,7 @@
 /** A model of a finished run, written to a folder that other engines open. */
 import { existsSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { InvalidInput } from "@winnow/core"
+import { type Engine, InvalidInput } from "@winnow/core"
 import { sha256OfFile } from "@winnow/files"
 import { localFolder } from "@winnow/hub"
 import { copyModelFolder, parameterCount, privateFormOf, readArchitecture, type WrittenDtype } from "@winnow/models"
@@ -11,6 +11,7 @@ import { readRun } from "../runs/read-run.ts"
 import type { StageError } from "../stage.ts"
 import { modelCard } from "./card.ts"
 import { type ChosenModel, chosenModel, isMeasured, modelRunOf } from "./chosen-model.ts"
+import { exportHead } from "./export-head.ts"
 import { findTokenizer, findWeights } from "./find-weights.ts"
 import { licencesOf } from "./licences.ts"
 import { type ExportedTokenizer, exportedTokenizer } from "./tokenizer-files.ts"
@@ -26,6 +27,8 @@ export interface ExportRequest {
   /** The folder to create; it must not exist. */
   readonly to: string
   readonly dtype: WrittenDtype
+  /** The engine whose layout a head is written in; left out: as Winnow reads it. */
+  readonly engine?: Engine | undefined
   /** The arguments of the process that made the run, for the card. */
   readonly command?: ReadonlyArray<string> | undefined
   /** Folder of the store. */
@@ -91,6 +94,13 @@ export const exportModel = (request: ExportRequest): Effect.Effect<Exported, Sta
     const run = yield* Effect.flatMap(readRun(request.directory), modelRunOf)
     const model = yield* chosenModel(run, request.name, request.seed)
     const weights = yield* findWeights(model, home)
+    if (weights.manifest.files.some(({ path }) => path === "head.json"))
+      return yield* exportHead(model, weights, to, request)
+    if (request.engine !== undefined)
+      return yield* new InvalidInput({
+        what: `--for ${request.engine}`,
+        problems: ["is of heads; a model's folder is read by every engine as it is, so leave it out"],
+      })
     const architecture = yield* readArchitecture(weights.directory, yield* knownFamilies)
     const tokenizer = yield* exportedTokenizer(
       yield* findTokenizer(model, home),

@@ -52,10 +52,8 @@ export const findWeights = Effect.fnUntraced(function* (
       const manifest = store.manifests(kind).find((manifest) => manifest.files.some((one) => one.sha256 === sha256))
       const artifact = manifest && (yield* store.seek(kind, manifest.key))
       if (artifact === undefined) continue
-      if (file === "model.safetensors") return artifact
-      return yield* refuse(
-        `has its weights in ${files.map((one) => one.file).join(", ")}, expected model.safetensors: is it a head on the target's states?`,
-      )
+      if (file === "model.safetensors" || file === "head.safetensors") return artifact
+      return yield* refuse(`has its weights in ${files.map((one) => one.file).join(", ")}, expected model.safetensors`)
     }
   const folder = storesOf(home, run.run)
     .flatMap((store) => kinds.flatMap((kind) => store.manifests(kind)))
