@@ -3,14 +3,13 @@ import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { endOf } from "./commands/run-cli.fixture.ts"
 
 /** Runs a command in a shell, after a preparation. */
 const run = async (before: string, ...args: ReadonlyArray<string>) => {
   const command = ["sh", "-c", `${before} "$0" "$@"`, process.execPath, join(import.meta.dir, "main.ts"), ...args]
   const env = { ...process.env, WINNOW_HOME: mkdtempSync(join(tmpdir(), "winnow-limits-")) }
-  const child = Bun.spawn(command, { env, stdout: "pipe", stderr: "pipe" })
-  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-  return { code: await child.exited, out, err }
+  return endOf(Bun.spawn(command, { env, stdout: "pipe", stderr: "pipe" }))
 }
 const limited = (kilobytes: number, ...args: ReadonlyArray<string>) => run(`ulimit -v ${kilobytes}; exec`, ...args)
 

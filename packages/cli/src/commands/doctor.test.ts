@@ -1,8 +1,8 @@
 /** The report for people, and the command as a process: exit codes, stdout, stderr. */
 import { expect, test } from "bun:test"
-import { join } from "node:path"
 import type { Diagnosis } from "@winnow/engine"
 import { doctorReport } from "./doctor-report.ts"
+import { runCli } from "./run-cli.fixture.ts"
 
 const diagnosis: Diagnosis = {
   works: true,
@@ -94,21 +94,11 @@ test("the report of a machine without an engine has no figures", () => {
   expect(report).toEndWith("The engine cannot work.")
 })
 
-const winnow = async (arguments_: ReadonlyArray<string>, env: Record<string, string>) => {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "..", "main.ts"), ...arguments_], {
-    env: { ...process.env, ...env },
-    stdout: "pipe",
-    stderr: "pipe",
-  })
-  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-  return { code: await child.exited, stdout, stderr }
-}
-
 test("an engine that cannot work ends with 1, says why on stdout, and logs nothing besides", async () => {
-  const { code, stdout, stderr } = await winnow(["doctor", "--json"], { WINNOW_LIBTENSORFLOW: "/nowhere" })
+  const { code, out, err } = await runCli(["doctor", "--json"], { WINNOW_LIBTENSORFLOW: "/nowhere" })
   expect(code).toBe(1)
-  expect(JSON.parse(stdout)).toMatchObject({ works: false, library: null, versions: { effect: "4.1.0" } })
-  expect(stderr).toBe("")
+  expect(JSON.parse(out)).toMatchObject({ works: false, library: null, versions: { effect: "4.1.0" } })
+  expect(err).toBe("")
 }, 60_000)
 
 test("without native code the report says so in one word, the finding why", () => {
@@ -117,8 +107,8 @@ test("without native code the report says so in one word, the finding why", () =
 })
 
 test("an engine that works ends with 0", async () => {
-  const { code, stdout } = await winnow(["doctor", "--json"], {})
-  const { works, measured, engine, library } = JSON.parse(stdout)
+  const { code, out } = await runCli(["doctor", "--json"], {})
+  const { works, measured, engine, library } = JSON.parse(out)
   expect({ code, works }).toEqual({ code: 0, works: true })
   expect(measured.product.gflops).toBeGreaterThan(0)
   expect(engine.devices.length).toBeGreaterThan(0)

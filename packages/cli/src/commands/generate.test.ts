@@ -13,6 +13,7 @@ import { Effect } from "effect"
 import type { Comparison } from "./generate-compare.ts"
 import { generationReport, legend } from "./generate-report.ts"
 import { computeGeneration, type Generated, type GenerateRequest, type Piece } from "./generate-run.ts"
+import { runCli } from "./run-cli.fixture.ts"
 import { parseTree } from "./tree-flag.ts"
 
 const root = mkdtempSync(join(tmpdir(), "winnow-generate-"))
@@ -189,13 +190,9 @@ test("refused before anything is decoded: settings, vocabularies, a prompt witho
 })
 
 test("the command: the text alone on stdout, marked where asked; all else on stderr; --json alone on stdout", async () => {
-  const winnow = async (...args: ReadonlyArray<string>) => {
-    const pair = ["--target", at("target"), "--draft", at("draft"), "--prompt", prompt, "--max-new", "24"]
-    const command = ["bun", join(import.meta.dir, "../main.ts"), "generate", ...pair, "--draft-length", "3", ...args]
-    const child = Bun.spawn(command, { env: { ...process.env, FORCE_COLOR: "" }, stdout: "pipe", stderr: "pipe" })
-    const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-    return { out, err, code: await child.exited }
-  }
+  const pair = ["--target", at("target"), "--draft", at("draft"), "--prompt", prompt, "--max-new", "24"]
+  const winnow = (...args: ReadonlyArray<string>) =>
+    runCli(["generate", ...pair, "--draft-length", "3", ...args], { FORCE_COLOR: "" })
   const [plain, shown, json] = await Promise.all([
     winnow(),
     winnow("--show", "--no-compare"),

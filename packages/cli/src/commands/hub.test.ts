@@ -8,6 +8,7 @@ import { llama } from "@winnow/model-llama"
 import { initialise, saveModel } from "@winnow/models"
 import { Effect } from "effect"
 import { modelReport } from "./model-report.ts"
+import { runCli } from "./run-cli.fixture.ts"
 
 const root = mkdtempSync(join(tmpdir(), "winnow-commands-hub-"))
 const folder = join(root, "model")
@@ -25,31 +26,27 @@ afterAll(() => {
   rmSync(root, { recursive: true })
 })
 
-const winnow = async (args: ReadonlyArray<string>, more: Readonly<Record<string, string>> = {}) => {
-  const env = { ...process.env, HF_ENDPOINT: hub.settings.endpoint, HF_HUB_CACHE: hub.settings.cache, HF_TOKEN: "hf_t" }
-  const main = join(import.meta.dir, "..", "main.ts")
-  const command = [process.execPath, main, ...args]
-  const child = Bun.spawn(command, { env: { ...env, ...more }, stdout: "pipe", stderr: "pipe" })
-  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-  return { exitCode: await child.exited, stdout, stderr }
+const winnow = (args: ReadonlyArray<string>, more: Readonly<Record<string, string>> = {}) => {
+  const { endpoint, cache } = hub.settings
+  return runCli(args, { HF_ENDPOINT: endpoint, HF_HUB_CACHE: cache, HF_TOKEN: "hf_t", ...more })
 }
 
 const pinned = `hf:small/model@${commit}`
 
 test("model, logits and evaluate take a reference", async () => {
   const offline = await winnow(["model", "hf:small/model"], { HF_HUB_OFFLINE: "1" })
-  expect([offline.exitCode, offline.stdout]).toEqual([2, ""])
-  expect(offline.stderr).toContain("HF_HUB_OFFLINE forbids to ask the hub")
+  expect([offline.code, offline.out]).toEqual([2, ""])
+  expect(offline.err).toContain("HF_HUB_OFFLINE forbids to ask the hub")
   expect(hub.seen).toEqual([])
 
   const facts = await winnow(["model", "hf:small/model", "--json"])
-  expect(JSON.parse(facts.stdout)).toMatchObject({
+  expect(JSON.parse(facts.out)).toMatchObject({
     reference: pinned,
     folder: join(hub.settings.cache, "models--small--model", "snapshots", commit),
     family: "llama",
   })
   expect(hub.seen.filter(({ what }) => what === "revision").map(({ token }) => token)).toEqual(["Bearer hf_t"])
-  const report = modelReport(JSON.parse(facts.stdout))
+  const report = modelReport(JSON.parse(facts.out))
   expect(report).toContain(`reference  ${pinned}`)
 
   const ids = ["--ids", "[[1,2,3]]", "--json"]
@@ -57,7 +54,7 @@ test("model, logits and evaluate take a reference", async () => {
     await winnow(["logits", "hf:small/model", ...ids]),
     await winnow(["logits", folder, ...ids]),
   ]
-  expect([ofHub.exitCode, ofHub.stdout]).toEqual([0, ofFolder.stdout])
+  expect([ofHub.code, ofHub.out]).toEqual([0, ofFolder.out])
 
   const prompts = join(root, "prompts.jsonl")
   writeFileSync(prompts, '{"ids": [1, 2, 3]}\n{"ids": [4, 5]}\n')
@@ -73,13 +70,11 @@ test("model, logits and evaluate take a reference", async () => {
     "0",
     "--json",
   ])
-  expect(JSON.parse(evaluated.stdout)).toMatchObject({ target: { reference: pinned }, draft: { folder } })
+  expect(JSON.parse(evaluated.out)).toMatchObject({ target: { reference: pinned }, draft: { folder } })
 }, 60_000)
 
 test("a repository that there is not has exit code 2 and a remedy", async () => {
-  const { exitCode, stdout, stderr } = await winnow(["logits", "hf:large/model", "--ids", "[[1]]"])
-  expect([exitCode, stdout]).toEqual([2, ""])
-  expect(stderr).toMatch(
-    /^error: hf:large\/model: http:.* answered 404; there is no such repository: check the name\n$/,
-  )
+  const { code, out, err } = await winnow(["logits", "hf:large/model", "--ids", "[[1]]"])
+  expect([code, out]).toEqual([2, ""])
+  expect(err).toMatch(/^error: hf:large\/model: http:.* answered 404; there is no such repository: check the name\n$/)
 })
