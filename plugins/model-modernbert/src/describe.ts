@@ -55,8 +55,8 @@ export const decoderSide: Side<"before"> = {
 /**
  * config.json as `transformers` 5 reads it; the flat rotary keys are for earlier versions.
  *
- * The decoder's class there takes no null for the ids of start and padding, and its defaults are beyond a small vocabulary:
- * the last id stands in for them.
+ * The decoder's class there takes no null for the ids of start, padding and classifiers, and its defaults are beyond a small
+ * vocabulary: the last id stands in for them.
  */
 const configOf = (o: ModernbertOptions, { type, architecture, attends }: Side<Attends>): Record<string, unknown> => ({
   ...noTokenIds,
@@ -64,6 +64,8 @@ const configOf = (o: ModernbertOptions, { type, architecture, attends }: Side<At
   ...(attends === "before" && {
     bos_token_id: o.bos_token_id ?? o.vocab_size - 1,
     pad_token_id: o.pad_token_id ?? o.vocab_size - 1,
+    cls_token_id: o.vocab_size - 1,
+    sep_token_id: o.vocab_size - 1,
   }),
   architectures: [architecture],
   model_type: type,

@@ -1,7 +1,7 @@
 /** A model of a finished run, written to a folder that other engines open. */
 import { existsSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { type Engine, InvalidInput } from "@winnow/core"
+import { type Architecture, type Attends, type Engine, InvalidInput } from "@winnow/core"
 import { sha256OfFile } from "@winnow/files"
 import { localFolder } from "@winnow/hub"
 import { copyModelFolder, parameterCount, privateFormOf, readArchitecture, type WrittenDtype } from "@winnow/models"
@@ -14,7 +14,7 @@ import { type ChosenModel, chosenModel, isMeasured, modelRunOf } from "./chosen-
 import { exportHead } from "./export-head.ts"
 import { findTokenizer, findWeights } from "./find-weights.ts"
 import { licencesOf } from "./licences.ts"
-import { type ExportedTokenizer, exportedTokenizer } from "./tokenizer-files.ts"
+import { type ExportedTokenizer, exportedTokenizer, type TokenIds } from "./tokenizer-files.ts"
 import { io, wholeFolder } from "./whole-folder.ts"
 
 /** The request of an export. */
@@ -60,6 +60,15 @@ const tokenizerFileOf = ({ config }: ChosenModel["run"]): Effect.Effect<string |
 }
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
+/** The ids of config.json as the family writes them: some classes of transformers take no null. */
+const configIds = ({ family, config }: Architecture<Attends>, ids: TokenIds): Record<string, unknown> => {
+  const written = family?.fromConfig({ ...config, ...ids }, "config.json").config ?? {}
+  return {
+    ...ids,
+    ...Object.fromEntries(Object.keys(ids).flatMap((key) => (key in written ? [[key, written[key]]] : []))),
+  }
+}
 
 /**
  * Settings of `generate` in transformers: the special tokens and, for a draft, the number of proposals a call behind its
@@ -118,7 +127,7 @@ export const exportModel = (request: ExportRequest): Effect.Effect<Exported, Sta
     const notes = [...ofPrivate, ...tokenizer.notes, ...tokenizer.tokenizer.notes.map((note) => `Tokenizer: ${note}`)]
     return yield* wholeFolder(to, (folder) =>
       Effect.gen(function* () {
-        yield* copyModelFolder(weights.directory, folder, { dtype, config: { ...tokenizer.ids } })
+        yield* copyModelFolder(weights.directory, folder, { dtype, config: configIds(architecture, tokenizer.ids) })
         const exported = yield* io(() => sha256OfFile(join(folder, "model.safetensors")))
         const sha256 = { exported, recorded }
         const card = modelCard({

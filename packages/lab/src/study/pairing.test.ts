@@ -23,6 +23,7 @@ import { echo, tiny } from "../../test/tiny.ts"
 import { defineExperiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { fresh } from "../experiment/start.ts"
+import { exportModel } from "../export/export-model.ts"
 import { type MeasuresRecord, measuresRecord } from "../record/measures-schema.ts"
 import { runExperiment } from "../run.ts"
 import { summaryOf } from "../runs/entry.ts"
@@ -171,6 +172,19 @@ test("encoder and decoder have one start, one order of the text, and as many ste
   // a decoder reads no last token, as nothing follows it: 40 steps of 8 sequences
   expect(budgetOf("encoder").tokensSeen).toBe(budgetOf("decoder").tokensSeen + 40 * 8)
   expect(budgetOf("encoder").tokensTrained).toBeLessThan(budgetOf("decoder").tokensTrained)
+})
+
+test("both of a pair are exported: a decoder's config.json has the ids that its class in transformers needs", async () => {
+  const config = async (name: string) => {
+    const to = join(home, name)
+    await Effect.runPromise(exportModel({ directory, name, seed: 1, to, dtype: "float32", home }))
+    return JSON.parse(readFileSync(join(to, "config.json"), "utf8"))
+  }
+  expect(await config("nano-encoder-from-decoder")).toMatchObject({ architectures: ["ModernBertForMaskedLM"] })
+  expect(await config("nano-decoder-from-encoder")).toMatchObject({
+    architectures: ["ModernBertDecoderForCausalLM"],
+    ...{ bos_token_id: 319, eos_token_id: 256, pad_token_id: 256 },
+  })
 })
 
 test("both objectives get the same sequences in each batch of a seed", async () => {
