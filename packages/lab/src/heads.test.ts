@@ -263,3 +263,21 @@ test("measured by decoding: acceptance, tau and speed-up as of a draft; docs/rec
   const recheck = Bun.spawnSync(["python3", join(import.meta.dir, "../../../docs/recheck.py"), directory])
   expect(recheck.stdout.toString()).toContain("0 differ")
 }, 120_000)
+
+for (const by of ["greedyAcceptance", "expectedAcceptance"] as const)
+  test(`a search tries heads by ${by}, which decoding with the target's states gives`, async () => {
+    const { measures: _, ...rest } = experiment
+    const searched: Experiment = {
+      ...rest,
+      name: "decoded heads, searched",
+      draft: { start: head(medusa({ heads: 2 })) },
+      arms: { target: arm({ ...training, loss: kl() }) },
+      about: "target",
+      measure: { prompts: 10, gamma: 2, gammas: [2], maxNew: 10, temperature: 1, timedPrompts: 1 },
+      sweep: { over: { "optimizer.learningRate": [0.00001, 0.01] }, by, prompts: 10 },
+    }
+    const { directory } = await Effect.runPromise(runIn(home, () => {}, searched))
+    const run = JSON.parse(readFileSync(join(directory, "run.json"), "utf8"))
+    const [slow, fast] = run.sweep.arms[0].tried.map(({ score }: { score: number }) => score)
+    expect(fast).toBeGreaterThan(slow)
+  }, 120_000)

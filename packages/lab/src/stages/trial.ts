@@ -1,8 +1,18 @@
 /** Scores a draft of a search on the validation split, by the measure of the search. */
 
-import type { HeadUse, InvalidInput, MeasureUse } from "@winnow/core"
-import { estimateAcceptance, greedyPass, passOptions, sampledPass, teacherForced } from "@winnow/decoding"
-import { driven, type Rollout } from "@winnow/generation"
+import type { Decoder, HeadUse, InvalidInput, MeasureUse, Sampling } from "@winnow/core"
+import {
+  type Evidence,
+  estimateAcceptance,
+  evidenceOnGreedy,
+  evidenceOnSamples,
+  greedyPass,
+  headProposer,
+  passOptions,
+  sampledPass,
+  teacherForced,
+} from "@winnow/decoding"
+import { driven, type Pieces, type Rollout } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { Measure } from "../experiment/resolved.ts"
@@ -11,9 +21,9 @@ import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import { modelMeasureStage } from "./model-measure.ts"
-import { openDecoder } from "./models.ts"
+import { openDecoder, openOwnHead } from "./models.ts"
 import { decodingStep, readRollouts, rolloutsStage } from "./rollouts.ts"
-import { readSplit } from "./text.ts"
+import { openTokenizer, readSplit } from "./text.ts"
 
 const code = () => stageCode({ revisions: ["measuring"], tensors: true })
 
@@ -28,10 +38,43 @@ export const scoreOf = ({ manifest }: Artifact): number | null => {
   return greedyAcceptance ?? expectedAcceptance ?? loss ?? value ?? null
 }
 
+/** The pass of a draft model over texts of the target: greedy without the target. */
+const modelPass = (
+  draft: Decoder,
+  target: Decoder | undefined,
+  rollouts: ReadonlyArray<Rollout>,
+  sampling: Sampling,
+): Pieces<Evidence> =>
+  target === undefined ? greedyPass(draft, rollouts) : sampledPass(target, draft, rollouts, sampling)
+
+/** The same of a head, which reads the target's states; without options of sampling the texts are greedy. */
+const headPass = (
+  artifact: Artifact,
+  head: HeadUse,
+  target: Decoder,
+  words: Artifact,
+  rollouts: ReadonlyArray<Rollout>,
+  sampling: Sampling | undefined,
+  longest: number,
+) =>
+  Effect.gen(function* () {
+    const proposer = headProposer(yield* openOwnHead(artifact, head, target, words))
+    const conditions = { eosId: (yield* openTokenizer(words)).eosId, longest }
+    // There is evidence for a head, which reads the target's states.
+    return sampling === undefined
+      ? evidenceOnGreedy(target, proposer, rollouts, conditions)!
+      : evidenceOnSamples(target, proposer, rollouts, sampling, conditions)!
+  })
+
 /** Acceptance of a draft on the target's texts of the validation split, at one draft length, as the stage's summary. */
 const acceptanceTrial =
-  (by: "greedyAcceptance" | "expectedAcceptance", rollouts: Stage, target: Stage, measure: Measure): TrialOf =>
-  (label, draft) => {
+  (
+    by: "greedyAcceptance" | "expectedAcceptance",
+    rollouts: Stage,
+    { target, tokenizer }: { readonly target: Stage; readonly tokenizer: Stage },
+    measure: Measure,
+  ): TrialOf =>
+  (label, draft, head) => {
     const { gamma, temperature, topK, topP } = measure
     const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
     const greedy = by === "greedyAcceptance"
@@ -39,16 +82,16 @@ const acceptanceTrial =
       kind: "trial",
       label,
       config: greedy ? { gamma } : { by, gamma, sampling },
-      inputs: greedy ? [draft, rollouts] : [draft, rollouts, target],
-      code: code(),
-      run: ({ inputs: [model, texts, ofTarget] }) =>
+      inputs: [draft, rollouts, ...(greedy && head === undefined ? [] : [target]), ...(head ? [tokenizer] : [])],
+      code: stageCode({ revisions: ["measuring"], tensors: true, ...(head && { plugins: [head] }) }),
+      run: ({ inputs: [model, texts, ofTarget, words] }) =>
         Effect.gen(function* () {
-          const draft = yield* openDecoder(model!, "the draft")
           const rollouts = yield* readRollouts(texts!)
-          const p = greedy ? undefined : yield* openDecoder(ofTarget!, "the target")
-          const evidence = yield* decodingStep(label, (signal) =>
-            driven(p ? sampledPass(p, draft, rollouts, sampling) : greedyPass(draft, rollouts), signal),
-          )
+          const p = ofTarget && (yield* openDecoder(ofTarget, "the target"))
+          const pass = head
+            ? yield* headPass(model!, head, p!, words!, rollouts, greedy ? undefined : sampling, gamma)
+            : modelPass(yield* openDecoder(model!, "the draft"), p, rollouts, sampling)
+          const evidence = yield* decodingStep(label, (signal) => driven(pass, signal))
           const found = estimateAcceptance(evidence, gamma, label)
           const acceptance = greedy ? found.acceptance : found.expectedAcceptance
           return { [by]: acceptance?.pooled ?? null, testedTokens: found.testedTokens }
@@ -129,5 +172,5 @@ export const trialsBy = (
   if (by === "loss") return lossTrial(data, prompts)
   const validation = { ...measure, split: "validation", prompts } as const
   const rollouts = rolloutsStage(validation, by === "greedyAcceptance" ? "greedy" : "sampled", inputs)
-  return acceptanceTrial(by, rollouts, target, measure)
+  return acceptanceTrial(by, rollouts, { target, tokenizer }, measure)
 }
