@@ -154,6 +154,8 @@ export const exitProposing = (
   const first = () => sharedLayers(target, architecture, own(parameters))
   const D = target.architecture.hiddenSize
   return {
+    // It reads no state; like every head it proposes after the target's first call, so that all are measured alike.
+    reads: { layers: ["last"], positions: "last" },
     parameters: parameterCount(architecture) + 2 * rank * D,
     vocabularySize: architecture.vocabularySize,
     maxLength: architecture.maxLength,
