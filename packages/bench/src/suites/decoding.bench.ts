@@ -4,10 +4,12 @@
  * A step of few tokens is bound by reading the weights. So its work is the bytes that it reads, and beside it stands
  * its floor: a sum over as many bytes. Both read weights from the last cache if they fit there.
  */
-import type { Decoder, Decoding } from "@winnow/core"
+import type { Decoder, Decoding, SeenStates } from "@winnow/core"
+import { headProposer } from "@winnow/decoding"
+import { medusa } from "@winnow/head-medusa"
 import { gptNeox } from "@winnow/model-gpt-neox"
-import { initialise, parameterCount } from "@winnow/models"
-import { seeded } from "@winnow/numerics"
+import { initialise, initialiseHead, parameterCount } from "@winnow/models"
+import { normals, seeded } from "@winnow/numerics"
 import { address, native, product, tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { do_not_optimize } from "mitata"
@@ -105,6 +107,26 @@ const step = (shape: Shape, B: number, T: number, parents?: Int32Array): Setup =
     }
   }
 
+/** The proposal of three tokens by a head on the target's states, with the target's vocabulary head. */
+const proposal = (shape: Shape): Setup =>
+  function* () {
+    const model = initialise(architectureOf(shape), 1)
+    const head = initialiseHead(Effect.runSync(medusa({ vocabulary: "target" }).instance), model, 1)
+    const start = { sampling: { temperature: 0 }, vocabularySize: shape.vocabulary, eosId: undefined }
+    const sequence = headProposer(head).begin(start)
+    const state_D = normals(shape.d, 1, seeded(1, "state"))
+    const seen: SeenStates = { from: P, count: 1, of: () => state_D }
+    const propose = () => sequence.propose({ text: [1], room: 3, draw: () => 0, seen })
+    try {
+      for (let i = 0; i < warmUp; i++) propose()
+      yield () => do_not_optimize(propose())
+    } finally {
+      sequence.dispose?.()
+      head.dispose()
+      model.dispose()
+    }
+  }
+
 /** Benches a sum over as many bytes as the step reads. @returns its name */
 const floor = ({ bench, skip }: Registry, name: string, bytes: number): string | undefined => {
   const floorName = `floor of the ${name}: a sum over ${Math.round(bytes / 1e6)} MB`
@@ -142,6 +164,14 @@ export const decoding: Suite = (registry) => {
       setup: step(shape, 1, 1),
     })
     if (name !== "target") continue
+    // The blocks' matrices in float32, and one pass over the vocabulary head's screen for each token.
+    const read = 3 * (floatBytes * d * d + shape.vocabulary * d)
+    bench(`${name}: three tokens proposed by a head on its states`, {
+      work: { amount: read, unit: "GB/s" },
+      alsoWork: { amount: 3, unit: "tokens/s" },
+      comparedTo: one,
+      setup: proposal(shape),
+    })
     const verified = (title: string, T: number, parents?: Int32Array) =>
       bench(`${name}: ${title} verified`, {
         work: { amount, unit: "GB/s" },
