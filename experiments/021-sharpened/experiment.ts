@@ -1,4 +1,4 @@
-/** 019-sharpened: does a target that is sharpened in training make a better draft for greedy decoding? See README.md. */
+/** 021-sharpened: does a target that is sharpened in training make a better draft for greedy decoding? See README.md. */
 import { linear } from "@winnow/core"
 import { none } from "@winnow/filter-none"
 import { arm, defineExperiment } from "@winnow/lab"
