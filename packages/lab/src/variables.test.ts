@@ -184,3 +184,10 @@ test("losses and measures that read the target's tokens are refused before any w
   )
   expect(message).toContain("measures: measure agreement compares with the target's tokens")
 })
+
+test("decoding is refused: classes propose no tokens, a trained copy is no target to draft for", async () => {
+  const { study: _, measure: __, ...rest } = experiment
+  const { message } = await Effect.runPromise(Effect.flip(resolve({ ...rest, measures: ["acceptance"] })))
+  expect(message).toContain("draft.start: head mlp predicts classes of its own and proposes no tokens")
+  expect(message).toContain("arms.whole.start.trunk: head mlp would read a trained copy of the target")
+})

@@ -51,8 +51,9 @@ export const makeHead = (
 export const withTrunk = (head: DraftHead, trunk: Encoder): DraftHead => {
   const { head: vocabulary, embedding } = trunk.architecture
   const moved = [...trunk.parameters].filter(([name]) => name !== vocabulary || vocabulary === embedding)
+  const { proposing: _, ...rest } = head // it would propose for a target whose states it does not read
   return {
-    ...head,
+    ...rest,
     trunk,
     trained: new Map([...head.trained, ...moved.map(([name, variable]) => [`trunk.${name}`, variable] as const)]),
     dispose: () => {

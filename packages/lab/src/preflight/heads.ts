@@ -61,13 +61,19 @@ export const headProblems = (
             "take accuracy",
         )),
     ...(acceptance
-      ? heads.flatMap(({ at, name, predicts }) =>
-          predicts === "classes"
+      ? heads.flatMap(({ at, name, predicts, trunk }) => [
+          ...(predicts === "classes"
             ? [
                 `${at}: head ${name} predicts classes of its own and proposes no tokens; list measures without "acceptance"`,
               ]
-            : [],
-        )
+            : []),
+          ...(trunk === undefined
+            ? []
+            : [
+                `${at}.trunk: head ${name} would read a trained copy of the target, and proposes for the target itself; ` +
+                  'leave trunk out, or list measures without "acceptance"',
+              ]),
+        ])
       : []),
     ...readsModel.map(
       ({ name }) => `measures: measure ${name} reads a model, and ${heads[0]!.at} is a head; take one that reads rows`,
