@@ -4,7 +4,7 @@
  * Letters: n texts, d hidden size.
  */
 import { tf } from "@winnow/tensor"
-import type { PooledStates } from "./fitted-measure.ts"
+import type { PooledStates } from "./fitting.ts"
 import type { EncodedExample } from "./problem.ts"
 
 /** The classes of a task by the ids of their answers, in the order of their first text. */

@@ -15,7 +15,8 @@ import { guarded, PluginFault } from "./contract/fault.ts"
 import { strict } from "./contract/strict.ts"
 import type { DraftRows } from "./draft-rows.ts"
 import type { InvalidInput } from "./errors.ts"
-import type { FittedMeasure } from "./fitted-measure.ts"
+import type { FittedMeasure } from "./fitting.ts"
+import type { MeasuredTexts, MeasureWords } from "./measured-texts.ts"
 import type { Attends, Encoder } from "./model.ts"
 import type { ObjectiveUse } from "./objective.ts"
 import { definePlugin, type Plugin, type UseWith, usesIn } from "./plugin.ts"
@@ -52,17 +53,6 @@ export interface MeasureContext {
   readonly vocabularySize: number
   /** Seeded by the run's measurement and the number of the portion: the draws are the same for every model. */
   readonly rng: Rng
-}
-
-/** The sum and the count of each text, in their order. A count of 0 means that the text has nothing to measure. */
-export type MeasuredTexts = ReadonlyArray<readonly [sum: number, count: number]>
-
-/** The words of a measure with its options fixed. */
-export interface MeasureWords {
-  readonly name: string
-  readonly better: "higher" | "lower"
-  /** "%" for a share, "nats"; "" for a plain number. */
-  readonly unit: string
 }
 
 /** A measure with its options fixed, of a portion of the texts. */

@@ -1,7 +1,7 @@
 /** The predictions of rows, and how often they are right. Letters: N valid rows of a problem, M rows of an entry, R rows of a chunk. */
 import { linear, tf } from "@winnow/tensor"
 import type { DraftRows } from "./draft-rows.ts"
-import type { MeasuredTexts } from "./measure.ts"
+import type { MeasuredTexts } from "./measured-texts.ts"
 import type { Problem } from "./problem.ts"
 
 /** Rows of logits in memory at once. */

@@ -47,7 +47,8 @@ export {
   type Part,
   presetsOf,
 } from "./experiments.ts"
-export { type ExportRequest, exportModel } from "./export/export-model.ts"
+export { exportModel } from "./export/export-model.ts"
+export type { ExportRequest } from "./export/export-request.ts"
 export { Families, familiesOf, houseFamilies, knownFamilies } from "./families.ts"
 export { buildGraph, type Graph, type Measured } from "./graph.ts"
 export { houseModule, houseModules, isOutside, provideHouse } from "./outside/house-modules.ts"

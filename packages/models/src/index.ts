@@ -2,6 +2,7 @@ export { attention, plainAttention, type SequenceFrame, sequenceFrame } from "./
 export { chainAttention } from "./chain-attention.ts"
 export * from "./circuit.ts"
 export * from "./circuit-decoding.ts"
+export * from "./circuit-state.ts"
 export { type CircuitFrame, circuitOutputs, runCircuit } from "./circuit-tensors.ts"
 export { architectureFromConfig, type ConfigKeys } from "./config.ts"
 export {

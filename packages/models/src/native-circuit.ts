@@ -6,7 +6,7 @@
 import type { CachedTree } from "@winnow/core"
 import { NativeDecoder, type NativeProgram } from "@winnow/tensor"
 import { attendsOf, type Circuit, checkInput, targetWeights } from "./circuit.ts"
-import type { CircuitDecoding, CircuitWeights } from "./circuit-decoding.ts"
+import type { CircuitDecoding, CircuitWeights } from "./circuit-state.ts"
 import { circuitPlan } from "./circuit-tensors.ts"
 import { none, orderCodes, programWords } from "./instruction-words.ts"
 import { matricesOf } from "./instructions.ts"

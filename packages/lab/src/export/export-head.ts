@@ -10,7 +10,7 @@ import type { StageError } from "../stage.ts"
 import { openOwnHead, openOwnModel } from "../stages/models.ts"
 import type { Artifact } from "../store/store.ts"
 import { type ChosenModel, modelTitle } from "./chosen-model.ts"
-import type { Exported, ExportRequest } from "./export-model.ts"
+import type { Exported, ExportRequest } from "./export-request.ts"
 import { storesOf } from "./find-weights.ts"
 import { io, wholeFolder } from "./whole-folder.ts"
 

@@ -1,10 +1,10 @@
 /** A model of a finished run, written to a folder that other engines open. */
 import { existsSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { type Architecture, type Attends, type Engine, InvalidInput } from "@winnow/core"
+import { type Architecture, type Attends, InvalidInput } from "@winnow/core"
 import { sha256OfFile } from "@winnow/files"
 import { localFolder } from "@winnow/hub"
-import { copyModelFolder, parameterCount, privateFormOf, readArchitecture, type WrittenDtype } from "@winnow/models"
+import { copyModelFolder, parameterCount, privateFormOf, readArchitecture } from "@winnow/models"
 import { Effect } from "effect"
 import { knownFamilies } from "../families.ts"
 import { readRun } from "../runs/read-run.ts"
@@ -12,44 +12,11 @@ import type { StageError } from "../stage.ts"
 import { modelCard } from "./card.ts"
 import { type ChosenModel, chosenModel, isMeasured, modelRunOf } from "./chosen-model.ts"
 import { exportHead } from "./export-head.ts"
+import type { Exported, ExportRequest } from "./export-request.ts"
 import { findTokenizer, findWeights } from "./find-weights.ts"
 import { licencesOf } from "./licences.ts"
 import { type ExportedTokenizer, exportedTokenizer, type TokenIds } from "./tokenizer-files.ts"
 import { io, wholeFolder } from "./whole-folder.ts"
-
-/** The request of an export. */
-export interface ExportRequest {
-  /** Folder of the run's results. */
-  readonly directory: string
-  /** The row, or "target". */
-  readonly name?: string | undefined
-  readonly seed?: number | undefined
-  /** The folder to create; it must not exist. */
-  readonly to: string
-  readonly dtype: WrittenDtype
-  /** The engine whose layout a head is written in; left out: as Winnow reads it. */
-  readonly engine?: Engine | undefined
-  /** The arguments of the process that made the run, for the card. */
-  readonly command?: ReadonlyArray<string> | undefined
-  /** Folder of the store. */
-  readonly home: string
-}
-
-/** The folder of a finished export. */
-export interface Exported {
-  readonly directory: string
-  readonly run: string
-  readonly name: string
-  readonly seed: number | null
-  readonly parameters: number
-  /** True of a draft or target with acceptance, which a next command can generate with. */
-  readonly decodes: boolean
-  readonly dtype: WrittenDtype
-  readonly files: ReadonlyArray<{ readonly file: string; readonly bytes: number }>
-  /** SHA-256 of the weights; `recorded` is that of the weights behind the run's figures. */
-  readonly sha256: { readonly exported: string; readonly recorded: string }
-  readonly notes: ReadonlyArray<string>
-}
 
 /** The path of the tokenizer that an experiment read from a file; a reference where its folder is unavailable now. */
 const tokenizerFileOf = ({ config }: ChosenModel["run"]): Effect.Effect<string | undefined> => {
