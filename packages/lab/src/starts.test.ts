@@ -247,7 +247,7 @@ test("a draft of other widths than the target, or than a folder, is trained and 
   expect(await message('draft.start={"kind":"resized","of":"target","widths":{}}')).toContain(
     "draft.start.widths must be widths by their keys in config.json (was none)",
   )
-  expect(await message("target=resized:hidden_size=20")).toContain('target.kind must be "folder" or "fresh"')
+  expect(await message("target=resized:hidden_size=20")).toContain('target.kind must be "folder", "fresh" or "tuned"')
 }, 60_000)
 
 test("an arm that begins with no other arm that can be begun with is refused, with those that can", async () => {
@@ -263,9 +263,11 @@ test("an arm that begins with no other arm that can be begun with is refused, wi
     'expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, resized:hidden_size=512,intermediate_size=1024, draft, untrained, reference, arm:NAME, or an object as JSON (was "somewhere")',
   )
   expect(await refused(arms({}), "draft.start=reference")).toContain(
-    'draft.start.kind must be "head", "folder", "fresh", "layers" or "resized" (was "reference")',
+    'draft.start.kind must be "head", "folder", "fresh", "layers", "resized" or "tuned" (was "reference")',
   )
-  expect(await refused(arms({}), "target=layers:0")).toContain('target.kind must be "folder" or "fresh" (was "layers")')
+  expect(await refused(arms({}), "target=layers:0")).toContain(
+    'target.kind must be "folder", "fresh" or "tuned" (was "layers")',
+  )
   for (const text of ["folder", "folder:", "layers", "arm:", "draft:x", ""])
     expect(await refused(arms({}), `arms.all.start=${text}`)).toContain(
       "expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, resized:hidden_size=512,intermediate_size=1024, draft",
