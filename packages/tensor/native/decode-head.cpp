@@ -88,3 +88,34 @@ long greedy(const Weights& head, long V, long d, const Screen* screen, const flo
 }
 
 }  // namespace winnow::decode
+
+// The screened choice against plain loops, on made-up numbers.
+WINNOW_API int winnow_selfcheck_decode(void) {
+  constexpr long V = 300, d = 70, R = 7;
+  std::vector<float> head(V * d), h(R * d);
+  uint32_t state = 1;
+  auto number = [&] { return static_cast<float>(static_cast<int32_t>(state = state * 1664525u + 1013904223u) >> 8) / 8388608.f; };
+  for (float& x : head) x = number();
+  for (float& x : h) x = number();
+  const winnow::decode::Screen screen({head.data()}, V, d);
+  int32_t argmax[R];
+  float margin[R];
+  winnow::decode::greedy({head.data()}, V, d, &screen, h.data(), R, argmax, margin);
+  for (long r = 0; r < R; r++) {
+    double best = -1e30, second = -1e30;
+    long id = 0;
+    for (long v = 0; v < V; v++) {
+      double sum = 0;
+      for (long k = 0; k < d; k++) sum += static_cast<double>(head[static_cast<size_t>(v * d + k)]) * h[static_cast<size_t>(r * d + k)];
+      if (sum > best) {
+        second = best;
+        best = sum;
+        id = v;
+      } else if (sum > second) second = sum;
+    }
+    if (best - second < 1e-4) continue;
+    if (argmax[r] != id) return 1;
+    if (!(std::abs(margin[r] - (best - second)) < 1e-4)) return 2;
+  }
+  return 0;
+}

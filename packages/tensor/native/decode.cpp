@@ -5,6 +5,7 @@
 
 #include "decode-attention.h"
 #include "decode-head.h"
+#include "decode-instruction.h"
 #include "decode-linear.h"
 #include "decode-live.h"
 #include "gemm.h"
@@ -15,52 +16,6 @@ namespace {
 
 // Rows that scratch memory holds at most, if a single position of all sequences does not need more.
 constexpr long MOST_ROWS = 256;
-
-enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, GATE, ATTEND, HEAD_NORM, WEIGH, KEEP, GIVE, COPY };
-constexpr int GELU = 1, ADDED = 2, GELU_TANH = 4, PLUS_ONE = 8, SILU = 16, RESULT = -1;
-constexpr long WORDS = 12;
-
-struct Instruction {
-  Op op;
-  int from, to, p[4];
-  long outputs;
-  int flags;
-  long column;
-  float eps;
-  int layer;
-};
-
-// (x - mean) / sqrt(variance + eps) scale + shift of one row; the RMS norm has no mean. The flag PLUS_ONE adds one to the
-// scale, the flag ADDED adds the result to y.
-void norm_row(const float* x, const float* scale, const float* shift, float eps, bool centred, int flags, long d, float* y) {
-  vf sum = zero();
-  if (centred)
-    for (long i = 0; i < d; i += LANES) sum += load_partial(x + i, d - i);
-  const float mean = centred ? reduce_add(sum) / static_cast<float>(d) : 0.f;
-  vf square = zero();
-  for (long i = 0; i < d; i += LANES) {
-    const vf c = load_partial(x + i, d - i, mean) - splat(mean);
-    square += c * c;
-  }
-  const float factor = 1.f / std::sqrt(reduce_add(square) / static_cast<float>(d) + eps);
-  for (long i = 0; i < d; i += LANES) {
-    vf by = load_partial(scale + i, d - i);
-    if ((flags & PLUS_ONE) != 0) by += splat(1.f);
-    vf v = (load_partial(x + i, d - i) - splat(mean)) * splat(factor) * by;
-    if (shift) v += load_partial(shift + i, d - i);
-    if ((flags & ADDED) != 0) v += load_partial(y + i, d - i);
-    store_partial(y + i, v, d - i);
-  }
-}
-
-// Multiplies a row y by 2 / (1 + exp(-z)), z = x . (by - against): twice the first of the softmax of x . by and x . against.
-void weigh_row(const float* x, const float* by, const float* against, long d, float* y, long n) {
-  vf sum = zero();
-  for (long i = 0; i < d; i += LANES)
-    sum += load_partial(x + i, d - i) * (load_partial(by + i, d - i) - load_partial(against + i, d - i));
-  const float factor = 2.f / (1.f + std::exp(-reduce_add(sum)));
-  for (long i = 0; i < n; i += LANES) store_partial(y + i, load_partial(y + i, n - i) * splat(factor), n - i);
-}
 
 // Cosines and sines by position.
 struct Tables {
@@ -436,34 +391,3 @@ WINNOW_API void winnow_decode_give(void* decoder, const float* rows, int64_t wid
 WINNOW_API void winnow_decode_ask(void* decoder, int64_t rows, int64_t kept) { static_cast<Decoder*>(decoder)->ask(rows, kept); }
 WINNOW_API const float* winnow_decode_kept(void* decoder, int64_t i) { return static_cast<Decoder*>(decoder)->kept(i); }
 WINNOW_API void winnow_decode_rollback(void* decoder, int64_t length) { static_cast<Decoder*>(decoder)->rollback(length); }
-
-// The screened choice against plain loops, on made-up numbers.
-WINNOW_API int winnow_selfcheck_decode(void) {
-  constexpr long V = 300, d = 70, R = 7;
-  std::vector<float> head(V * d), h(R * d);
-  uint32_t state = 1;
-  auto number = [&] { return static_cast<float>(static_cast<int32_t>(state = state * 1664525u + 1013904223u) >> 8) / 8388608.f; };
-  for (float& x : head) x = number();
-  for (float& x : h) x = number();
-  const Screen screen({head.data()}, V, d);
-  int32_t argmax[R];
-  float margin[R];
-  winnow::decode::greedy({head.data()}, V, d, &screen, h.data(), R, argmax, margin);
-  for (long r = 0; r < R; r++) {
-    double best = -1e30, second = -1e30;
-    long id = 0;
-    for (long v = 0; v < V; v++) {
-      double sum = 0;
-      for (long k = 0; k < d; k++) sum += static_cast<double>(head[static_cast<size_t>(v * d + k)]) * h[static_cast<size_t>(r * d + k)];
-      if (sum > best) {
-        second = best;
-        best = sum;
-        id = v;
-      } else if (sum > second) second = sum;
-    }
-    if (best - second < 1e-4) continue;
-    if (argmax[r] != id) return 1;
-    if (!(std::abs(margin[r] - (best - second)) < 1e-4)) return 2;
-  }
-  return 0;
-}
