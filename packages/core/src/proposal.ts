@@ -3,7 +3,8 @@
  *
  * Letters: L tokens of the text so far (prompt and emitted), V vocabulary, D hidden size of the target.
  */
-import type { Decoder, TargetLayer } from "./model.ts"
+import type { TargetLayer } from "./decoding.ts"
+import type { Decoder } from "./model.ts"
 import type { Sampling } from "./sampling-options.ts"
 
 /**
