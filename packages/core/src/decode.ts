@@ -17,7 +17,8 @@ const unknownField = "must be removed"
 
 /** The existing fields beside an unknown one. */
 const fieldsBeside = (schema: unknown, input: unknown, path: ReadonlyArray<string>): string => {
-  const [key, fields] = [path.at(-1) ?? "", fieldsAt(schema, path.slice(0, -1), input)]
+  // arktype orders fields by what was defined before in the process.
+  const [key, fields] = [path.at(-1) ?? "", [...fieldsAt(schema, path.slice(0, -1), input)].sort()]
   if (fields.length === 0) return ""
   const meant = nearest(key, fields)
   return `; ${meant === undefined ? "" : `did you mean ${meant}? `}there are ${fields.join(", ")}`

@@ -45,7 +45,7 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
     [inArm({ start: null }), "arms.mine: start must be an object (was null)"],
     [
       inArm({ start: { kind: "none" } }),
-      'start.kind must be "arm", "head", "draft", "folder", "fresh", "layers", "reference", "resized" or "untrained"',
+      'start.kind must be "arm", "head", "draft", "folder", "fresh", "layers", "reference", "resized", "tuned" or "untrained"',
     ],
     [inArm({ start: layersOf("target", []) }), "start.layers must be non-empty"],
     [inArm({ start: layersOf("target", [1, 0]) }), "start.layers must be numbers of layers in ascending order"],
@@ -67,9 +67,12 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
     [inArm({ start: { ...head(medusa()), pretraining: budget } }), "start.pretraining must be left out"],
     [
       inArm({ start: head(medusa.use({ further: 2 })) }),
-      "head medusa: further must be removed; there are bias, blocks, decay, heads",
+      "head medusa: further must be removed; there are bias, blocks, decay, heads, vocabulary",
     ],
-    [inExperiment({ target: layersOf("target", [0]) }), 'target.kind must be "folder" or "fresh" (was "layers")'],
+    [
+      inExperiment({ target: layersOf("target", [0]) }),
+      'target.kind must be "folder", "fresh" or "tuned" (was "layers")',
+    ],
   ],
   text: [
     [inArm({ text: "task" }), 'text must be an object (was the string "task")'],
