@@ -8,7 +8,9 @@ const processes = Math.max(1, Math.min(4, availableParallelism(), Math.floor(fre
 const folder = mkdtempSync(join(tmpdir(), "winnow-tests-"))
 try {
   // Without isolation a process opens the engine once for all of its files.
-  const parallel = processes === 1 ? [] : [`--parallel=${processes}`, "--no-isolate"]
+  // The slowest files begin first, by the times of an earlier run (`--update-timings` writes them anew).
+  const timings = `--timings=${join(import.meta.dir, "timings.json")}`
+  const parallel = processes === 1 ? [] : [`--parallel=${processes}`, "--no-isolate", timings]
   const child = Bun.spawn([process.execPath, "test", "--timeout", "120000", ...parallel, ...process.argv.slice(2)], {
     stdio: ["inherit", "inherit", "inherit"],
     env: { ...process.env, TMPDIR: folder, WINNOW_TEST_FOLDER: folder },
