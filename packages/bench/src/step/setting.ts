@@ -8,7 +8,6 @@ import { gptNeox } from "@winnow/model-gpt-neox"
 import { qwen2 } from "@winnow/model-qwen2"
 import { initialise, loadDecoder, readArchitecture } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
-import { instanceOf } from "@winnow/testing"
 import { chunkRowsFor } from "@winnow/training"
 import { Effect } from "effect"
 
@@ -82,8 +81,8 @@ export const microBatches = Number(values["micro-batches"])
 export const source = batches(examples, { batchSize: B / microBatches, seed: 1 })
 
 export const plugins = async () => ({
-  filter: await instanceOf(adaspec({ k: number("keep") })),
-  loss: await instanceOf(kl()),
+  filter: await Effect.runPromise(adaspec({ k: number("keep") }).instance),
+  loss: await Effect.runPromise(kl().instance),
 })
 
 /** The identity in the caches, which live for one run. */

@@ -68,6 +68,8 @@ const step = (t: number) =>
     }),
   )
 
+// Memory of loading is no memory of the steps.
+Bun.gc(true)
 const variant = native()?.variant
 const how = variant === undefined ? "float32, plain (no native library)" : `${precision}, ${variant}`
 const from = signals === undefined ? "live" : `cached (top ${form.topK})`
