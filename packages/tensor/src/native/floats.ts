@@ -4,15 +4,12 @@ import type { Address } from "@winnow/engine"
 import { fillTensor } from "../tensor-data.ts"
 import type { tf } from "../tf.ts"
 import { type Native, native } from "./native.ts"
-import { NativeWeight } from "./native-weight.ts"
-import { worthScreen } from "./of-weights.ts"
+import { ScreenedWeight } from "./native-weight.ts"
 
 const bytesEach = 4
 
 /** One weight of any shape; dispose it. */
-export class Floats extends NativeWeight {
-  #screen: Address | null | undefined
-
+export class Floats extends ScreenedWeight {
   private constructor(native: Native, name: string, shape: ReadonlyArray<number>, at: Address) {
     super(native, name, shape, at)
   }
@@ -55,21 +52,6 @@ export class Floats extends NativeWeight {
 
   override widened(): tf.Tensor {
     return fillTensor(this.shape, "float32", (values) => (values as Float32Array).set(this.#values()))
-  }
-
-  override screen(): Address | null {
-    if (this.#screen === undefined) {
-      const [V, d] = this.shape as readonly [number, number]
-      this.#screen = worthScreen(this.size)
-        ? (this.native.C.winnow_screen_new(this.address, V, d) as Address | null)
-        : null
-    }
-    return this.#screen
-  }
-
-  override freeScreen(): void {
-    if (this.#screen) this.native.C.winnow_screen_free(this.#screen)
-    this.#screen = undefined
   }
 
   protected override release(at: Address): void {

@@ -10,8 +10,7 @@ import { fromBfloat16 } from "@winnow/numerics"
 import { fillTensor } from "../tensor-data.ts"
 import { tf } from "../tf.ts"
 import { address, type Native, native } from "./native.ts"
-import { NativeWeight } from "./native-weight.ts"
-import { worthScreen } from "./of-weights.ts"
+import { ScreenedWeight } from "./native-weight.ts"
 
 /** The bit of an address that says that halves lie there (`native/decode-linear.h`). */
 const tag = 1
@@ -43,9 +42,7 @@ export const rowsOf = (matrix: FrozenMatrix, rows: Int32Array): tf.Tensor2D => {
 }
 
 /** One weight [N, K]; dispose it. */
-export class Halves extends NativeWeight<readonly [number, number]> {
-  #screen: Address | null | undefined
-
+export class Halves extends ScreenedWeight<readonly [number, number]> {
   private constructor(
     native: Native,
     name: string,
@@ -118,19 +115,6 @@ export class Halves extends NativeWeight<readonly [number, number]> {
     const tensor = fillTensor(this.shape, "float32", () => {}) as tf.Tensor2D
     this.native.C.winnow_halves_widen(this.live(), this.size, address(tensor))
     return tensor
-  }
-
-  override screen(): Address | null {
-    if (this.#screen === undefined)
-      this.#screen = worthScreen(this.size)
-        ? (this.native.C.winnow_screen_new(this.address, ...this.shape) as Address | null)
-        : null
-    return this.#screen
-  }
-
-  override freeScreen(): void {
-    if (this.#screen) this.native.C.winnow_screen_free(this.#screen)
-    this.#screen = undefined
   }
 
   protected override release(at: Address): void {

@@ -2,6 +2,7 @@
 import type { Address } from "@winnow/engine"
 import type { tf } from "../tf.ts"
 import type { Native } from "./native.ts"
+import { worthScreen } from "./of-weights.ts"
 
 /** One weight; dispose it. */
 export abstract class NativeWeight<S extends ReadonlyArray<number> = ReadonlyArray<number>> {
@@ -54,5 +55,25 @@ export abstract class NativeWeight<S extends ReadonlyArray<number> = ReadonlyArr
     if (this.#at === null) return
     this.release(this.#at)
     this.#at = null
+  }
+}
+
+/** A weight whose screen native code makes from the place of its numbers, as a head [V, d]. */
+export abstract class ScreenedWeight<S extends ReadonlyArray<number> = ReadonlyArray<number>> extends NativeWeight<S> {
+  #screen: Address | null | undefined
+
+  override screen(): Address | null {
+    if (this.#screen === undefined) {
+      const [V, d] = this.shape as unknown as readonly [number, number]
+      this.#screen = worthScreen(this.size)
+        ? (this.native.C.winnow_screen_new(this.address, V, d) as Address | null)
+        : null
+    }
+    return this.#screen
+  }
+
+  override freeScreen(): void {
+    if (this.#screen) this.native.C.winnow_screen_free(this.#screen)
+    this.#screen = undefined
   }
 }
