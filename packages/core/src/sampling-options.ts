@@ -15,3 +15,13 @@ export const samplingOptions = type({
 
 /** Sampling options with the temperature filled in. */
 export type Sampling = typeof samplingOptions.infer
+
+/** The sampling among wider settings, without the fields that are absent there. */
+export const samplingOf = (settings: {
+  readonly temperature: number
+  readonly topK?: number | undefined
+  readonly topP?: number | undefined
+}): Sampling => {
+  const { temperature, topK, topP } = settings
+  return { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+}

@@ -17,6 +17,7 @@ import {
   type Proposer,
   type ProposerSequence,
   type SeenStates,
+  samplingOf,
   samplingOptions,
 } from "@winnow/core"
 import {
@@ -179,8 +180,7 @@ export class SpeculativeSession implements Session {
     this.#acceptedAt = new Array(this.#length.most).fill(0)
     this.#target = target.decoding(undefined, draftLength === 0 ? undefined : proposer?.reads?.layers)
     const { vocabularySize } = target.architecture
-    const { temperature, topK, topP } = this.#options
-    const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+    const sampling = samplingOf(this.#options)
     this.#sequence = draftLength === 0 ? undefined : proposer!.begin({ sampling, vocabularySize, eosId })
   }
 

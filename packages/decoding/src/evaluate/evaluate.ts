@@ -2,7 +2,7 @@
  * How well a target accepts a proposer on given prompts, by every measure and at several draft lengths, with what a reader
  * needs to trust it.
  */
-import { checkedOptions, type Decoder, type Proposer } from "@winnow/core"
+import { checkedOptions, type Decoder, type Proposer, samplingOf } from "@winnow/core"
 import { driven, type Finish, generate, type Pieces, type Rollout, type Stop } from "@winnow/generation"
 import { type Evidence, requireSameVocabulary } from "../evidence.ts"
 import { evidenceOnGreedy, evidenceOnSamples } from "../evidence-of.ts"
@@ -78,10 +78,8 @@ const stopOf = ([, ...others]: ReadonlyArray<number>, stop: Stop | undefined): S
 }
 
 /** The sampling of the target's samples: a greedy evaluation has none of its own, and takes the plain distribution. */
-const samplingOf = ({ temperature, topK, topP }: EvaluateSettings) =>
-  temperature === 0
-    ? { temperature: 1 }
-    : { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+const targetSampling = (settings: EvaluateSettings) =>
+  settings.temperature === 0 ? { temperature: 1 } : samplingOf(settings)
 
 /**
  * Evaluates a proposer: the target writes greedy texts and samples alone; passes or replays over them give expected
@@ -114,7 +112,7 @@ export const evaluateProposer = async (
     const hook = { ...hooks, onProgress: (s: { finished: number; prompts: number }) => say(s.finished, s.prompts) }
     return (await generate(target, prompts, { ...sampling, ...ends, maxNew, seed }, hook)).rollouts
   }
-  const sampling = samplingOf(settings)
+  const sampling = targetSampling(settings)
   const greedyTexts = await alone({ temperature: 0 }, report(1, "the target's greedy texts"))
   const samples = await alone(sampling, report(2, "the target's samples"))
 

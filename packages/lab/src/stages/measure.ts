@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { loadavg } from "node:os"
 import { join } from "node:path"
-import { DataError, type HeadIds, type HeadUse } from "@winnow/core"
+import { DataError, type HeadIds, type HeadUse, samplingOf } from "@winnow/core"
 import {
   type Acceptance,
   type BlockCounts,
@@ -91,8 +91,8 @@ export const measureStage = (spec: {
 }): Stage => {
   const { head, label, draft, target, tokenizer, greedy, sampled, measure, dataset, timed } = spec
   const gammas = [...new Set([...measure.gammas, measure.gamma])].toSorted((a, b) => a - b)
-  const { gamma, temperature, topK, topP, timedPrompts, maxNew } = measure
-  const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+  const { gamma, timedPrompts, maxNew } = measure
+  const sampling = samplingOf(measure)
   return stage({
     kind: "measure",
     label,

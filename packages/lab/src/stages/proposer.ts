@@ -1,5 +1,5 @@
 /** The target's acceptance of a proposer that no arm trains: on the same texts and settings as the drafts of the run. */
-import type { InvalidInput, ProposerUse } from "@winnow/core"
+import { type InvalidInput, type ProposerUse, samplingOf } from "@winnow/core"
 import {
   type BlockCounts,
   estimatedCounts,
@@ -76,8 +76,8 @@ export const proposerStage = (spec: {
 }): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const { label, proposer: use, target, tokenizer, greedy, sampled, measure } = spec
-    const { gamma, temperature, topK, topP, timedPrompts, maxNew, seed } = measure
-    const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+    const { gamma, timedPrompts, maxNew, seed } = measure
+    const sampling = samplingOf(measure)
     return stage({
       kind: "proposer",
       label,

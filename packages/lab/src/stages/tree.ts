@@ -1,4 +1,5 @@
 /** The target's acceptance of a draft that proposes trees: decoded on the run's texts, greedy and sampled, and timed. */
+import { samplingOf } from "@winnow/core"
 import {
   depthOfShape,
   measureSpeedup,
@@ -84,8 +85,8 @@ export const treeStage = (spec: {
   readonly measure: Measure
 }): Stage => {
   const { label, tree, draft, target, tokenizer, greedy, sampled, measure } = spec
-  const { temperature, topK, topP, timedPrompts, maxNew, seed } = measure
-  const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+  const { timedPrompts, maxNew, seed } = measure
+  const sampling = samplingOf(measure)
   const gamma = depthOfShape(tree) ?? measure.gamma
   return stage({
     kind: "tree",

@@ -1,6 +1,6 @@
 /** Scores a draft of a search on the validation split, by the measure of the search. */
 
-import type { Decoder, HeadUse, InvalidInput, MeasureUse, Sampling } from "@winnow/core"
+import { type Decoder, type HeadUse, type InvalidInput, type MeasureUse, type Sampling, samplingOf } from "@winnow/core"
 import {
   type Evidence,
   estimateAcceptance,
@@ -75,8 +75,8 @@ const acceptanceTrial =
     measure: Measure,
   ): TrialOf =>
   (label, draft, head) => {
-    const { gamma, temperature, topK, topP } = measure
-    const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+    const { gamma } = measure
+    const sampling = samplingOf(measure)
     const greedy = by === "greedyAcceptance"
     const trial = stage({
       kind: "trial",
