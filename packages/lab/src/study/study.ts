@@ -160,48 +160,42 @@ export type StudyUse = UseWith<
   { readonly judged: StudyInstance["judged"] }
 >
 
-/** Defines a study of drafts that a target judges: a plugin with a schema of its config. */
-export const defineStudy = <const O extends Type>(spec: {
+/** The fields of a study's definition; `make` may answer at once or by an Effect. */
+interface StudySpec<O extends Type, S> {
   readonly name: string
   /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly options: O
-  readonly make: (options: O["infer"]) => Effect.Effect<Omit<AcceptanceStudy, "name" | "judged">, InvalidInput>
-}): Plugin<O, StudyUse> => {
-  checkDefinition("study", spec)
-  return definePlugin({
-    kind: "study",
-    name: spec.name,
-    options: spec.options,
-    from: spec.from,
-    more: () => ({ judged: "acceptance" as const }),
-    make: (options) =>
-      Effect.map(spec.make(options), (study): StudyInstance => ({ judged: "acceptance", name: spec.name, ...study })),
-  })
+  readonly make: (options: O["infer"]) => S | Effect.Effect<S, InvalidInput>
 }
 
-/** Defines a study of a run without acceptance. */
-export const defineMeasuresStudy = <const O extends Type>(spec: {
-  readonly name: string
-  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
-  readonly from?: string
-  readonly options: O
-  readonly make: (
-    options: O["infer"],
-  ) => Omit<MeasuresStudy, "name" | "judged"> | Effect.Effect<Omit<MeasuresStudy, "name" | "judged">, InvalidInput>
-}): Plugin<O, StudyUse> => {
+const studyPlugin = <const O extends Type, S>(
+  spec: StudySpec<O, S>,
+  judged: StudyInstance["judged"],
+  instance: (study: S) => StudyInstance,
+): Plugin<O, StudyUse> => {
   checkDefinition("study", spec)
   return definePlugin({
     kind: "study",
     name: spec.name,
     options: spec.options,
     from: spec.from,
-    more: () => ({ judged: "measures" as const }),
+    more: () => ({ judged }),
     make: (options) =>
       Effect.suspend(() => {
         const made = spec.make(options)
-        const study = Effect.isEffect(made) ? made : Effect.succeed(made)
-        return Effect.map(study, (of): StudyInstance => ({ judged: "measures", name: spec.name, ...of }))
+        return Effect.map(Effect.isEffect(made) ? made : Effect.succeed(made), instance)
       }),
   })
 }
+
+/** Defines a study of drafts that a target judges: a plugin with a schema of its config. */
+export const defineStudy = <const O extends Type>(
+  spec: StudySpec<O, Omit<AcceptanceStudy, "name" | "judged">>,
+): Plugin<O, StudyUse> =>
+  studyPlugin(spec, "acceptance", (study) => ({ judged: "acceptance", name: spec.name, ...study }))
+
+/** Defines a study of a run without acceptance. */
+export const defineMeasuresStudy = <const O extends Type>(
+  spec: StudySpec<O, Omit<MeasuresStudy, "name" | "judged">>,
+): Plugin<O, StudyUse> => studyPlugin(spec, "measures", (study) => ({ judged: "measures", name: spec.name, ...study }))
