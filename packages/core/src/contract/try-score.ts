@@ -1,6 +1,6 @@
 /** Calls a score as its stage calls it, on a small random problem. N states, d hidden size, C classes, M scored tokens. */
 import { seeded } from "@winnow/numerics"
-import type { ScoreContext, ScoreFigures, ScoreInstance } from "../score.ts"
+import { type ScoreContext, type ScoreFigure, type ScoreFigures, type ScoreInstance, scoreFigures } from "../score.ts"
 import { PluginFault } from "./fault.ts"
 
 /** Sizes of a random problem; `perClass` states of each class. */
@@ -36,12 +36,7 @@ export const randomScoreInput = (
 
 /** The arrays of a score's input, which belong to the stage. */
 export const scoreArrays = [
-  "h_Nd",
-  "lensAcceptance_N",
-  "lensAgreement_N",
-  "loss_M",
-  "entropy_M",
-  "acceptance_M",
+  ...scoreFigures.filter((figure): figure is Exclude<ScoreFigure, "parameters"> => figure !== "parameters"),
   "class_N",
   "sequence_N",
 ] as const
