@@ -4,9 +4,10 @@
  * Letters: B sequences, T positions, d hidden size, V vocabulary.
  */
 import { type Decoder, type Decoding, type Encoder, headRowsOf, isDecoder } from "@winnow/core"
-import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
+import { checkGradients } from "./check-model-gradients.ts"
 import { type Law, lawsOf } from "./law.ts"
+import { draw, ids } from "./model-tokens.ts"
 
 /** Checks of a model beyond the laws that need only the model. */
 export interface ModelChecks {
@@ -18,14 +19,6 @@ export interface ModelChecks {
 const T = 12
 /** Largest difference of float32 sums in another order, relative to the largest hidden value. */
 const TOLERANCE = 1e-5
-
-const ids = (rows: ReadonlyArray<ReadonlyArray<number>>): tf.Tensor2D =>
-  tf.tensor2d(rows as Array<Array<number>>, [rows.length, rows[0]!.length], "int32")
-
-const draw = (model: Encoder, n: number, seed: number): ReadonlyArray<number> => {
-  const rng = seeded(seed, "check model")
-  return Array.from({ length: n }, () => rng.below(model.architecture.vocabularySize))
-}
 
 /** Hidden states of rows of tokens, as numbers. */
 const run = (model: Encoder, rows: ReadonlyArray<ReadonlyArray<number>>): Float32Array =>
@@ -338,56 +331,6 @@ const checkMaxLength = (law: Law, model: Encoder) => {
 }
 
 /** -mean log softmax of the next token's logits, so that head and trunk both have gradients. */
-const lossOf = (model: Encoder, row: ReadonlyArray<number>): tf.Scalar => {
-  const { hiddenSize, vocabularySize } = model.architecture
-  const h_Td = tf.reshape(model.hidden(ids([row])), [row.length, hiddenSize])
-  const logP_TV = tf.logSoftmax(tf.matMul(h_Td, model.head_Vd as unknown as tf.Tensor2D, false, true))
-  const next = tf.oneHot(tf.tensor1d([...row.slice(1), row[0]!], "int32"), vocabularySize)
-  return tf.neg(tf.mean(tf.sum(tf.mul(logP_TV, next), 1)))
-}
-
-const checkGradients = (law: Law, model: Encoder) => {
-  const row = draw(model, 8, 4)
-  const { value, grads } = tf.variableGrads(() => lossOf(model, row), [...model.parameters.values()])
-  for (const [name, variable] of model.parameters) {
-    const actual = grads[variable.name]
-    law("gradient", actual !== undefined, () => `the loss has no gradient by ${name}`)
-    const gradient = actual!.dataSync() as Float32Array
-    const bad = gradient.findIndex((g) => !Number.isFinite(g))
-    law("gradient", bad < 0, () => `d loss / d ${name} is ${gradient[bad]} at entry ${bad}`)
-    const start = variable.dataSync().slice() as Float32Array
-    const largest = gradient.reduce((best, g, i) => (Math.abs(g) > Math.abs(gradient[best]!) ? i : best), 0)
-    const entry = new Float32Array(start.length)
-    entry[largest] = 1
-    for (const [on, direction] of [
-      ["a random direction", normals(start.length, 1 / Math.sqrt(start.length), seeded(5, name))],
-      [`entry ${largest}`, entry],
-    ] as const) {
-      const at = (step: number) =>
-        tf.tidy(() => {
-          variable.assign(
-            tf.tensor(
-              start.map((x, i) => x + step * direction[i]!),
-              variable.shape,
-            ),
-          )
-          return lossOf(model, row).dataSync()[0]!
-        })
-      const step = 1e-2
-      const expected = (at(step) - at(-step)) / (2 * step)
-      const along = gradient.reduce((sum, g, i) => sum + g * direction[i]!, 0)
-      const allowed = 3e-4 + 0.02 * Math.abs(expected)
-      law(
-        "finite differences",
-        Math.abs(along - expected) <= allowed,
-        () => `${name}, ${on}: the gradient gives ${along}, differences give ${expected} (allowed ${allowed})`,
-      )
-    }
-    tf.tidy(() => variable.assign(tf.tensor(start, variable.shape)))
-  }
-  tf.dispose([value, ...Object.values(grads)])
-}
-
 const checkRoundTrip = async (law: Law, model: Encoder, roundTrip: (model: Encoder) => Promise<Encoder>) => {
   const read = await roundTrip(model)
   const [has, wants] = [[...read.parameters.keys()].sort(), [...model.parameters.keys()].sort()]
