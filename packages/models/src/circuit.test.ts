@@ -84,16 +84,18 @@ const rows = (from: number, to: number) => ({
   ids: ids.map((list) => list.subarray(from, to)),
 })
 
+/** All rows as tensors of the caller's tidy. */
+const tensorRows = () => ({
+  inputs: new Map([
+    ["state", tf.tensor2d(state, [N, D])],
+    ["other", tf.tensor2d(other, [N, 3])],
+  ]),
+  ids: ids.map((list) => tf.tensor1d(list, "int32")),
+})
+
 const expected = new Map<string, Float32Array>()
 tf.tidy(() => {
-  const given = {
-    inputs: new Map([
-      ["state", tf.tensor2d(state, [N, D])],
-      ["other", tf.tensor2d(other, [N, 3])],
-    ]),
-    ids: ids.map((list) => tf.tensor1d(list, "int32")),
-  }
-  for (const [slot, x] of runCircuit(circuit, passWeightsOf(weights), given, { B: 1, T: N }))
+  for (const [slot, x] of runCircuit(circuit, passWeightsOf(weights), tensorRows(), { B: 1, T: N }))
     expected.set(slot, x.dataSync().slice() as Float32Array)
 })
 
@@ -143,14 +145,7 @@ for (const [how, start] of Object.entries(states))
 test("gradients by every parameter agree with finite differences", () => {
   const loss = () =>
     tf.tidy(() => {
-      const given = {
-        inputs: new Map([
-          ["state", tf.tensor2d(state, [N, D])],
-          ["other", tf.tensor2d(other, [N, 3])],
-        ]),
-        ids: ids.map((list) => tf.tensor1d(list, "int32")),
-      }
-      const y = runCircuit(circuit, passWeightsOf(weights), given, { B: 2, T: N / 2 }).get("y")!
+      const y = runCircuit(circuit, passWeightsOf(weights), tensorRows(), { B: 2, T: N / 2 }).get("y")!
       return tf.mean(tf.square(y)) as tf.Scalar
     })
   const read = [...parameters].filter(([name]) => name !== "vocabulary.weight")

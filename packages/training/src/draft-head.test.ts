@@ -176,6 +176,21 @@ const expectSame = (found: MicroResult, dense: MicroResult) => {
   }
 }
 
+/** The step with native code and in chunks gives the dense step's loss and gradients, and leaves no tensor. */
+const expectDense = async (use: HeadUse, filter: FilterInstance, loss: LossInstance) => {
+  const before = tf.memory().numTensors
+  const draft = await headOf(use)
+  const parts = partsOf(draft, filter, loss)
+  const fast = runMicroBatch(withHead(parts))
+  const [chunked, dense] = withoutNative(() => [runMicroBatch(withHead(parts)), runDenseMicroBatch(withHead(parts))])
+  expectSame(fast, dense)
+  expectSame(chunked, dense)
+  expect(Object.keys(fast.gradients).sort()).toEqual([...draft.parameters.keys()].sort())
+  tf.dispose([fast.gradients, chunked.gradients, dense.gradients])
+  draft.dispose()
+  expect(tf.memory().numTensors).toBe(before)
+}
+
 describe("a head with classes of its own", () => {
   const uses = {
     "a class": mlp({ variable: capital(), width: 6 }),
@@ -183,21 +198,8 @@ describe("a head with classes of its own", () => {
   }
   for (const [name, use] of Object.entries(uses))
     for (const filterName of ["none", "random"] as const)
-      test(`${name}, ${filterName}: the dense step's loss and gradients, and no tensor is left`, async () => {
-        const before = tf.memory().numTensors
-        const draft = await headOf(use)
-        const parts = partsOf(draft, filters[filterName]!, losses["cross-entropy"]!)
-        const fast = runMicroBatch(withHead(parts))
-        const [chunked, dense] = withoutNative(() => [
-          runMicroBatch(withHead(parts)),
-          runDenseMicroBatch(withHead(parts)),
-        ])
-        expectSame(fast, dense)
-        expectSame(chunked, dense)
-        tf.dispose([fast.gradients, chunked.gradients, dense.gradients])
-        draft.dispose()
-        expect(tf.memory().numTensors).toBe(before)
-      })
+      test(`${name}, ${filterName}: the dense step's loss and gradients, and no tensor is left`, () =>
+        expectDense(use, filters[filterName]!, losses["cross-entropy"]!))
 
   test("a trained copy of the target: the dense step's gradients by it too; the frozen target keeps its bits", async () => {
     const before = tf.memory().numTensors
@@ -238,22 +240,8 @@ for (const [headName, use] of Object.entries(heads))
   describe(headName, () => {
     for (const [lossName, loss] of Object.entries(losses))
       for (const [filterName, filter] of Object.entries(filters))
-        test(`${lossName}, ${filterName}: the dense step's loss and gradients, and no tensor is left`, async () => {
-          const before = tf.memory().numTensors
-          const draft = await headOf(use)
-          const parts = partsOf(draft, filter, loss)
-          const fast = runMicroBatch(withHead(parts))
-          const [chunked, dense] = withoutNative(() => [
-            runMicroBatch(withHead(parts)),
-            runDenseMicroBatch(withHead(parts)),
-          ])
-          expectSame(fast, dense)
-          expectSame(chunked, dense)
-          expect(Object.keys(fast.gradients).sort()).toEqual([...draft.parameters.keys()].sort())
-          tf.dispose([fast.gradients, chunked.gradients, dense.gradients])
-          draft.dispose()
-          expect(tf.memory().numTensors).toBe(before)
-        })
+        test(`${lossName}, ${filterName}: the dense step's loss and gradients, and no tensor is left`, () =>
+          expectDense(use, filter, loss))
 
     test("finite differences of the whole step, by every parameter", async () => {
       const draft = await headOf(use)
