@@ -3,7 +3,7 @@ import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { houseRoot, isHouseSource } from "./house.ts"
-import { moduleGraph } from "./module-graph.ts"
+import { enter, moduleGraph } from "./module-graph.ts"
 
 /** The graph of `a.ts`, which lies beside these files. */
 const graphOf = (files: Readonly<Record<string, string>>) => {
@@ -103,4 +103,33 @@ test("the files of every plugin here determine its results", async () => {
   expect(untold).toEqual([])
   // The graph has no file of a package: a change there that moves no number keeps every artifact.
   expect([...files.keys()].filter((file) => !file.startsWith(join(houseRoot, "plugins")))).toEqual([])
+})
+
+test("a graph that is asked again is the same; an experiment that is entered later and changes a value counts at once", () => {
+  const folder = mkdtempSync(join(tmpdir(), "winnow-graph-"))
+  symlinkSync(join(houseRoot, "node_modules"), join(folder, "node_modules"))
+  const write = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text)
+    return join(folder, name)
+  }
+  const a = write("a.ts", 'import { b } from "./b.ts"\nexport const a = () => b.size')
+  write("b.ts", "export const b = { size: 1 }")
+  const first = moduleGraph([a])
+  expect(moduleGraph([a])).toEqual(first)
+  expect(first.files.size).toBe(2)
+  enter(write("other.ts", "export const c = 1"))
+  expect(moduleGraph([a])).toEqual(first)
+  enter(write("experiment.ts", 'import { b } from "./b.ts"\nb.size = 2'))
+  expect([...moduleGraph([a]).files.keys()]).toEqual([...first.files.keys(), join(folder, "experiment.ts")])
+})
+
+test("the graph of a plugin that is asked after all others is the one of a fresh process", async () => {
+  const plugins = [...new Bun.Glob("plugins/*/src/index.ts").scanSync(houseRoot)].map((file) => join(houseRoot, file))
+  const known = plugins.map((file) => [...moduleGraph([file]).files])
+  const script = `
+import { moduleGraph } from ${JSON.stringify(join(import.meta.dir, "module-graph.ts"))}
+const plugins = ${JSON.stringify(plugins.toReversed())}
+console.log(JSON.stringify(plugins.map((file) => [...moduleGraph([file]).files])))`
+  const { stdout } = Bun.spawnSync([process.execPath, "-e", script])
+  expect(JSON.parse(stdout.toString()).toReversed()).toEqual(known)
 })

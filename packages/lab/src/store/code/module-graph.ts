@@ -54,10 +54,22 @@ const printer = (loader: "ts" | "tsx" | "js" | "jsx") => {
   return made
 }
 
-/** A module runs in the form in which the process loaded it, so each file is read once. */
-const modules = new Map<string, Module>()
+/**
+ * A function that computes each answer once. A module runs in the form in which the process loaded it, so an answer about
+ * its files holds as long as the process; one that is undefined is asked again.
+ */
+const once = <A>(compute: (of: string) => A): ((of: string) => A) => {
+  const known = new Map<string, A>()
+  return (of) => {
+    const before = known.get(of)
+    if (before !== undefined) return before
+    const answer = compute(of)
+    if (answer !== undefined) known.set(of, answer)
+    return answer
+  }
+}
 
-const readModule = (file: string): Module => {
+const moduleOf = once((file: string): Module => {
   const extension = extname(file)
   const loader = Object.hasOwn(loaders, extension) ? loaders[extension] : undefined
   const none = { imports: [], changes: [], makers: [], factories: [], raw: false, untold: [] }
@@ -79,41 +91,45 @@ const readModule = (file: string): Module => {
     raw: /\bwith\s*:?\s*\{[^}]*\btype["']?\s*:/.test(source),
     untold: outside === undefined ? [] : [`${file} ${outside}`],
   }
-}
-
-const moduleOf = (file: string): Module => {
-  const module = modules.get(file)
-  if (module) return module
-  const read = readModule(file)
-  modules.set(file, read)
-  return read
-}
+})
 
 /** Files of experiments that this process has loaded: their modules may change values that plugins read. */
 const entered = new Set<string>()
 
 /** Notes a loaded file: it leads to modules that may change the exports of others. */
 export const enter = (file: string): void => {
+  if (entered.has(file)) return
   entered.add(file)
+  changing = undefined
+  graphs.clear()
 }
+
+const importsFrom = once((folder: string) =>
+  once((name: string): string | undefined => {
+    const house = isOutside(join(folder, sep)) ? houseModule(name) : undefined
+    if (house !== undefined) return realpathSync(house)
+    try {
+      const path = Bun.resolveSync(name, folder)
+      return isBuiltin(path) || path.startsWith("bun:") ? undefined : realpathSync(path)
+    } catch {
+      return undefined
+    }
+  }),
+)
 
 /**
  * The file of an import; undefined for modules of the platform and for files that do not exist. Outside of the checkout
  * the house's modules come first, as they do when the file is loaded.
  */
-const resolved = (name: string, importer: string): string | undefined => {
-  const house = isOutside(importer) ? houseModule(name) : undefined
-  if (house !== undefined) return realpathSync(house)
-  try {
-    const path = Bun.resolveSync(name, dirname(importer))
-    return isBuiltin(path) || path.startsWith("bun:") ? undefined : realpathSync(path)
-  } catch {
-    return undefined
-  }
-}
+const resolved = (name: string, importer: string): string | undefined => importsFrom(dirname(importer))(name)
+
+type Changers = ReadonlyArray<readonly [file: string, changed: ReadonlyArray<string>]>
+
+/** The changers of the experiments so far. */
+let changing: Changers | undefined
 
 /** The modules that the experiments reach, each with the files whose values it changes. */
-const changers = (): ReadonlyArray<readonly [file: string, changed: ReadonlyArray<string>]> => {
+const changers = (): Changers => {
   const seen = new Map<string, ReadonlyArray<string>>()
   const visit = (file: string): void => {
     if (seen.has(file) || isHouseSource(file) || file.includes(`${sep}node_modules${sep}`)) return
@@ -126,16 +142,19 @@ const changers = (): ReadonlyArray<readonly [file: string, changed: ReadonlyArra
   return [...seen].filter(([, changed]) => changed.length > 0)
 }
 
-/** The package of a file in a node_modules folder. */
-const packageOf = (file: string): { readonly name: string; readonly version: string } | undefined => {
+/** The package of a file in a node_modules folder: its name, and its version with a hash of the file. */
+const packageOf = once((file: string): readonly [name: string, version: string] | undefined => {
   for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder)) {
     const manifest = join(folder, "package.json")
     if (!existsSync(manifest)) continue
     const { name, version } = JSON.parse(readFileSync(manifest, "utf8")) as { name?: string; version?: string }
-    if (name !== undefined && version !== undefined) return { name, version }
+    if (name !== undefined && version !== undefined) return [name, `${version} ${sha256OfFile(file).slice(0, 16)}`]
   }
   return undefined
-}
+})
+
+/** The graphs so far, by their entries. */
+const graphs = new Map<string, ModuleGraph>()
 
 /**
  * The graph of some files, without the sources of this house's packages: their revision stands for them.
@@ -144,6 +163,14 @@ const packageOf = (file: string): { readonly name: string; readonly version: str
  * that changes an export of one of these files counts too.
  */
 export const moduleGraph = (entries: ReadonlyArray<string>): ModuleGraph => {
+  const known = graphs.get(entries.join("\0"))
+  if (known) return known
+  const graph = newGraph(entries)
+  graphs.set(entries.join("\0"), graph)
+  return graph
+}
+
+const newGraph = (entries: ReadonlyArray<string>): ModuleGraph => {
   const files = new Map<string, string>()
   const packages = new Map<string, string>()
   const untold: Array<string> = []
@@ -153,7 +180,7 @@ export const moduleGraph = (entries: ReadonlyArray<string>): ModuleGraph => {
     if (file.includes(`${sep}node_modules${sep}`)) {
       const owner = packageOf(file)
       if (owner === undefined) untold.push(`${file} is of a package without name and version`)
-      else packages.set(owner.name, `${owner.version} ${sha256OfFile(file).slice(0, 16)}`)
+      else packages.set(...owner)
       return
     }
     const module = moduleOf(file)
@@ -179,10 +206,10 @@ export const moduleGraph = (entries: ReadonlyArray<string>): ModuleGraph => {
     if (existsSync(entry)) visit(entry)
     else untold.push(`${entry} is not there`)
   }
-  const others = changers()
+  changing ??= changers()
   for (let before = -1; before < files.size; ) {
     before = files.size
-    for (const [file, changed] of others) if (changed.some((path) => files.has(path))) visit(file)
+    for (const [file, changed] of changing) if (changed.some((path) => files.has(path))) visit(file)
   }
   return { files, packages, untold }
 }
