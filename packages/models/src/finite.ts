@@ -1,10 +1,11 @@
 /** Finds weights that are not finite while a file is read, with their place. */
+import { nativeNumbers } from "@winnow/tensor"
 
 /** Number of values in a sum between two checks: a piece stays in the processor's cache. */
 const PIECE = 2 ** 14
 
-/** Index of the first value that is NaN or infinite; -1 if all are finite. */
-export const firstNonFinite = (values: Float32Array): number => {
+/** Index of the first value that is NaN or infinite, -1 if all are finite: the plain form. */
+export const plainFirstNonFinite = (values: Float32Array): number => {
   for (let begin = 0; begin < values.length; begin += PIECE) {
     const end = Math.min(values.length, begin + PIECE)
     // x - x is 0 for a finite number and NaN for any other; four sums run side by side: additions to
@@ -22,6 +23,10 @@ export const firstNonFinite = (values: Float32Array): number => {
   }
   return -1
 }
+
+/** Index of the first value that is NaN or infinite; -1 if all are finite. */
+export const firstNonFinite = (values: Float32Array): number =>
+  nativeNumbers()?.firstNonFinite(values) ?? plainFirstNonFinite(values)
 
 /** A place in a tensor, by row and column: "[3, 5]". */
 const place = (index: number, shape: ReadonlyArray<number>): string => {

@@ -3,6 +3,7 @@ import { closeSync, readSync, writeSync } from "node:fs"
 import { DataError, InvalidInput } from "@winnow/core"
 import { openRegular, writeWhole } from "@winnow/files"
 import { fromBfloat16, toBfloat16 } from "@winnow/numerics"
+import { nativeNumbers } from "@winnow/tensor"
 import { withDataErrors } from "./data-errors.ts"
 import { fromFloat8 } from "./float8.ts"
 import { foreignContent, SNIFFED } from "./foreign-content.ts"
@@ -77,8 +78,8 @@ const readFully = (file: string, fd: number, into: Uint8Array, position: number)
   }
 }
 
-/** Numbers of a piece that is converted at once: it stays in the processor's cache until then. */
-const PIECE = 2 ** 17
+/** Numbers of a piece that is converted at once: it stays in a cache of the processor until then. */
+const PIECE = 2 ** 19
 
 /** Reads numbers of another width than float32 piece by piece; `convert` turns each piece into float32. */
 const readPieces = <A extends Uint8Array | Uint16Array | Float64Array>(
@@ -99,8 +100,8 @@ const readPieces = <A extends Uint8Array | Uint16Array | Float64Array>(
 
 let float16Bits: Uint32Array | undefined
 
-/** A table of 256 KB, computed at the first use: JavaScript has no quick conversion. */
-const fromFloat16 = (halves: Uint16Array, into: Float32Array): void => {
+/** By a table of 256 KB, computed at the first use: JavaScript has no quick conversion. */
+const plainFromFloat16 = (halves: Uint16Array, into: Float32Array): void => {
   const all = () => new Float16Array(Uint16Array.from({ length: 2 ** 16 }, (_, i) => i).buffer)
   float16Bits ??= new Uint32Array(Float32Array.from(all()).buffer)
   const table = float16Bits
@@ -109,11 +110,17 @@ const fromFloat16 = (halves: Uint16Array, into: Float32Array): void => {
   for (let i = 0; i < halves.length; i++) bits[i] = table[halves[i]!]!
 }
 
+const fromFloat16 = (halves: Uint16Array, into: Float32Array): void =>
+  (nativeNumbers()?.fromFloat16 ?? plainFromFloat16)(halves, into)
+
+const fromHalves = (halves: Uint16Array, into: Float32Array): void =>
+  (nativeNumbers()?.fromBfloat16 ?? fromBfloat16)(halves, into)
+
 const readFloats = (file: string, fd: number, { dtype, begin }: TensorEntry, into: Float32Array): void => {
   const halves = (length: number) => new Uint16Array(length)
   if (dtype === "F32") readFully(file, fd, new Uint8Array(into.buffer, into.byteOffset, into.byteLength), begin)
   else if (dtype === "F16") readPieces(file, fd, into, begin, halves, fromFloat16)
-  else if (dtype === "BF16") readPieces(file, fd, into, begin, halves, fromBfloat16)
+  else if (dtype === "BF16") readPieces(file, fd, into, begin, halves, fromHalves)
   else if (isEightBits(dtype)) {
     const bytes = (length: number) => new Uint8Array(length)
     readPieces(file, fd, into, begin, bytes, (from, to) => fromFloat8(dtype, from, to))

@@ -1,5 +1,6 @@
 // Weights for decoding in formats of their own: halves as in a file, rounded copies, 8-bit screens. See decode.h.
 #include <algorithm>
+#include <cstring>
 #include <vector>
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/mman.h>
@@ -110,11 +111,30 @@ WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n) {
 WINNOW_API int64_t winnow_floats_not_finite(const uint32_t* values, int64_t n) {
   return first_odd(values, n, [](uint32_t x) { return (x & 0x7f800000) == 0x7f800000; });
 }
-WINNOW_API void winnow_halves_widen(const uint16_t* from, int64_t n, float* to) {
+// to[i] = f(from[i]) for n values.
+template <class F>
+static void widen(const uint16_t* from, long n, float* to, F&& f) {
   using namespace winnow;
   const long parts = std::clamp<long>(n / (1 << 18), 1, 16 * threads());
   parallel(parts, [&](long p) {
-    for (long i = part_begin(n, parts, p); i < part_begin(n, parts, p + 1); i++) to[i] = from_bf16(from[i]);
+    for (long i = part_begin(n, parts, p); i < part_begin(n, parts, p + 1); i++) to[i] = f(from[i]);
+  });
+}
+WINNOW_API void winnow_halves_widen(const uint16_t* from, int64_t n, float* to) {
+  widen(from, n, to, [](uint16_t x) { return winnow::from_bf16(x); });
+}
+WINNOW_API void winnow_float16_widen(const uint16_t* from, int64_t n, float* to) {
+  widen(from, n, to, [](uint16_t x) {
+    const uint32_t exponent = x & 0x7c00u, rest = (x & 0x7fffu) << 13;
+    // the exponent's bias is 112 larger in float32; infinities and NaN have the largest exponent in both
+    const uint32_t normal = rest + (exponent == 0x7c00u ? 2 * (112u << 23) : 112u << 23);
+    const float small = static_cast<float>(static_cast<int32_t>(x & 0x3ffu)) * 0x1p-24f;
+    uint32_t bits;
+    memcpy(&bits, &small, sizeof bits);
+    bits = (exponent == 0 ? bits : normal) | static_cast<uint32_t>(x & 0x8000u) << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
   });
 }
 WINNOW_API void* winnow_rounded_new(const float* weight, int64_t N, int64_t K) {

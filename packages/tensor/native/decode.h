@@ -95,6 +95,8 @@ WINNOW_API void winnow_halves_unmap(void* values, int64_t n);
 WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n);
 // The values in float32.
 WINNOW_API void winnow_halves_widen(const uint16_t* from, int64_t n, float* to);
+// n values of IEEE's half precision (float16) in float32.
+WINNOW_API void winnow_float16_widen(const uint16_t* from, int64_t n, float* to);
 
 // n float32 weights, not filled, aligned to 64 bytes; null without memory. winnow_rounded_free frees them.
 WINNOW_API void* winnow_floats_new(int64_t n);

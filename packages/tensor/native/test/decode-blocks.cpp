@@ -1,4 +1,4 @@
-// Weights in 8 bits by blocks: rounding and products against plain loops, rows alone, odd widths, heads, odd values.
+// Weights in 8 bits by blocks: rounding and products against plain loops, rows alone, odd widths, heads, odd values; float16.
 #include "../decode-blocks.h"
 
 #include <algorithm>
@@ -192,6 +192,24 @@ static void setting(Random& random) {
   if (winnow_decode_live() != live || winnow_decode_live_bytes() != bytes) check::fail("blocks were not freed");
 }
 
+// float16 of chosen kinds: zeros, the least and the largest subnormal, the least and the largest normal, one, infinities, NaN.
+static void float16(Random& random) {
+  const uint16_t half[] = {0, 0x8000, 1, 0x03ff, 0x0400, 0x7bff, 0xfbff, 0x3c00, 0x7c00, 0xfc00, 0x7e01};
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float values[] = {0.f, -0.f, 0x1p-24f, 1023 * 0x1p-24f, 0x1p-14f, 65504.f, -65504.f, 1.f, infinity, -infinity, std::nanf("")};
+  const long n = random.between(1, 1 << random.between(1, 19));
+  std::vector<uint16_t> from(static_cast<size_t>(n));
+  std::vector<float> to(from.size());
+  std::vector<size_t> kind(from.size());
+  for (size_t i = 0; i < from.size(); i++) from[i] = half[kind[i] = static_cast<size_t>(random.between(0, 10))];
+  winnow_float16_widen(from.data(), n, to.data());
+  for (size_t i = 0; i < from.size(); i++) {
+    const float expected = values[kind[i]];
+    const bool same = std::isnan(expected) ? std::isnan(to[i]) : to[i] == expected && std::signbit(to[i]) == std::signbit(expected);
+    if (!same) check::fail("float16 %04x is %g, expected %g", from[i], to[i], expected);
+  }
+}
+
 int main(int argc, char** argv) {
-  return check::run(argc, argv, {{"products of blocks", products}, {"gates of blocks", gates}, {"heads of blocks", heads}, {"setting blocks", setting}});
+  return check::run(argc, argv, {{"products of blocks", products}, {"gates of blocks", gates}, {"heads of blocks", heads}, {"setting blocks", setting}, {"float16", float16}});
 }

@@ -31,5 +31,6 @@ export {
   withPrecision,
 } from "./native.ts"
 export { NativeWeight } from "./native-weight.ts"
+export { type NativeNumbers, nativeNumbers } from "./numbers.ts"
 export { freeOfWeights } from "./of-weights.ts"
 export { weightsWritten } from "./weights-version.ts"

@@ -25,6 +25,7 @@ export const decodeSymbols = {
   winnow_halves_unmap: { args: [pointer, long], returns: nothing },
   winnow_halves_not_finite: { args: [pointer, long], returns: long },
   winnow_halves_widen: { args: [pointer, long, pointer], returns: nothing },
+  winnow_float16_widen: { args: [pointer, long, pointer], returns: nothing },
   winnow_floats_new: { args: [long], returns: pointer },
   winnow_floats_not_finite: { args: [pointer, long], returns: long },
   winnow_blocks_new: { args: [long, long], returns: pointer },
