@@ -49,11 +49,11 @@ export const askedProposer = Effect.fnUntraced(function* (
   if (draft !== undefined || proposer === undefined) {
     const flags = draft === undefined ? "neither --draft nor --proposer" : "both --draft and --proposer"
     const problem = `found ${flags}, expected one: --draft DIR for a draft model, --proposer NAME for a plugin such as ngram`
-    return yield* new InvalidInput({ what: "evaluate", problems: [problem] })
+    return yield* new InvalidInput({ what: "--draft", problems: [problem] })
   }
   if (tree !== undefined) {
     const problem = `found --tree with --proposer ${proposer}, expected --draft DIR: a tree grows from a draft's probabilities`
-    return yield* new InvalidInput({ what: "evaluate", problems: [problem] })
+    return yield* new InvalidInput({ what: "--tree", problems: [problem] })
   }
   // The kind is checked, and a plugin of this kind has no other type.
   const use = (yield* pluginFrom("proposer", `--proposer ${proposer}`, proposer)) as ProposerUse

@@ -1,8 +1,8 @@
 /** The lines below a text: how fast it was, how much of the draft was accepted, and whether the draft is worth it here. */
 import { wrap } from "@winnow/lab/outside"
+import { shownAs, type TokenKind, tokenKinds } from "../text/token-kinds.ts"
 import type { Comparison } from "./generate-compare.ts"
 import type { Generated } from "./generate-run.ts"
-import { shownAs, type TokenKind, tokenKinds } from "./token-kinds.ts"
 
 const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`
 

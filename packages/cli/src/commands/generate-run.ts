@@ -1,49 +1,25 @@
 /** One text from model folders: checked before anything is decoded, then given out block by block. */
 import { DataError, decode, InvalidInput } from "@winnow/core"
-import { SpeculativeSession, speculativeOptions, type TreeOption, treeName } from "@winnow/decoding"
-import { drive, type Finish, type Stop } from "@winnow/generation"
-import type { DecodingPrecision } from "@winnow/models"
-import { setPrecision } from "@winnow/tensor"
+import { speculativeOptions, treeName } from "@winnow/decoding"
+import type { Finish } from "@winnow/generation"
 import { Effect } from "effect"
-import { decodingEngine } from "../engine.ts"
-import { namedFolder, productsOf, requireFiniteLogits } from "../model.ts"
-import { endsOf, pairTokenizers } from "./evaluate-folders.ts"
-import { askedProposer } from "./evaluate-proposer.ts"
+import type { TokenKind } from "../text/token-kinds.ts"
+import { endedBy, type Piece, stopAtEnds, writeText } from "../text/write-text.ts"
+import { namedWriter, type WriterRequest } from "../text/writer.ts"
 import { type Comparison, compareWithTarget } from "./generate-compare.ts"
-import { streamingText } from "./streaming-text.ts"
-import { kindsOfBlock, type TokenKind } from "./token-kinds.ts"
-import { openPair } from "./vocabularies.ts"
 
 /** The request of a text. */
-export interface GenerateRequest {
-  /** The model that verifies, or writes alone: a folder or `hf:owner/name`. */
-  readonly target: string
-  readonly draft?: string
-  /** The shape of a tree that the draft proposes; left out: a chain. */
-  readonly tree?: TreeOption
-  readonly proposer?: string
+export interface GenerateRequest extends WriterRequest {
   readonly prompt: string
   readonly specialTokens: "text" | "ids"
-  /** Values of `--eos`. */
-  readonly eos: ReadonlyArray<string>
   readonly draftLength: number | "auto"
   readonly temperature: number
   readonly topK?: number
   readonly topP?: number
   readonly maxNew: number
   readonly seed: number
-  /** Of the target's decoding. */
-  readonly precision: DecodingPrecision
-  /** Of the draft's; the target's if left out. */
-  readonly draftPrecision?: DecodingPrecision
   /** True: a draft is timed against the target alone after the text. */
   readonly compare: boolean
-}
-
-/** A piece of text, with the last token that it took. */
-export interface Piece {
-  readonly text: string
-  readonly kind: TokenKind
 }
 
 /** A text, and how it came about. */
@@ -80,10 +56,6 @@ export interface Generated {
   readonly notes: ReadonlyArray<string>
 }
 
-/** The stop rule of further ends; the session has room for one. */
-const stopAt = ([, ...others]: ReadonlyArray<number>): Stop | undefined =>
-  others.length === 0 ? undefined : (tokens) => others.includes(tokens.at(-1)!)
-
 /** Work on models that runs until it is interrupted. @error DataError, as thrown; any other error is a bug */
 const decoding = <A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, DataError> =>
   Effect.tryPromise({ try: run, catch: (error) => error }).pipe(
@@ -116,73 +88,23 @@ export const computeGeneration = Effect.fnUntraced(function* (
   request: GenerateRequest,
   write: (piece: Piece) => void = () => {},
 ) {
-  const { draft, tree, proposer: named, prompt: text, specialTokens, precision, draftPrecision = precision } = request
+  const { draft, tree, proposer: named, prompt: text, specialTokens } = request
   const alone = draft === undefined && named === undefined
-  if (alone && tree !== undefined)
-    return yield* new InvalidInput({
-      what: "--tree",
-      problems: ["a tree grows from a draft's probabilities; give --draft"],
-    })
   const options = yield* optionsOf(request, alone)
-  const spec = alone
-    ? undefined
-    : yield* askedProposer(
-        { ...(draft !== undefined && { draft }), ...(named !== undefined && { proposer: named }), draftPrecision },
-        tree,
-      )
-  const { folder } = yield* namedFolder(request.target)
-  const draftFolder = spec?.draft?.folder
-  const tokenizers = yield* pairTokenizers(folder, draftFolder ?? folder)
-  const { tokenizer } = tokenizers
+  const found = yield* namedWriter(request)
+  const { tokenizer } = found
   const refuse = (problem: string) => new InvalidInput({ what: "--prompt", problems: [problem] })
-  if (tokenizer === undefined)
-    return yield* refuse(`${folder} has no tokenizer.json to encode it with; put the model's own into that folder`)
   const [prompt] = (yield* tokenizer.encode([text], { specialTokens })) as [Int32Array]
   if (prompt.length === 0) return yield* refuse("found a prompt of 0 tokens, expected at least 1")
-  yield* decodingEngine
-  yield* Effect.acquireRelease(
-    Effect.sync(() => setPrecision(productsOf(precision))),
-    (before) => Effect.sync(() => setPrecision(before)),
-  )
-  const { target, proposer, notes } = yield* openPair(folder, spec, tokenizers, precision)
-  const { vocabularySize, maxLength } = target.architecture
+  const writer = yield* found.open(prompt)
+  const { target, proposer, ends, notes } = writer
+  const { maxLength } = target.architecture
   if (prompt.length >= maxLength)
     return yield* refuse(
       `found ${prompt.length} tokens, expected at most ${maxLength - 1}: the target's context is ${maxLength}`,
     )
-  const ends = yield* endsOf(folder, request.eos, tokenizer, vocabularySize)
-  yield* requireFiniteLogits(folder, target, prompt)
-  if (proposer?.model !== undefined && draftFolder !== undefined)
-    yield* requireFiniteLogits(draftFolder, proposer.model, prompt)
-
-  const [eosId] = ends.ids
-  const ended = { ...options, ...(eosId !== undefined && { eosId }) }
-  const stop = stopAt(ends.ids)
-  const tokens: Array<{ readonly id: number; readonly kind: TokenKind }> = []
-  let firstTokens = 0
-  const shown = streamingText(tokenizer.decode)
-  const isEnd = (id: number) => ends.ids.includes(id)
-  const session = new SpeculativeSession(target, proposer, prompt, ended, stop)
-  yield* decoding((signal) => {
-    let before = session.counts
-    return drive(session, {
-      signal,
-      onStep: ({ counts, emitted }) => {
-        for (const [i, kind] of kindsOfBlock(before, counts).entries()) {
-          const id = emitted[before.emitted + i]!
-          tokens.push({ id, kind })
-          if (!isEnd(id)) write({ text: shown.push(id), kind })
-        }
-        if (counts.blocks === 1) firstTokens = counts.emitted
-        before = counts
-      },
-    })
-  })
-  const rest = shown.end()
-  if (rest !== "") write({ text: rest, kind: tokens.at(-1)!.kind })
-
-  const { counts, timing, rollout } = session
-  const ids = tokens.map(({ id }) => id)
+  const written = yield* decoding((signal) => writeText(writer, prompt, options, { write, signal }))
+  const { tokens, counts, timing, firstTokens } = written
   const tested = counts.accepted + counts.rejected
   const acceptance = tested === 0 ? null : counts.accepted / tested
   const later = tokens.length - firstTokens
@@ -195,19 +117,19 @@ export const computeGeneration = Effect.fnUntraced(function* (
             target,
             proposer,
             prompt,
-            ended,
+            endedBy(writer, options),
             { tokens: tokens.length, tokensPerSecond, acceptance },
-            { stop, signal },
+            { stop: stopAtEnds(ends), signal },
           ),
         )
   const generated: Generated = {
     prompt: text,
     promptTokens: prompt.length,
-    text: tokenizer.decode(isEnd(ids.at(-1)!) ? ids.slice(0, -1) : ids),
+    text: written.text,
     tokens,
-    finish: isEnd(ids.at(-1)!) ? "eos" : rollout.finish,
+    finish: written.finish,
     temperature: options.temperature,
-    proposer: spec?.name ?? null,
+    proposer: found.proposer,
     tree: tree === undefined ? null : treeName(tree),
     draftLength: alone ? 0 : request.draftLength,
     counts: { calls: counts.blocks, proposed: counts.proposed, accepted: counts.accepted, tested },
@@ -217,11 +139,7 @@ export const computeGeneration = Effect.fnUntraced(function* (
     tokensPerSecond,
     compared: !alone && request.compare,
     comparison: comparison ?? null,
-    notes: [
-      ...notes,
-      ...tokenizer.notes.map((note) => `Tokenizer: ${note}.`),
-      ...[target, ...(proposer?.model ? [proposer.model] : [])].flatMap(({ architecture }) => architecture.notes ?? []),
-    ],
+    notes,
   }
   return generated
 }, Effect.scoped)

@@ -10,9 +10,10 @@ import { initialise, loadDecoder, saveModel } from "@winnow/models"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
+import type { Piece } from "../text/write-text.ts"
 import type { Comparison } from "./generate-compare.ts"
 import { generationReport, legend } from "./generate-report.ts"
-import { computeGeneration, type Generated, type GenerateRequest, type Piece } from "./generate-run.ts"
+import { computeGeneration, type Generated, type GenerateRequest } from "./generate-run.ts"
 import { runCli } from "./run-cli.fixture.ts"
 import { parseTree } from "./tree-flag.ts"
 
@@ -186,7 +187,7 @@ test("refused before anything is decoded: settings, vocabularies, a prompt witho
   expect(await refusal({ proposer: "ngram" })).toContain("both --draft and --proposer")
   cpSync(at("target"), at("mute"), { recursive: true })
   rmSync(at("mute", "tokenizer.json"))
-  expect(await refusal({ target: at("mute") })).toContain("has no tokenizer.json to encode it with")
+  expect(await refusal({ target: at("mute") })).toContain("has no tokenizer.json to encode a prompt with")
 })
 
 test("the command: the text alone on stdout, marked where asked; all else on stderr; --json alone on stdout", async () => {
