@@ -1,6 +1,7 @@
 export { encodePrompts, readPromptFile } from "./commands/evaluate-prompts.ts"
 export { computeEvaluation } from "./commands/evaluate-run.ts"
 export { computeLogits, type Logits } from "./commands/logits.ts"
+export { type ServeRequest, serving } from "./commands/serve.ts"
 export { type ExitOf, exitOf } from "./exit.ts"
 export { consoleOver, layer as platform } from "./platform.ts"
 export { winnow } from "./winnow.ts"

@@ -7,6 +7,7 @@ import { runMain } from "./platform.ts"
 /** Commands on model folders, which run without the lab: it takes longer to load than a model. */
 const alone = {
   generate: async () => (await import("./commands/generate.ts")).generate,
+  serve: async () => (await import("./commands/serve.ts")).serve,
   evaluate: async () => (await import("./commands/evaluate.ts")).evaluate,
 }
 const isAlone = (name: string | undefined): name is keyof typeof alone =>

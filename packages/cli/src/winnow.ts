@@ -13,6 +13,7 @@ import { newFolder } from "./commands/new.ts"
 import { plugins } from "./commands/plugins.ts"
 import { rank } from "./commands/rank.ts"
 import { runs } from "./commands/runs.ts"
+import { serve } from "./commands/serve.ts"
 
 /** The command line, with its subcommands. */
 export const winnow = Command.make("winnow").pipe(
@@ -21,6 +22,7 @@ export const winnow = Command.make("winnow").pipe(
     experiment,
     evaluate,
     generate,
+    serve,
     rank,
     runs,
     adaptCommand,

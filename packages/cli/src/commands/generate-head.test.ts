@@ -12,6 +12,7 @@ import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { generationReport } from "./generate-report.ts"
 import { computeGeneration, type GenerateRequest } from "./generate-run.ts"
+import { serving } from "./serve.ts"
 
 const root = mkdtempSync(join(tmpdir(), "winnow-generate-head-"))
 const at = (...parts: ReadonlyArray<string>) => join(root, ...parts)
@@ -61,6 +62,23 @@ test("the target's own text, by a head; nothing is left in memory", async () => 
   const sampled = await run({ temperature: 1, seed: 3 })
   expect(sampled.counts.proposed).toBeGreaterThan(10)
   expect(tf.memory().numTensors).toBe(before)
+}, 30_000)
+
+test("a server with a head: several texts at once are those of the command", async () => {
+  const text = async (url: string, seed: number) => {
+    const body = { model: "target", prompt: words[0]!, max_tokens: 24, temperature: 1, seed }
+    const answer = await fetch(`${url}/completions`, { method: "POST", body: JSON.stringify(body) })
+    return ((await answer.json()) as { readonly choices: ReadonlyArray<{ readonly text: string }> }).choices[0]!.text
+  }
+  const seeds = [1, 2, 3]
+  const texts = await Effect.gen(function* () {
+    const { prompt: _, temperature: __, maxNew: ___, ...models } = request()
+    const rest = { port: 0, name: undefined, chatTemplate: undefined, atOnce: 3, queue: 0 }
+    const { url } = yield* serving({ ...models, ...rest })
+    return yield* Effect.promise(() => Promise.all(seeds.map((seed) => text(url, seed))))
+  }).pipe(Effect.scoped, Effect.runPromise)
+  const alone = await Promise.all(seeds.map((seed) => run({ temperature: 1, seed })))
+  expect(texts).toEqual(alone.map(({ text }) => text))
 }, 30_000)
 
 test("refusals: a head of another target, an unknown head, a damaged head.json", async () => {

@@ -41,12 +41,12 @@ const readConfig = async (place: string) => {
 }
 
 /**
- * Reads a template: a .jinja file, a tokenizer_config.json, or a folder that has one of them. The special tokens come from
- * the tokenizer_config.json in the same folder.
+ * Reads a template, as `readTemplate`.
  *
- * @error DataError (thrown) for a place without a template, and for a text that is no template
+ * @returns undefined for a place without one
+ * @error DataError (thrown) for a text that is no template
  */
-export const readTemplate = async (place: string): Promise<ReadTemplate> => {
+export const findTemplate = async (place: string): Promise<ReadTemplate | undefined> => {
   const isFolder = (await stat(place)).isDirectory()
   const folder = isFolder ? place : dirname(place)
   const beside = join(folder, "tokenizer_config.json")
@@ -67,9 +67,20 @@ export const readTemplate = async (place: string): Promise<ReadTemplate> => {
       : typeof listed === "string"
         ? listed
         : (listed?.find(({ name }) => name === "default") ?? listed?.[0])?.template
-  if (source === undefined)
+  return source === undefined ? undefined : { template: chatTemplate(source, tokens), eos: tokens["eos_token"] }
+}
+
+/**
+ * Reads a template: a .jinja file, a tokenizer_config.json, or a folder that has one of them. The special tokens come from
+ * the tokenizer_config.json in the same folder.
+ *
+ * @error DataError (thrown) for a place without a template, and for a text that is no template
+ */
+export const readTemplate = async (place: string): Promise<ReadTemplate> => {
+  const found = await findTemplate(place)
+  if (found === undefined)
     throw new DataError({
       message: `${place} has no chat template: expected chat_template.jinja, or chat_template in tokenizer_config.json`,
     })
-  return { template: chatTemplate(source, tokens), eos: tokens["eos_token"] }
+  return found
 }
