@@ -4,7 +4,6 @@ import { brief, cut, InvalidInput } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import {
   applySettings,
-  askedJobs,
   documentOf,
   experimentOf,
   type Found,
@@ -32,6 +31,7 @@ import { Console, Effect, Layer, Option } from "effect"
 import { Flag } from "effect/cli"
 import { engine } from "./engine.ts"
 import { Incomplete } from "./exit.ts"
+import { launcherFlags, launcherOf } from "./launchers.ts"
 import { nearby } from "./nearby.ts"
 import { renderPlan } from "./plan-view.ts"
 import { viewed } from "./run-view.ts"
@@ -102,12 +102,7 @@ export const experimentFlags = {
     Flag.withDefault(false),
     Flag.withDescription("compute every stage again, cached or not"),
   ),
-  jobs: Flag.Int("jobs").pipe(
-    Flag.optional,
-    Flag.withDescription(
-      "processes that run stages at once, each on its share of the cores; as many as cores and memory allow if left out",
-    ),
-  ),
+  ...launcherFlags,
   verbose: Flag.Boolean("verbose").pipe(
     Flag.withDefault(false),
     Flag.withDescription("each stage as it runs, examples of the data, all tables and conclusions"),
@@ -192,19 +187,19 @@ const inFull = (record: ReturnType<typeof documentOf>): ReadonlyArray<string> =>
  */
 export const runPrepared = Effect.fn("experiment.run")(function* (
   { found, files, runs }: Prepared,
-  { jobs: asked, fresh, verbose, json, results }: ExperimentFlags,
+  { fresh, verbose, json, results, ...flags }: ExperimentFlags,
   more: (record: ReturnType<typeof documentOf>) => ReadonlyArray<string> = verbose ? inFull : () => [],
 ) {
-  const jobs = yield* askedJobs(Option.getOrUndefined(asked))
+  const launcher = yield* launcherOf(flags)
   const began = performance.now()
   const finished = yield* Effect.forEach(runs, ({ part, preset, resolved }) =>
     Effect.gen(function* () {
       const { report } = yield* Progress
       if (part !== null) report({ _tag: "note", text: `part ${part}` })
-      const parallel = { jobs, file: found.file, plugins: files }
-      return yield* runExperiment(resolved, { slug: found.slug, part, preset, results, fresh, parallel })
+      const source = { file: found.file, plugins: files }
+      return yield* runExperiment(resolved, { slug: found.slug, part, preset, results, fresh, source })
     }),
-  ).pipe(Effect.provide(Layer.merge(Store.layer(), RunStore.layer(winnowHome(), [results]))), (running) =>
+  ).pipe(Effect.provide(Layer.mergeAll(Store.layer(), RunStore.layer(winnowHome(), [results]), launcher)), (running) =>
     viewed(running, { verbose, beside: dirname(found.file) }),
   )
   const records = finished.map(documentOf)

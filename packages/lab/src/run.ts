@@ -3,7 +3,6 @@ import { existsSync } from "node:fs"
 import { resolve as absolute, join } from "node:path"
 import { DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { loadCodec, type PreflightModel, preflight } from "@winnow/data"
-import type { FileError } from "@winnow/files"
 import { localFolder } from "@winnow/hub"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
@@ -12,6 +11,8 @@ import { ownStarts } from "./experiment/places.ts"
 import type { Resolved } from "./experiment/resolved.ts"
 import { Families } from "./families.ts"
 import { buildGraph, type Graph, measuring } from "./graph.ts"
+import { Launcher } from "./launch/launcher.ts"
+import { here, Runner } from "./launch/runner.ts"
 import { withMachineErrors } from "./machine-errors.ts"
 import { contextProblems, readerProblems } from "./preflight/contexts.ts"
 import { checkMemory, leastLength } from "./preflight/memory.ts"
@@ -25,10 +26,9 @@ import type { MadeBy } from "./record/parts.ts"
 import { documentOf, type Records, writeResults } from "./results.ts"
 import { ownFolder } from "./runs/own-folder.ts"
 import { entered, type RunName } from "./runs/run-store.ts"
-import { allowedJobs, thisMachine, workerBytes } from "./schedule/jobs.ts"
+import { workerBytes } from "./schedule/jobs.ts"
 import { type Failure, failureOf, type Outcome } from "./schedule/outcome.ts"
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
-import { workers } from "./schedule/workers.ts"
 import type { Judge } from "./settle.ts"
 import { folderOf } from "./shared-rows.ts"
 import type { Stage, StageError } from "./stage.ts"
@@ -50,13 +50,10 @@ export interface RunOptions {
   readonly results: string
   readonly fresh?: boolean
   /**
-   * Stages run in this many processes at once; cores and memory limit the number. Each process loads the experiment from its
-   * file. There is one process for each core where `jobs` is left out. Stages run in this process without `parallel`.
-   * `plugins` are further files whose plugins the experiment names.
+   * The file that other processes load the experiment from, and further files whose plugins it names. The `Launcher` runs
+   * the stages; without a file this process does.
    */
-  readonly parallel?:
-    | { readonly jobs?: number | undefined; readonly file: string; readonly plugins?: ReadonlyArray<string> }
-    | undefined
+  readonly source?: { readonly file: string; readonly plugins?: ReadonlyArray<string> } | undefined
 }
 
 export interface Finished extends Records {
@@ -119,7 +116,7 @@ const judgedNow =
 type RunMore = (
   leaves: ReadonlyArray<Stage>,
   partOf?: ReadonlyArray<Stage>,
-) => Effect.Effect<Outcome, FileError, Datasets | Store | Progress>
+) => Effect.Effect<Outcome, StageError, Datasets | Store | Progress>
 
 /** Runs stages in portions: no portion repeats a stage that an earlier one completed or failed, even if `fresh`. */
 const runInPortions = (schedule: ScheduleOptions, artifacts: Outcome["artifacts"]): RunMore => {
@@ -244,31 +241,22 @@ export const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyM
     for (const text of notes) report({ _tag: "note", text })
   })
 
-/** Starts workers where more than one stage runs at once. */
+/** The runner of the stages, by the current launcher. */
 const runnerOf = (
   resolved: Resolved,
   { architectures }: Graph,
-  { slug, part = null, preset = null, parallel }: RunOptions,
+  { slug, part = null, preset = null, source }: RunOptions,
   { hashes: texts }: Texts,
 ) =>
-  Layer.unwrap(
+  Layer.effect(
+    Runner,
     Effect.gen(function* () {
-      if (parallel === undefined) return Layer.empty
-      const { report } = yield* Progress
-      const { jobs, note } = allowedJobs(parallel.jobs, workerBytes(resolved, architectures), thisMachine())
-      if (note !== undefined) report({ _tag: "note", text: note })
+      if (source === undefined) return here
+      const { file, plugins = [] } = source
       const { config } = resolved
-      return jobs === 1
-        ? Layer.empty
-        : workers(jobs, {
-            slug,
-            file: parallel.file,
-            plugins: [...(parallel.plugins ?? [])],
-            part,
-            preset,
-            config,
-            texts: [...texts],
-          })
+      const experiment = { slug, file, plugins: [...plugins], part, preset, config, texts: [...texts] }
+      const launcher = yield* Launcher
+      return yield* launcher.runner({ experiment, memory: workerBytes(resolved, architectures) })
     }),
   )
 

@@ -19,6 +19,7 @@ import { arm, defineExperiment, type Experiment } from "./experiment/define.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { distilled } from "./experiment/spec.ts"
+import { workers } from "./launch/workers.ts"
 import { Progress } from "./progress.ts"
 import { readMetrics } from "./stage.ts"
 import { Store } from "./store/store.ts"
@@ -30,9 +31,13 @@ const run = (experiment: Experiment, home: string, jobs: number) =>
       runDistillation(resolved, {
         slug: "000-judged",
         results: join(home, "results"),
-        parallel: { jobs, file: join(import.meta.dir, "../test/judged-experiment.ts") },
+        source: { file: join(import.meta.dir, "../test/judged-experiment.ts") },
       }),
-    ).pipe(Effect.provide(Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent))),
+    ).pipe(
+      Effect.provide(
+        Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent, workers(jobs)),
+      ),
+    ),
   )
 const set = (...settings: ReadonlyArray<string>) => Effect.runPromise(applySettings(judgedExperiment, settings))
 

@@ -1,7 +1,7 @@
 /** A run of the experiment of the kill tests. */
 import { join } from "node:path"
 import { Effect } from "effect"
-import { type ProgressEvent, resolve, runExperiment } from "../src/index.ts"
+import { type ProgressEvent, resolve, runExperiment, workers } from "../src/index.ts"
 import experiment from "./kill-experiment.ts"
 import { runLayers } from "./run-layers.ts"
 
@@ -20,10 +20,10 @@ export const killRun = ({ home, seeds, jobs }: KillRun, report: (event: Progress
     runExperiment(resolved, {
       slug: "000-killed",
       results,
-      parallel: { jobs, file: join(import.meta.dir, "kill-experiment.ts") },
+      source: { file: join(import.meta.dir, "kill-experiment.ts") },
     }),
   ).pipe(
     Effect.map(({ directory }) => directory),
-    Effect.provide(runLayers(home, { report })),
+    Effect.provide([runLayers(home, { report }), workers(jobs)]),
   )
 }

@@ -1,9 +1,10 @@
 /** `winnow experiment [name]`: runs an experiment, or says what it would do. */
-import { askedJobs, experimentOf, listExperiments, loadPlugins } from "@winnow/lab"
+import { experimentOf, listExperiments, loadPlugins } from "@winnow/lab"
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { experimentFlags, prepareRuns, printPlans, runPrepared } from "../chosen-runs.ts"
 import { shownMessage } from "../exit.ts"
+import { launcherOf } from "../launchers.ts"
 import { renderList } from "../list-view.ts"
 import { repeat } from "./repeat.ts"
 
@@ -36,7 +37,6 @@ export const experiment = Command.make(
   Effect.fn("experiment")(function* ({ name, list, repeat: again, ...flags }) {
     const { set, arms, dryRun, fresh, verbose, json, results } = flags
     if (list) return yield* listed(json)
-    const jobs = yield* askedJobs(Option.getOrUndefined(flags.jobs))
     if (Option.isSome(again)) {
       const given = {
         "--set": set.length > 0,
@@ -49,7 +49,8 @@ export const experiment = Command.make(
       }
       const loaded = yield* loadPlugins(flags.plugin)
       const found = name === "quickstart" ? undefined : (yield* experimentOf(name)).found
-      return yield* repeat(again.value, { results, jobs, verbose, json, given, found, loaded })
+      const launcher = yield* launcherOf(flags)
+      return yield* repeat(again.value, { results, launcher, verbose, json, given, found, loaded })
     }
     const prepared = yield* prepareRuns(name, flags)
     yield* dryRun ? printPlans(prepared, flags) : runPrepared(prepared, flags)

@@ -11,7 +11,7 @@ import {
   repeatRun,
   winnowHome,
 } from "@winnow/lab"
-import { Console, Effect } from "effect"
+import { Console, Effect, type Layer } from "effect"
 import { engine } from "../engine.ts"
 import { NotReproduced } from "../exit.ts"
 import { viewed } from "../run-view.ts"
@@ -32,7 +32,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
   name: string,
   {
     results,
-    jobs,
+    launcher,
     verbose,
     json,
     given: options,
@@ -40,7 +40,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     loaded,
   }: {
     readonly results: string
-    readonly jobs: number | undefined
+    readonly launcher: Layer.Layer<never>
     readonly verbose: boolean
     readonly json: boolean
     readonly given: OtherSettings
@@ -62,7 +62,10 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
   // The repeat itself refuses an experiment that no longer exists.
   const at = experiment ?? findExperiments().find(({ slug }) => slug === written.experiment)
   const beside = at && dirname(at.file)
-  const repeated = yield* viewed(repeatRun(directory, { jobs, found: experiment, loaded }), { verbose, beside })
+  const repeated = yield* repeatRun(directory, { found: experiment, loaded }).pipe(
+    Effect.provide(launcher),
+    (running) => viewed(running, { verbose, beside }),
+  )
   yield* Console.log(json ? JSON.stringify(repeated, null, 2) : renderRepeat(repeated))
   process.stderr.write(`\nthe repeat's own record and report: ${repeated.directory}\n`)
   if (repeated.reproduced) return

@@ -10,6 +10,7 @@ import { runDistillation } from "../../test/run-distillation.ts"
 import { behind, everything, squares, tiny } from "../../test/tiny.ts"
 import { arm, type Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
+import { workers } from "../launch/workers.ts"
 import { budget, layers, newHome, none, notesOf, refusal, untyped, withArm } from "./preflight.fixture.ts"
 import { tryPlugins } from "./try-plugins.ts"
 
@@ -286,8 +287,8 @@ describe("faults that only real data brings out", () => {
   const run = (part: "plugins" | "score", jobs: number) => {
     const home = newHome()
     return Effect.flatMap(resolve(faulty[part] as unknown as Experiment), (resolved) =>
-      runDistillation(resolved, { slug: "000-faulty", part, results: join(home, "results"), parallel: { jobs, file } }),
-    ).pipe(Effect.provide(layers(home)))
+      runDistillation(resolved, { slug: "000-faulty", part, results: join(home, "results"), source: { file } }),
+    ).pipe(Effect.provide([layers(home), workers(jobs)]))
   }
   for (const jobs of [1, 2])
     test(`in a filter and a loss: the drafts are missing, file and line named, with ${jobs} jobs`, async () => {

@@ -26,8 +26,6 @@ export interface RepeatOptions {
   readonly found?: ExperimentFile | undefined
   /** Further files whose plugins the config may name, loaded. */
   readonly loaded?: Loaded
-  /** Stages that run at once, in processes that load the experiment's own file; as many as there are cores if left out. No figure depends on it. */
-  readonly jobs?: number | undefined
 }
 
 /** A run that was repeated. */
@@ -97,7 +95,7 @@ const folderFor = (home: string, run: string): Effect.Effect<string, DataError> 
  */
 export const repeatRun = (
   path: string,
-  { home = winnowHome(), registry, jobs, found, loaded = { files: [], plugins: [] } }: RepeatOptions = {},
+  { home = winnowHome(), registry, found, loaded = { files: [], plugins: [] } }: RepeatOptions = {},
 ): Effect.Effect<Repeat, StageError, Datasets | Progress> =>
   Effect.gen(function* () {
     const { record, written, directory } = yield* readRun(path)
@@ -115,13 +113,13 @@ export const repeatRun = (
     }
     const named = registry === undefined ? yield* pluginsOfRun(record, found, loaded) : undefined
     const resolved = yield* resolveConfig(record.config, registry ?? named!.registry, named?.plugins)
-    const parallel = named && { jobs, file: named.file, plugins: loaded.files }
+    const source = named && { file: named.file, plugins: loaded.files }
     const { run, experiment: slug, part, preset } = record
     const again = Effect.gen(function* () {
       const folder = yield* folderFor(home, run)
       const results = join(folder, "results")
       const finished = yield* Effect.provide(
-        runExperiment(resolved, { slug, part, preset, results, parallel }),
+        runExperiment(resolved, { slug, part, preset, results, source }),
         Store.layer(folder),
       )
       const again = finished.study ?? writtenDistillation(finished.record!) // a run has one of both

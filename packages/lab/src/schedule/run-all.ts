@@ -2,13 +2,13 @@
 import type { Datasets } from "@winnow/core"
 import type { FileError } from "@winnow/files"
 import { type Cause, Effect, Exit, Queue } from "effect"
+import { here, Runner, type StageRunner } from "../launch/runner.ts"
 import { Progress } from "../progress.ts"
 import { inOrder, type Stage, type StageError } from "../stage.ts"
 import type { Artifact, Store } from "../store/store.ts"
 import { longestFirst, restWaitsFor } from "./order.ts"
 import { errorOf, type Failure, isMachines, type Outcome } from "./outcome.ts"
 import type { Making, Ready } from "./run-stage.ts"
-import { here, Runner, type StageRunner } from "./runner.ts"
 
 type Needs = Datasets | Store | Progress
 
@@ -26,9 +26,9 @@ export interface ScheduleOptions extends Partial<Making> {
 const schedule = <E, F>(
   leaves: ReadonlyArray<Stage>,
   { fresh = false, versions = {}, have = {}, partOf = leaves }: ScheduleOptions,
-  { slots, run }: StageRunner<E>,
+  { slots, apart = false, expect, run }: StageRunner<E>,
   onFailure: (stage: Stage, cause: Cause.Cause<E>) => Effect.Effect<Failure, F>,
-): Effect.Effect<Outcome, F, Needs> =>
+): Effect.Effect<Outcome, F | StageError, Needs> =>
   Effect.gen(function* () {
     const { report } = yield* Progress
     const artifacts = new Map(have.artifacts)
@@ -46,20 +46,21 @@ const schedule = <E, F>(
     const ended = yield* Queue.unbounded<{ readonly ready: Ready; readonly exit: Exit.Exit<Artifact, E> }>()
 
     const next = (): Stage | undefined => {
-      if (running.size === slots || [...running].some(({ alone }) => alone)) return undefined
+      if (running.size === slots || (!apart && [...running].some(({ alone }) => alone))) return undefined
       const ready = [...waiting].filter(({ inputs }) => inputs.every(({ key }) => artifacts.has(key)))
-      if (slots === 1) return ready[0]
+      if (slots === 1 || apart) return ready[0]
       // A stage that must run alone waits until nothing else can be started, so that the slots are empty only once for
       // it.
       return ready.find(({ alone }) => !alone) ?? (running.size === 0 ? ready[0] : undefined)
     }
     const start = (stage: Stage) => {
       const at = { stage: stage.label, index: places.get(stage.key) ?? 0, of: places.size, unit: stage.unit }
-      const wide = slots > 1 && restWaitsFor(stage, [...running, ...waiting])
+      const wide = slots > 1 && !apart && restWaitsFor(stage, [...running, ...waiting])
       const ready = { stage, inputs: stage.inputs.map(({ key, part }) => ({ ...artifacts.get(key)!, part })), at, wide }
       const exit = Effect.exit(run(ready, { fresh, versions }))
       return Effect.forkScoped(Effect.flatMap(exit, (exit) => Queue.offer(ended, { ready, exit })))
     }
+    if (expect !== undefined && waiting.size > 0) yield* expect([...waiting], { fresh, versions })
     for (;;) {
       for (let stage = next(); stage !== undefined; stage = next()) {
         waiting.delete(stage)
@@ -100,12 +101,13 @@ const asFailure = <E extends Failure["error"]>(
  * only the stages that depend on it.
  *
  * @returns the artifacts and the failures
- * @error FileError where the disk or memory refuses: running stages are interrupted, and leave their checkpoints
+ * @error FileError where the disk or memory refuses: running stages are interrupted, and leave their checkpoints; other
+ *   errors of the runner, which then ran nothing
  */
 export const runAll = (
   leaves: ReadonlyArray<Stage>,
   options: ScheduleOptions = {},
-): Effect.Effect<Outcome, FileError, Needs> =>
+): Effect.Effect<Outcome, StageError, Needs> =>
   Effect.flatMap(Effect.service(Runner), (runner) => schedule(leaves, options, runner, asFailure))
 
 /**

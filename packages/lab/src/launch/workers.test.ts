@@ -15,6 +15,7 @@ import { resolve } from "../experiment/resolve.ts"
 import { fresh } from "../experiment/start.ts"
 import { Progress, type ProgressEvent } from "../progress.ts"
 import { Store } from "../store/store.ts"
+import { workers } from "./workers.ts"
 
 const fileOf = (name: string) => join(import.meta.dir, "../../test", `${name}-experiment.ts`)
 const newHome = () => mkdtempSync(join(tmpdir(), "winnow-workers-"))
@@ -25,11 +26,16 @@ const run = (name: string, experiment: unknown, home: string, jobs: number, repo
     runDistillation(resolved, {
       slug: `000-${name}`,
       results: join(home, "results"),
-      parallel: { jobs, file: fileOf(name) },
+      source: { file: fileOf(name) },
     }),
   ).pipe(
     Effect.provide(
-      Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Layer.succeed(Progress, { report })),
+      Layer.mergeAll(
+        Store.layer(home),
+        datasetsLayer({ folder: undefined }),
+        Layer.succeed(Progress, { report }),
+        workers(jobs),
+      ),
     ),
   )
 

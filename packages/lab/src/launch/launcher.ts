@@ -1,0 +1,39 @@
+/**
+ * Where the stages of a run are computed. A launcher is a layer: this process (the default), worker processes, jobs of a
+ * cluster. `docs/clusters.md` shows how another one is written.
+ */
+import { Context, Effect, Layer, type Scope } from "effect"
+import type { Progress } from "../progress.ts"
+import type { Open } from "../schedule/messages.ts"
+import type { StageError } from "../stage.ts"
+import type { Store } from "../store/store.ts"
+import { here, type StageRunner } from "./runner.ts"
+
+/** A run whose stages other processes can compute: they build the stages again from these facts. */
+export interface Launch {
+  /** The experiment and its texts, in the form of a message. */
+  readonly experiment: Omit<Open, "_tag" | "home">
+  /** An estimate of the memory of one stage's process, in bytes. */
+  readonly memory: number
+}
+
+export interface LauncherService {
+  /** As `--launcher` names it. */
+  readonly name: string
+  /**
+   * The runner of one run, which ends with the scope.
+   *
+   * @error InvalidInput, DataError where its stages cannot be launched; nothing has run then
+   */
+  readonly runner: (launch: Launch) => Effect.Effect<StageRunner, StageError, Scope.Scope | Store | Progress>
+}
+
+const inThisProcess: LauncherService = { name: "local", runner: () => Effect.succeed(here) }
+
+/** The launcher of `runExperiment`. */
+export const Launcher = Context.Reference<LauncherService>("@winnow/lab/Launcher", {
+  defaultValue: () => inThisProcess,
+})
+
+/** Stages run in this process, one by one. */
+export const local = Layer.succeed(Launcher, inThisProcess)
