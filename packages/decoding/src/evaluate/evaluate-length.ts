@@ -1,5 +1,5 @@
 /** One draft length of an evaluation: decoded for real, held against the estimate, timed. */
-import type { Decoder, Proposer, Sampling } from "@winnow/core"
+import { type Decoder, type Proposer, samplingOf } from "@winnow/core"
 import type { Rollout, Stop } from "@winnow/generation"
 import { type Acceptance, acceptanceRecord, estimateAcceptance, estimatedCounts } from "../acceptance.ts"
 import { acceptanceOf, type BlockCounts, blockEfficiencyOf, sumCounts } from "../counts.ts"
@@ -96,12 +96,6 @@ const total = (runs: ReadonlyArray<Speculated>): EvaluatedCounts => {
 
 const testedPairs = (counts: ReadonlyArray<BlockCounts>) =>
   counts.map((c) => [c.accepted, c.accepted + c.rejected] as const)
-
-const samplingOf = ({ temperature, topK, topP }: EvaluateSettings): Sampling => ({
-  temperature,
-  ...(topK === undefined ? {} : { topK }),
-  ...(topP === undefined ? {} : { topP }),
-})
 
 /** Runs and figures of one draft length. */
 export const evaluateLength = async (

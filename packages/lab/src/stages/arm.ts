@@ -13,6 +13,7 @@ import {
   reads,
   type ServiceUse,
   sameHeadIds,
+  samplingOf,
   Target,
 } from "@winnow/core"
 import { readModelIds } from "@winnow/models"
@@ -80,9 +81,8 @@ const armWork = (
 
 /** The settings of the draft's own text that enter the stage's key. */
 const ownTextOf = ({ writing, share, maxLength }: OwnWriting) => {
-  const { temperature, topK, topP, seed, maxNew = maxLength } = writing
-  const cut = { ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
-  return { share, maxLength, maxNew: Math.min(maxNew, maxLength), seed, sampling: { temperature, ...cut } }
+  const { seed, maxNew = maxLength } = writing
+  return { share, maxLength, maxNew: Math.min(maxNew, maxLength), seed, sampling: samplingOf(writing) }
 }
 
 /** Caches that an arm reads in place of frozen models. */

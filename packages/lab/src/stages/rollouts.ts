@@ -1,7 +1,7 @@
 /** The texts that the target itself writes on the evaluation prompts: drafts are measured on them. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { DataError, InvalidInput } from "@winnow/core"
+import { DataError, InvalidInput, samplingOf } from "@winnow/core"
 import type { Tokenizer } from "@winnow/data"
 import { type Finish, generate, type Rollout } from "@winnow/generation"
 import { Effect } from "effect"
@@ -31,11 +31,8 @@ export const rolloutsStage = (
   how: "greedy" | "sampled",
   inputs: { readonly tokenizer: Stage; readonly data: Stage; readonly target: Stage },
 ): Stage => {
-  const { split, prompts, maxNew, temperature, topK, topP, seed } = measure
-  const sampling =
-    how === "greedy"
-      ? { temperature: 0 }
-      : { temperature, seed, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+  const { split, prompts, maxNew, seed } = measure
+  const sampling = how === "greedy" ? { temperature: 0 } : { ...samplingOf(measure), seed }
   return stage({
     kind: "rollouts",
     label: `target's rollouts, ${how}`,

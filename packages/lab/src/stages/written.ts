@@ -6,7 +6,7 @@
  */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { DataError, type EncodedExample, firstTrained } from "@winnow/core"
+import { DataError, type EncodedExample, firstTrained, samplingOf } from "@winnow/core"
 import type { EncodedTask } from "@winnow/data"
 import { sha256, writeWhole } from "@winnow/files"
 import { generate, type Rollout } from "@winnow/generation"
@@ -78,13 +78,10 @@ export const writtenStage = (
     readonly maxLength: number
   },
 ): Stage => {
-  const { temperature, topK, topP, seed, prompts } = spec
+  const { temperature, seed, prompts } = spec
   const maxNew = Math.min(spec.maxNew ?? maxLength, maxLength)
   const all = spec.keep === "all"
-  const sampling =
-    temperature === 0
-      ? { temperature }
-      : { temperature, seed, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+  const sampling = temperature === 0 ? { temperature } : { ...samplingOf(spec), seed }
   const label = describeText(spec)
   const { architecture } = writer
   const count = prompts ?? sizes.examples

@@ -3,7 +3,7 @@
  *
  * Letters: T generated tokens of a text.
  */
-import type { Proposer, Sampling } from "@winnow/core"
+import { type Proposer, samplingOf } from "@winnow/core"
 import {
   type BlockCounts,
   expectedCounts,
@@ -62,12 +62,6 @@ export const targetTexts = ({ target, draft, prompt, options, stop }: Decoded): 
   visit([], 1, [])
   return texts
 }
-
-const samplingOf = ({ temperature, topK, topP }: Decoded["options"]): Sampling => ({
-  temperature,
-  ...(topK !== undefined && { topK }),
-  ...(topP !== undefined && { topP }),
-})
 
 /** Every outcome of speculative decoding of one text. */
 export const everyText = (
