@@ -67,8 +67,6 @@ export interface PlacesEvidence extends CommonEvidence {
   readonly chance: ReadonlyArray<Float64Array>
   readonly longest: number
   readonly blind: number
-  /** Mean of sum_v min(p_v, q_v) at each place, over all positions; null where nothing is proposed. */
-  readonly byPlace: ReadonlyArray<number | null>
 }
 
 export type Evidence = PassEvidence | ReplayEvidence | PlacesEvidence

@@ -119,7 +119,6 @@ export function* seenPlacesPass(
   { eosId, longest }: Omit<Along, "sampling">,
 ): Pieces<PlacesEvidence> {
   const [chance, overlap, kl]: [Array<Float64Array>, Array<Float64Array>, Array<Float64Array>] = [[], [], []]
-  const [sums, counts] = [new Float64Array(longest), new Float64Array(longest)]
   // The proposer draws before top-k and top-p: KL is of the whole distributions, the rest of the cut ones.
   const whole = { temperature: sampling.temperature }
   for (const rollout of rollouts) {
@@ -131,14 +130,13 @@ export function* seenPlacesPass(
       if (q === "certain") return
       for (let i = 0; i < length && t + i < T; i++) {
         const [p_V, q_V] = [p(t + i), q[i]!]
-        if (i === 0) kl_T[t] = divergence(p_V, q_V)
         const [ofTarget, own] = [restricted(p_V.slice(), sampling), restricted(q_V.slice(), sampling)]
+        if (i === 0) {
+          kl_T[t] = divergence(p_V, q_V)
+          overlap_T[t] = overlapOf(ofTarget, own)
+        }
         const token = tokens[t + i]!
         chance_Tg[t * longest + i] = own[token] === 0 ? 0 : Math.min(1, own[token]! / ofTarget[token]!)
-        const shared = overlapOf(ofTarget, own)
-        if (i === 0) overlap_T[t] = shared
-        sums[i]! += shared
-        counts[i]!++
         if (q_V[token] === 0) break
       }
     })
@@ -147,6 +145,5 @@ export function* seenPlacesPass(
     kl.push(kl_T)
     yield
   }
-  const byPlace = Array.from(sums, (sum, i) => (counts[i]! === 0 ? null : sum / counts[i]!))
-  return { kind: "places", sampling, rollouts, chance, longest, blind: 1, overlap, kl, byPlace }
+  return { kind: "places", sampling, rollouts, chance, longest, blind: 1, overlap, kl }
 }

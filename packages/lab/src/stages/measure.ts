@@ -61,8 +61,6 @@ export interface Figures {
    * are the text's next ones, a character each in base 36. Decoding proposes nothing at the first position.
    */
   readonly replay?: { readonly proposed: ReadonlyArray<string>; readonly agreed: ReadonlyArray<string> }
-  /** Of a head: the mean over all positions of sum_v min(p_v, q_v) at each place of a block; null where none is proposed. */
-  readonly overlapByPlace?: ReadonlyArray<number | null>
   readonly parameterRatio: number
   /** Of a draft that can propose some ids only. */
   readonly vocabulary?: {
@@ -170,7 +168,6 @@ export const measureStage = (spec: {
           ...(onGreedy.kind === "replay" && {
             replay: { proposed: digits(onGreedy.proposed), agreed: digits(onGreedy.agreed) },
           }),
-          ...(onSampled.kind === "places" && { overlapByPlace: onSampled.byPlace }),
           parameterRatio: parameterRatio(targetModel, proposer),
           speedup: speedup && { ...withoutRuns(speedup), load },
         }
