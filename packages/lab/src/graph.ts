@@ -204,10 +204,11 @@ const graphOf = <E, R>(
         armKeys.add(trained.key)
         const signals = [cell.signals.target, cell.signals.reference].filter((stage) => stage !== undefined)
         const kept =
-          rollouts && divides(arm) && cell.head === undefined
+          rollouts && divides(arm)
             ? yield* keptStage(arm, {
                 ...shared,
                 start: cell.start,
+                head: cell.head,
                 seed,
                 reference: reference?.stage,
                 greedy: rollouts.greedy,

@@ -261,6 +261,10 @@ test("measured by decoding: acceptance, tau and speed-up as of a draft; docs/rec
   expect(row.greedyAcceptance.value).toBeGreaterThan(0.5)
   expect(row.tau.value).toBeWithin(1.5, 3)
   expect(row.expectedAcceptance.value).toBeGreaterThan(0.4)
+  // The filter's choice divides the figures of a head too, at the tokens behind the target's own.
+  const chosen = run.rows.find(({ name }: { name: string }) => name === "chosen")
+  expect(chosen.kept.share.value).toBeWithin(0.2, 0.8)
+  for (const part of ["kept", "dropped", "baselineKept"]) expect(chosen.kept[part].value).toBeWithin(0, 1.001)
   const recheck = Bun.spawnSync(["python3", join(import.meta.dir, "../../../docs/recheck.py"), directory])
   expect(recheck.stdout.toString()).toContain("0 differ")
 }, 120_000)

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { armLayer, DataError, Filter, type InvalidInput, Loss, provideNeeds, reads } from "@winnow/core"
+import { armLayer, DataError, Filter, type InvalidInput, isDraftHead, Loss, provideNeeds, reads } from "@winnow/core"
 import { collate } from "@winnow/data"
 import { driven, type Pieces } from "@winnow/generation"
 import { frozenReference, frozenTarget, headFor, keptWeights } from "@winnow/training"
@@ -17,13 +17,14 @@ import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Distilling } from "./distilling.ts"
-import { openModel, openReference } from "./models.ts"
+import { openModel, openOwnHead, openReference, readsPieces } from "./models.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
 
 const file = "kept.json"
 
 /**
- * The stage of an arm's division under a seed: the filter at step 0, on batches with as many texts as the arm's own.
+ * The stage of an arm's division under a seed: the filter at step 0, on batches with as many texts as the arm's own. Of a
+ * head the tokens are those of its first entry; one that it does not predict is not kept.
  */
 export const keptStage = (
   arm: Arm,
@@ -34,7 +35,9 @@ export const keptStage = (
     greedy,
     seed,
     services,
-  }: Pick<Distilling, "target" | "start" | "seed" | "services"> & {
+    head,
+    tokenizer,
+  }: Pick<Distilling, "target" | "start" | "seed" | "services" | "head" | "tokenizer"> & {
     readonly reference: Stage | undefined
     readonly greedy: Stage
   },
@@ -44,10 +47,11 @@ export const keptStage = (
     const masking = reference && maskingOf(arm.reference)
     // At step 0 a reference that follows the draft is the start itself.
     const inputs = {
-      target: reads("target", arm.filter, arm.loss) ? target : undefined,
+      target: head || reads("target", arm.filter, arm.loss) ? target : undefined,
       start,
       reference: reads("reference", arm.filter) ? (reference ?? start) : undefined,
       greedy,
+      tokenizer: readsPieces(head) ? tokenizer : undefined,
     }
     const ownServices = usedServices([arm.filter, arm.loss], services)
     const sources = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
@@ -63,19 +67,19 @@ export const keptStage = (
       code: stageCode({
         revisions: ["training", "measuring"],
         tensors: true,
-        plugins: [arm.filter, arm.loss, ...ownServices],
+        plugins: [arm.filter, arm.loss, ...(head ? [head] : []), ...ownServices],
       }),
       seed,
       run: (context) =>
         Effect.gen(function* () {
           const artifact = (name: keyof typeof inputs) => context.inputs[sources.findIndex((g) => g.name === name)]
           const [ofTarget, ofReference] = [artifact("target"), artifact("reference")]
-          const models = {
-            draft: yield* openModel(artifact("start")!),
-            ...(ofTarget && { target: yield* openModel(ofTarget) }),
-            ...(ofReference && { reference: yield* openReference(ofReference, masking) }),
-          }
-          const { target, reference } = models
+          const target = ofTarget && (yield* openModel(ofTarget))
+          const reference = ofReference && (yield* openReference(ofReference, masking))
+          const draft = head
+            ? yield* openOwnHead(artifact("start")!, head, target!, artifact("tokenizer"))
+            : yield* openModel(artifact("start")!)
+          const models = [isDraftHead(draft) ? draft.target : draft, target, reference]
           const layers = layersOf(
             { target: target && frozenTarget(target), reference: reference && frozenReference(reference) },
             ownServices,
@@ -85,10 +89,10 @@ export const keptStage = (
           const [filter, loss] = [Context.get(built, Filter), Context.get(built, Loss)]
           const rollouts = yield* readRollouts(artifact("greedy")!)
           // Tokens that all models can read: fewer than the text has if one model has a short context.
-          const readable = Math.min(...Object.values(models).map(({ architecture }) => architecture.maxLength))
+          const readable = Math.min(...models.flatMap((model) => model?.architecture.maxLength ?? []))
           const read = rollouts.map(({ prompt, tokens }) => tokens.subarray(0, Math.max(0, readable - prompt.length)))
           const kept = read.map((tokens) => new Uint8Array(tokens.length))
-          const head = headFor({ filter, loss })
+          const losses = headFor({ filter, loss })
           function* divided(): Pieces<void> {
             for (let from = 0, micro = 0; from < rollouts.length; from += batchSize, micro++) {
               const part = rollouts
@@ -101,7 +105,8 @@ export const keptStage = (
                   promptLength: prompt.length,
                 })),
               )
-              const weights_N = keptWeights({ ...models, batch, filter, head, step: 0, steps, seed, micro })
+              const of = { draft, target, reference, filter, head: losses }
+              const weights_N = keptWeights({ ...of, batch, step: 0, steps, seed, micro })
               for (const [n, w] of weights_N.entries()) {
                 const b = batch.sequence_N[n]!
                 const { prompt, index } = part[b]!
