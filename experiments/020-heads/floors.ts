@@ -45,6 +45,7 @@ export const unigram = defineHead({
   }),
   make: ({ heads }, { vocabularySize: V }): HeadArchitecture<"ids"> => ({
     parameters: new Map([["frequencies", zeros(V, 1)]]),
+    entries: heads,
     rows: (parameters, problem) =>
       Array.from({ length: heads }, (_, i) => {
         const { at_M } = rowsAhead(problem, i + 1)
@@ -72,6 +73,7 @@ export const bigram = defineHead({
       ["before", { shape: [V, r], init: { kind: "normal", std: 0.3 } }],
       ["after", zeros(V, r)],
     ]),
+    entries: heads,
     rows: (parameters, problem) =>
       Array.from({ length: heads }, (_, i) => {
         const { at_M } = rowsAhead(problem, i + 1)

@@ -57,6 +57,13 @@ export interface HeadArchitecture<R extends SeenName = SeenName> {
   readonly layers?: ReadonlyArray<number>
   /** Number of the classes that it predicts in the place of tokens; left out: it predicts tokens. */
   readonly classes?: number | undefined
+  /** Number of entries that `rows` gives; 1 if left out. */
+  readonly entries?: number
+  /**
+   * FLOPs of a forward pass for each token of the texts at context length T, without vocabulary heads: of a head that runs
+   * over all positions. Left out: its matrices run at the rows of the entries alone.
+   */
+  readonly trunkFlops?: (T: number) => number
   /** Called inside the step's tidy, on the tape. `seen` has only the values that the head reads. */
   readonly rows: (parameters: Parameters, problem: Problem, seen: Pick<Seen, R>) => ReadonlyArray<DraftRows>
   /**

@@ -165,6 +165,7 @@ export const offsetHead = (
   const proposed = proposalCircuits(target, cells)
   return {
     parameters,
+    entries: cells.length,
     rows: (values, problem, { targetHidden, targetEmbedding, targetHead }) => {
       const h_PD = tf.reshape(targetHidden, [-1, D]) as tf.Tensor2D
       const weights = {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import type { Architecture, Statistic } from "@winnow/core"
+import type { Architecture, HeadArchitecture, Statistic } from "@winnow/core"
 import { trainedPart } from "@winnow/models"
 import type { SignalsOptions } from "@winnow/training"
 import { forwardFlops, passFlops, trainingFlops } from "./budget.ts"
@@ -60,6 +60,47 @@ test("a frozen head costs two thirds, a frozen matrix its own gradient, a frozen
   expect(of([]) - of(["head"])).toBe(40 * ofDraft)
   expect(of([]) - of(["a.*"])).toBe(2 * 6 * 1000)
   expect(of([]) - of(["embedding", "a.*", "b.*", "norm"])).toBe(2 * 1000)
+})
+
+test("a head on a target: matrices at the rows of their entry, layers on all tokens, a vocabulary head of its own or the target's", () => {
+  const matrix = (...shape: ReadonlyArray<number>) => ({ shape, init: { kind: "zeros" as const } })
+  const of = (shapes: ReadonlyArray<ReadonlyArray<number>>, more: Partial<HeadArchitecture>) => {
+    const parameters = new Map(shapes.map((shape, i) => [`${i}`, matrix(...shape)]))
+    const head: HeadArchitecture = { parameters, rows: () => [], ...more }
+    return passFlops(tokens, {
+      draft: target,
+      head,
+      target,
+      needs: [],
+      lossNeedsTarget: false,
+      lossReadsBatch: false,
+      T: 8,
+    })
+  }
+  // The target's trunk runs forward once.
+  const [trunk, shared, own] = [1000, 2 * 40 * ofTarget, 3 * 40 * ofTarget]
+  expect(of([[5, 5], [5]], {})).toBe(trunk + 3 * 100 * 2 * 25 + shared)
+  expect(of([[10, 5]], {})).toBe(trunk + own)
+  // Of two entries each has half of the matrices, and half of the rows are its own.
+  expect(
+    of(
+      [
+        [5, 5],
+        [5, 5],
+      ],
+      { entries: 2 },
+    ),
+  ).toBe(trunk + 3 * 50 * 2 * 50 + shared)
+  expect(of([[5, 5]], { entries: 3, trunkFlops: (T) => 7 * T })).toBe(trunk + 3 * 1000 * 7 * 8 + shared)
+  expect(
+    of(
+      [
+        [5, 5],
+        [3, 5],
+      ],
+      { classes: 3 },
+    ),
+  ).toBe(trunk + 3 * 100 * 2 * 40)
 })
 
 test("a forward pass: trunk and head by their own tokens; adapters add their products once a step and twice a micro-batch", () => {

@@ -23,7 +23,7 @@ import type { Training } from "./experiment/training-spec.ts"
 export interface TokenCounts {
   /** Tokens that pass through the trunks: prompts and answers, without padding. */
   readonly seen: number
-  /** Tokens that the mask counts: answers. */
+  /** Tokens that the mask counts: answers. A head of several entries has them once for each. */
   readonly valid: number
   /** Tokens with a weight above 0 in the loss. */
   readonly trained: number
@@ -63,21 +63,39 @@ const sizeOf = ({ shape }: { readonly shape: ReadonlyArray<number> }): number =>
 export const headParameters = ({ parameters }: HeadArchitecture): number =>
   parameters.values().reduce((sum, of) => sum + sizeOf(of), 0)
 
+/** True of a vocabulary head of a head's own. */
+const isVocabularyOf =
+  (target: Architecture<Attends>) =>
+  ({ shape: [V, d] }: { readonly shape: ReadonlyArray<number> }): boolean =>
+    V === target.vocabularySize && d === target.hiddenSize
+
+/** FLOPs of a head's forward pass for one token, at the rows of all entries, without vocabulary heads. */
+export const headTokenFlops = (
+  { parameters, trunkFlops }: HeadArchitecture,
+  target: Architecture<Attends>,
+  T: number,
+): number => {
+  if (trunkFlops !== undefined) return trunkFlops(T)
+  const matrices = parameters.values().filter(({ shape }) => shape.length === 2)
+  return matrices.filter((of) => !isVocabularyOf(target)(of)).reduce((sum, of) => sum + 2 * sizeOf(of), 0)
+}
+
 /**
- * FLOPs of a head on a target: its matrices on the valid rows, the vocabulary head on the trained ones. A head with classes of
- * its own has them among its matrices.
+ * FLOPs of a head on a target: its layers on all tokens, or its matrices on the valid rows of its entries, each entry with a
+ * part of them; vocabulary heads on the trained rows. A head with classes of its own has them among its matrices.
+ *
+ * @param tokens valid and trained ones count once for each entry
  */
 const headFlops = (
-  { valid, trained }: TokenCounts,
-  { parameters, classes }: HeadArchitecture,
+  { seen, valid, trained }: TokenCounts,
+  of: HeadArchitecture,
   target: Architecture<Attends>,
+  T: number,
 ) => {
-  const matrices = [...parameters.values()].filter(({ shape }) => shape.length === 2)
-  const isVocabulary = ({ shape: [V, d] }: (typeof matrices)[number]) =>
-    V === target.vocabularySize && d === target.hiddenSize
-  const block = matrices.filter((of) => !isVocabulary(of)).reduce((sum, of) => sum + sizeOf(of), 0)
-  const ofVocabulary = (matrices.some(isVocabulary) ? 3 : 2) * trained * head(target)
-  return 3 * valid * 2 * block + (classes === undefined ? ofVocabulary : 0)
+  const { parameters, classes, entries = 1, trunkFlops } = of
+  const tokens = trunkFlops === undefined ? valid / entries : seen
+  const ofVocabulary = (parameters.values().some(isVocabularyOf(target)) ? 3 : 2) * trained * head(target)
+  return 3 * tokens * headTokenFlops(of, target, T) + (classes === undefined ? ofVocabulary : 0)
 }
 
 /**
@@ -152,7 +170,7 @@ export const passFlops = (tokens: TokenCounts, passes: Passes): number => {
   const movesHead = part === undefined || part.moved.has(draft.head)
   // A head has the target's hidden states computed once, whatever else reads them.
   let flops = (movesTrunk ? 3 : 1) * tokens.seen * draft.trunkFlops(T)
-  flops += ofTarget ? headFlops(tokens, ofTarget, draft) : (movesHead ? 3 : 2) * tokens.trained * head(draft)
+  flops += ofTarget ? headFlops(tokens, ofTarget, draft, T) : (movesHead ? 3 : 2) * tokens.trained * head(draft)
   if (movesTrunk && part !== undefined) flops -= 2 * tokens.seen * frozenTrunkSize(draft, part)
   if (reads.has("draft")) flops += tokens.valid * head(draft)
   if (target !== undefined) {

@@ -84,14 +84,14 @@ const seenOf = ({ problem: { B, T, ids_BT }, hidden_BTD }: Case, layers: Readonl
 
 /** A head with random numbers everywhere, so that no gradient is 0 because of the initial values. */
 const randomHead = (instance: HeadInstance) => {
-  const { parameters: specs, layers = [], rows } = instance.on(target)
+  const { parameters: specs, layers = [], entries = 1, rows } = instance.on(target)
   const parameters = new Map(
     Array.from(specs, ([name, { shape }]) => {
       const size = shape.reduce((a, b) => a * b, 1)
       return [name, tf.tidy(() => tf.variable(tf.tensor(normals(size, 0.4, seeded(2, name)), [...shape])))]
     }),
   )
-  return { parameters, rows: (of: Case) => rows(parameters, of.problem, seenOf(of, layers)) }
+  return { parameters, entries, rows: (of: Case) => rows(parameters, of.problem, seenOf(of, layers)) }
 }
 type Head = ReturnType<typeof randomHead>
 
@@ -124,7 +124,8 @@ const lossOf = (head: Head, problem: Case): tf.Scalar => {
 /**
  * Checks a head with its options against all laws, on a small problem with prompts and padding.
  *
- * The laws: entries have as many rows as they predict, each of the problem's once, increasing; a row depends on no
+ * The laws: there are as many entries as the head says, with as many rows as they predict, each of the problem's once,
+ * increasing; a row depends on no
  * position after the one whose next token it predicts, nor on another sequence, nor on padding; several sequences in one
  * row give the same answer; the gradient by each parameter equals finite differences; the same input gives the same answer
  * and is not changed; no tensor is left.
@@ -142,6 +143,11 @@ export const checkHead = async (use: HeadUse): Promise<void> => {
       "predicts something",
       first.some(({ at_M }) => at_M.length > 0),
       () => "no entry has a row; expected one or more",
+    )
+    law(
+      "entries",
+      first.length === head.entries,
+      () => `rows gives ${first.length} entries, and entries says ${head.entries}; costs are counted by it`,
     )
     law("deterministic", Bun.deepEquals(answerOf(head, problem), first), () => "the same input gave another answer")
     checkPast(law, head, problem)

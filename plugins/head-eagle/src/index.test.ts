@@ -206,6 +206,24 @@ test("parameters have the names and shapes of the published checkpoints", async 
   })
 })
 
+test("its FLOPs for a token: two for each number of its matrices and step, and the attention", async () => {
+  const flops = async (use: ReturnType<typeof eagle>) => {
+    const { parameters, trunkFlops } = (await instanceOf(use)).on(target)
+    const vocabulary = parameters.get("lm_head.weight") ? V * d : 0
+    const matrices = parameters.values().filter(({ shape }) => shape.length === 2)
+    const numbers = matrices.reduce((sum, { shape: [e, c] }) => sum + e! * c!, -vocabulary)
+    return { numbers, at: trunkFlops!(10) }
+  }
+  // Queries of all heads and 10 keys, then 11: products with keys, and with values.
+  const attention = (keys: number) => 2 * 2 * keys * d
+  const one = await flops(eagle())
+  expect(one.at).toBe(2 * one.numbers + attention(10))
+  expect((await flops(eagle({ steps: 2 }))).at).toBe(2 * one.at + attention(1))
+  const third = await flops(eagle({ form: "eagle3", steps: 2 }))
+  const taps = d * 3 * d
+  expect(third.at).toBe(2 * taps + 4 * (third.numbers - taps) + attention(10 + 11))
+})
+
 test("options that do not fit each other or the target are refused, with the reason", async () => {
   await expect(instanceOf(eagle({ vocabulary: "own" }))).rejects.toThrow('vocabulary must be "target" with form eagle')
   await expect(instanceOf(eagle({ taps: [1, 2, 3] }))).rejects.toThrow("taps must be left out with form eagle")

@@ -5,7 +5,7 @@
  */
 import { defineHead } from "@winnow/core"
 import { engineFolder } from "./engines.ts"
-import { headOf, layerParameters, stepCircuit, tapsCircuit } from "./layer.ts"
+import { headOf, layerFlops, layerParameters, stepCircuit, tapsCircuit } from "./layer.ts"
 import { options } from "./options.ts"
 import { eagleProposing } from "./propose.ts"
 import { eagleRows } from "./rows.ts"
@@ -28,6 +28,8 @@ export const eagle = defineHead({
     return {
       parameters,
       ...(layers && { layers }),
+      entries: steps,
+      trunkFlops: (T) => layerFlops(sizes, steps, T),
       rows: (values, problem, seen) => eagleRows({ ...of, steps, decay, feature }, values, problem, seen),
       trees: true,
       proposing: (values, grow) => eagleProposing({ ...of, parameters: numbers + (ownHead ? 0 : V * d) }, values, grow),

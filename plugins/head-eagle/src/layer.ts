@@ -124,6 +124,24 @@ export const stepCircuit = (of: LayerSizes): Circuit => {
   }
 }
 
+/**
+ * FLOPs of the forward pass of all steps for each token of a text, without the vocabulary head.
+ *
+ * @param steps of the training
+ * @param T mean context length; a step also reads the keys of the steps before it
+ */
+export const layerFlops = (of: LayerSizes, steps: number, T: number): number => {
+  const { form, heads } = of
+  const size = ({ shape }: HeadParameter) => (shape.length === 2 ? shape[0]! * shape[1]! : 0)
+  const matrices = [...layerParameters({ ...of, ownHead: false })]
+  // EAGLE-3 runs fc once, on the states of the taps.
+  const isOnce = (name: string) => form === "eagle3" && name === "fc.weight"
+  const sum = (once: boolean) =>
+    matrices.reduce((total, [name, one]) => total + (isOnce(name) === once ? 2 * size(one) : 0), 0)
+  const attended = steps * T + (steps * (steps - 1)) / 2
+  return sum(true) + steps * sum(false) + 4 * attended * heads.heads * heads.headSize
+}
+
 /** EAGLE-3's circuit from the states of three layers, side by side, to one feature. */
 export const tapsCircuit = ({ d }: Pick<LayerSizes, "d">): Circuit => ({
   inputs: new Map([[slots.taps, 3 * d]]),

@@ -219,7 +219,8 @@ export const workOf = (
     const objective = training.objective && (yield* training.objective.instance)
     const sequences = training.steps * training.batchSize * training.microBatches
     const seen = Math.round(sequences * sizes.length)
-    const valid = Math.round(sequences * (objective === undefined ? sizes.trained : objective.rows(sizes)))
+    const rows = objective === undefined ? sizes.trained : objective.rows(sizes)
+    const valid = Math.round(sequences * rows) * (head?.entries ?? 1)
     return {
       parameters: (head ? headParameters(head) : 0) + (head && !movesTrunk ? 0 : parameterCount(draft)),
       steps: training.steps,
