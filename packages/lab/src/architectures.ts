@@ -10,7 +10,12 @@ export interface Architectures {
   readonly draftHead?: HeadArchitecture | undefined
   readonly target: Architecture<Attends>
   /** Architectures of arms and references that have their own start, by their place. */
-  readonly others?: ReadonlyArray<{ readonly name: string; readonly architecture: Architecture<Attends> }>
+  readonly others?: ReadonlyArray<{
+    readonly name: string
+    readonly architecture: Architecture<Attends>
+    /** The head that is there in the place of a model. */
+    readonly head?: HeadArchitecture | undefined
+  }>
 }
 
 /** Parameters of the drafts. A head counts its own parameters, not the target's. */

@@ -3,6 +3,7 @@ import {
   type Architecture,
   type Attends,
   type DataError,
+  type HeadArchitecture,
   type HeadUse,
   headRowsOf,
   InvalidInput,
@@ -205,12 +206,21 @@ const architecturesOf = (resolved: Resolved): Effect.Effect<Architectures, Inval
     const [, , ...others] = ownStarts(resolved)
     const target = yield* architectureOfStart(resolved.target, "target", undefined)
     const { start } = resolved.draft
+    const headOf = (start: OwnStart) =>
+      start.kind === "head"
+        ? Effect.map(start.head.instance, ({ on }) => on(target))
+        : Effect.succeed<HeadArchitecture | undefined>(undefined)
+    const draftHead = yield* headOf(start)
     return {
       draft: yield* architectureOfStart(start, "draft", target),
-      ...(start.kind === "head" && { draftHead: (yield* start.head.instance).on(target) }),
+      ...(draftHead && { draftHead }),
       target,
       others: yield* Effect.forEach(others, ({ name, start }) =>
-        Effect.map(architectureOfStart(start, name, target), (architecture) => ({ name, architecture })),
+        Effect.all({
+          name: Effect.succeed(name),
+          architecture: architectureOfStart(start, name, target),
+          head: headOf(start),
+        }),
       ),
     }
   })

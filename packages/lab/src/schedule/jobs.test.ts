@@ -1,11 +1,17 @@
 import { expect, test } from "bun:test"
+import { medusa } from "@winnow/head-medusa"
+import { accuracy } from "@winnow/measure-accuracy"
+import { parameterCount } from "@winnow/models"
+import { nextToken } from "@winnow/objective-next-token"
 import { Effect } from "effect"
 import quickstart from "../../../../experiments/001-quickstart/experiment.ts"
-import { tinyModel } from "../../test/tiny.ts"
+import { tiny, tinyModel } from "../../test/tiny.ts"
+import { headParameters } from "../budget.ts"
 import { resolve } from "../experiment/resolve.ts"
+import { head } from "../experiment/start.ts"
 import { checkMemory, leastLength } from "../preflight/memory.ts"
 import { stage } from "../stage.ts"
-import { allowedJobs, askedJobs, thisMachine, workerBytes } from "./jobs.ts"
+import { allowedJobs, askedJobs, emptyWorker, thisMachine, workerBytes } from "./jobs.ts"
 import { restWaitsFor } from "./order.ts"
 
 const GB = 1e9
@@ -76,6 +82,30 @@ test("a worker's memory: the measured 0.6 GB of the quickstart, more with larger
   const placed = resolved.placed.map(({ at, arm }) => ({ at, arm: { ...arm, batchSize: 4000 } }))
   expect(workerBytes({ ...resolved, placed }, small)).toBeGreaterThan(bytes)
   expect(thisMachine().cores).toBeGreaterThanOrEqual(1)
+})
+
+test("a worker's memory for a head: its own parameters beside the frozen target, or a copy of the target that is trained", async () => {
+  const target = Effect.runSync(tinyModel(512).instance)
+  const use = medusa({ heads: 2 })
+  const draftHead = Effect.runSync(use.instance).on(target)
+  const bytesOf = async (trunk?: "trained") => {
+    const { reference: _, ...rest } = tiny
+    const resolved = await Effect.runPromise(
+      resolve({
+        ...rest,
+        draft: { start: head(use, trunk && { trunk }) },
+        arms: { all: tiny.arms["all"]! },
+        measures: [accuracy({ objective: nextToken() })],
+        measure: { prompts: 2 },
+      }),
+    )
+    const { pretraining: __, ...given } = resolved.target
+    return workerBytes({ ...resolved, target: given as typeof resolved.target }, { draft: target, draftHead, target })
+  }
+  const [frozen, trained] = [await bytesOf(), await bytesOf("trained")]
+  const size = parameterCount(target)
+  expect(frozen - emptyWorker).toBeWithin(4 * size + 16 * headParameters(draftHead), 16 * size)
+  expect(trained - frozen).toBeGreaterThan(16 * size)
 })
 
 test("the rest of a run waits for its target, and for nothing that others can be run beside", () => {

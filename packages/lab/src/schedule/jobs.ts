@@ -1,11 +1,13 @@
 /** The number of stages that run at once: the requested number, limited by cores and by memory. */
 import { availableParallelism } from "node:os"
-import { type Architecture, type Attends, InvalidInput } from "@winnow/core"
+import { type Architecture, type Attends, type HeadArchitecture, InvalidInput } from "@winnow/core"
 import { availableMemory } from "@winnow/engine"
 import { parameterCount } from "@winnow/models"
 import { Effect } from "effect"
 import type { Architectures } from "../architectures.ts"
-import { type Trainings, trainingsOf } from "../experiment/places.ts"
+import { headParameters, headTokenFlops } from "../budget.ts"
+import { ownStarts, type Trainings, trainingsOf } from "../experiment/places.ts"
+import type { HeadStart } from "../experiment/start.ts"
 
 /** Cores that a run may compute on: TF_NUM_INTRAOP_THREADS where it is set, all of them otherwise. */
 export const sharedCores = (): number => Number(process.env["TF_NUM_INTRAOP_THREADS"]) || availableParallelism()
@@ -27,7 +29,22 @@ const bytesPerActivation = 24
 
 /** An estimate of the bytes that the training of a model takes, by the tokens of a batch, without the idle worker. */
 export const trainingBytes = (of: Architecture<Attends>, tokens: number, length: number): number =>
-  bytesPerTrained * parameterCount(of) + (bytesPerActivation * tokens * of.trunkFlops(length)) / (2 * of.hiddenSize)
+  bytesPerTrained * parameterCount(of) + activationBytes(of.trunkFlops(length), of, tokens)
+
+const activationBytes = (flops: number, { hiddenSize }: Pick<Architecture<Attends>, "hiddenSize">, tokens: number) =>
+  (bytesPerActivation * tokens * flops) / (2 * hiddenSize)
+
+/** The same of a head, without its frozen target. */
+const headBytes = (
+  head: HeadArchitecture,
+  { trunk }: HeadStart,
+  target: Architecture<Attends>,
+  tokens: number,
+  length: number,
+): number =>
+  bytesPerTrained * headParameters(head) +
+  activationBytes(headTokenFlops(head, target, length), target, tokens) +
+  (trunk === "trained" ? trainingBytes(target, tokens, length) : 0)
 
 /** An estimate of a worker's peak memory in bytes, with the batches and the models of an experiment. */
 export const workerBytes = (
@@ -35,14 +52,23 @@ export const workerBytes = (
   architectures: Architectures,
 ): number => {
   const { maxLength } = resolved
+  const { target, draft, draftHead, others = [] } = architectures
+  const all = [{ name: "draft", architecture: draft, head: draftHead }, ...others]
+  const places = new Map(ownStarts(resolved).map(({ start, name }) => [start, all.find((one) => one.name === name)]))
   // The estimate takes the largest model, because arms may begin with models of other sizes.
-  const largest = [architectures.draft, ...(architectures.others ?? []).map(({ architecture }) => architecture)].reduce(
-    (a, b) => (parameterCount(b) > parameterCount(a) ? b : a),
-  )
-  const frozen = 4 * (parameterCount(architectures.target) + parameterCount(largest))
-  const each = trainingsOf(resolved).map(({ at, training: { batchSize } }) => {
-    const training = (of: Architecture<Attends>) => trainingBytes(of, batchSize * maxLength, maxLength)
-    return at === "target.pretraining" ? training(architectures.target) : frozen + training(largest)
+  const largest = all
+    .flatMap(({ architecture, head }) => (head ? [] : [architecture]))
+    .reduce<Architecture<Attends> | undefined>(
+      (a, b) => (a === undefined || parameterCount(b) > parameterCount(a) ? b : a),
+      undefined,
+    )
+  const frozen = 4 * (parameterCount(target) + (largest ? parameterCount(largest) : 0))
+  const each = trainingsOf(resolved).map(({ at, training: { batchSize }, from }) => {
+    const tokens = batchSize * maxLength
+    if (at === "target.pretraining") return trainingBytes(target, tokens, maxLength)
+    const head = from.kind === "head" ? places.get(from)?.head : undefined
+    if (from.kind === "head" && head) return frozen + headBytes(head, from, target, tokens, maxLength)
+    return frozen + trainingBytes(largest ?? draft, tokens, maxLength)
   })
   return emptyWorker + Math.max(...each)
 }
