@@ -280,8 +280,8 @@ export const tuned = (
   options: Omit<Begin, "pretraining"> = {},
 ): Extract<StartSpec, { kind: "tuned" }> => ({ kind: "tuned", of, pretraining: training, ...options })
 /**
- * A fresh head on the target's hidden states, such as `next`, which predicts the token after next. Runs train and measure
- * heads; no decoder uses them yet.
+ * A fresh head on the target's hidden states, such as `medusa`: arms train it, and measures decode with it where it
+ * proposes tokens.
  */
 export const head = (of: HeadUse, options: Pick<HeadSpec, "seed" | "trunk"> = {}): HeadSpec => ({
   kind: "head",
