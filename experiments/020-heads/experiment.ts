@@ -54,6 +54,6 @@ const besideDraft = (
 }
 
 export default {
-  arithmetic: besideDraft("arithmetic", arithmetic, 250, 300, [3e-3, 1e-3, 1e-2]),
+  arithmetic: besideDraft("arithmetic", arithmetic, 250, 300, [3e-3, 3e-4, 1e-3, 1e-2, 3e-2]),
   gsm8k: besideDraft("GSM8K", gsm8kSmall, 120, 144, [3e-3]),
 }
