@@ -11,7 +11,7 @@ if not run.get("counts"):
 raw = (folder / run["counts"]["file"]).read_bytes()
 counts, seen, odd = json.loads(raw), 0, 0
 
-def t975(nu):  # 97.5 % point of Student's t: the finite sums of Abramowitz and Stegun 26.7.3 and 26.7.4, bisected
+def student(nu, level):  # point of Student's t with this mass in the middle: the finite sums of Abramowitz and Stegun 26.7.3 and 26.7.4, bisected
     low, high = 0.0, 100.0
     for _ in range(80):
         t = (low + high) / 2
@@ -22,7 +22,7 @@ def t975(nu):  # 97.5 % point of Student's t: the finite sums of Abramowitz and 
             term *= math.cos(angle) ** 2 * (k - 1) / k
             total += term
         below = (angle + math.sin(angle) * total) / math.pi if nu % 2 else math.sin(angle) * total / 2
-        low, high = (t, high) if below < 0.475 else (low, t)
+        low, high = (t, high) if below < level / 2 else (low, t)
     return low
 
 def ratio(cells):  # cells[seed][prompt] = (N, D): sum N / sum D, and what each cell adds to it
@@ -40,7 +40,7 @@ def speed(ratios):  # ratios[seed][round][prompt]: the median of medians; a prom
         z.append([value - mean(values) + error * (side - mean(sides)) for side in sides])
     return mean(values), z
 
-def interval(figure, least=-math.inf, most=math.inf, times=1):  # docs/reports.md, Intervals
+def interval(figure, least=-math.inf, most=math.inf, times=1, level=0.95):  # docs/reports.md, Intervals
     value, z = figure
     S, P = len(z), len(z[0])
     unknown = {"value": None if math.isnan(value) else value * times, "low": None, "high": None, "seeds": S}
@@ -57,7 +57,8 @@ def interval(figure, least=-math.inf, most=math.inf, times=1):  # docs/reports.m
     seeds, prompts, noise = math.sqrt(A), math.sqrt(max(0, own)), math.sqrt(C)
     if math.hypot(seeds, prompts, noise) <= 1e-12 * max(1, abs(value)):
         return {**unknown, "errors": {"seeds": 0, "prompts": 0, "noise": 0}}
-    both, alone = math.hypot(t975(S - 1) * seeds if S > 1 else 0, t975(P - 1) * prompts), t975(P - 1) * math.hypot(prompts, noise)
+    t_S, t_P = student(S - 1, level) if S > 1 else 0, student(P - 1, level)
+    both, alone = math.hypot(t_S * seeds, t_P * prompts), t_P * math.hypot(prompts, noise)
     ends = {"seeds": S, "low": max(least, value - max(both, alone)) * times, "high": min(most, value + max(both, alone)) * times}
     errors = {"seeds": seeds * times, "prompts": prompts * times, "noise": noise * times}
     return {"value": value * times, **ends, "errors": errors, "cut": own < 0, "floor": alone > both * (1 + 1e-12)}
@@ -120,9 +121,11 @@ def tables(of):
 
 def minus(recorded, seeds, of):
     z = [[x - y for x, y in zip(*pair)] for pair in zip(of[0][1], of[1][1])]
-    found = {**interval((of[0][0] - of[1][0], z)), "seeds": seeds}
+    figure = (of[0][0] - of[1][0], z)
+    found = {**interval(figure), "seeds": seeds}
     check(f"{recorded['a']} minus {recorded['b']}: {recorded['measure']}", recorded, found)
-    return found
+    tests = interval(figure, level=0.9)  # two one-sided tests at 5 %: level within 0.02
+    return {**found, "level": tests["low"] is not None and -0.02 < tests["low"] and tests["high"] < 0.02}
 
 def end():
     print(f"\n{seen} figures from {run['counts']['file']}, beside the record's: {odd} differ" + (", marked with !" if odd else ""))
@@ -210,17 +213,18 @@ for recorded in run["differences"]:
     found = minus(recorded, seeds, of)
     for a, b, sign in (("a", "b", 100), ("b", "a", -100)):
         ends = sorted(found[end] * sign for end in ("low", "high") if found[end] is not None)
-        computed[recorded[a], recorded[b], recorded["measure"]] = [found["value"] * sign, *ends]
-figures = r"([-+]?\d+\.\d) points of (greedy|expected) acceptance(?: \[(-?\d+\.\d), (-?\d+\.\d)\], (ahead|behind|no difference is shown))?"
+        computed[recorded[a], recorded[b], recorded["measure"]] = [found["value"] * sign, *ends], found["level"]
+figures = r"([-+]?\d+\.\d) points of (greedy|expected) acceptance(?: \[(-?\d+\.\d), (-?\d+\.\d)\], (ahead|behind|no difference is shown)(, level within 2 points| by less than 2 points)?)?"
 for text in [run["verdict"], *run["conclusions"]]:  # what the sentences say of two arms, to the digit that they show
     named = re.search(r"(?:^|: )(\S+) minus ([^\s,:]+)", text)
     a, b = named.groups() if named else (None, None)
-    for value, kind, low, high, word in re.findall(figures, text) if (a, b, "greedyAcceptance") in computed else []:
-        found = computed[a, b, kind + "Acceptance"]
+    for value, kind, low, high, word, level in re.findall(figures, text) if (a, b, "greedyAcceptance") in computed else []:
+        found, is_level = computed[a, b, kind + "Acceptance"]
         said = [float(x) for x in (value, low, high) if x]
         right = all(abs(x - y) <= 0.05 + 1e-9 for x, y in zip(said, found))
         right &= not word or word == ("ahead" if found[1] > 0 else "behind" if found[2] < 0 else "no difference is shown")
-        shown = f"{value} [{low}, {high}] {word}" if low else value
+        right &= not level or is_level
+        shown = f"{value} [{low}, {high}] {word}{level}" if low else value
         check(f"sentence, {a} minus {b}: {kind}Acceptance", shown, shown if right else "; ".join(f"{x:+.1f}" for x in found))
 tables(run.get("tables", []))
 end()

@@ -26,6 +26,7 @@ import {
   tryPlugins,
   winnowHome,
   withPlugins,
+  wrap,
 } from "@winnow/lab"
 import { Console, Effect, Layer, Option } from "effect"
 import { Flag } from "effect/cli"
@@ -36,6 +37,7 @@ import { nearby } from "./nearby.ts"
 import { renderPlan } from "./plan-view.ts"
 import { viewed } from "./run-view.ts"
 import { jsonFlag, resultsFlag } from "./shared-flags.ts"
+import { terminalColumns } from "./terminal.ts"
 import { duration } from "./time.ts"
 
 const names = (text: Option.Option<string>): ReadonlyArray<string> | undefined =>
@@ -176,8 +178,13 @@ export const printPlans = Effect.fn("experiment.plan")(function* (
 /** All tables and conclusions of a record. */
 const inFull = (record: ReturnType<typeof documentOf>): ReadonlyArray<string> =>
   isTablesRecord(record)
-    ? [tablesText(record, undefined), ...record.conclusions.filter((text) => text !== record.verdict)]
-    : [renderTable(record)]
+    ? [
+        tablesText(record, undefined, terminalColumns()),
+        ...record.conclusions
+          .filter((text) => text !== record.verdict)
+          .map((text) => wrap(text, terminalColumns() ?? Number.POSITIVE_INFINITY)),
+      ]
+    : [renderTable(record, terminalColumns())]
 
 /**
  * Runs prepared runs, and prints what came out.
@@ -209,7 +216,7 @@ export const runPrepared = Effect.fn("experiment.run")(function* (
     const time = duration((performance.now() - began) / 1000)
     const done = computed === 0 ? "nothing had to be computed" : `${computed} stages computed in ${time}`
     process.stderr.write(`${done}\n`)
-    const columns = process.stdout.columns ?? 80
+    const columns = terminalColumns() ?? 80
     const outputs = finished.flatMap(({ directory }, i) => {
       const record = records[i]!
       const render = isTablesRecord(record)

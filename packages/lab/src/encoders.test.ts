@@ -101,7 +101,7 @@ test("summary, list, table and report show it; lines of the summary fit 80 colum
   expect(html).toContain("Differences of accuracy.")
   expect(html).toContain("points of accuracy")
   expect(html).not.toContain("greedy")
-  expect(html.match(/<svg/g)!.length).toBe(2)
+  expect(html.match(/<svg/g)!.length).toBe(2 * 3) // Wide and narrow; of training one for each loss.
 })
 
 test("another script gets every figure from the raw counts", () => {

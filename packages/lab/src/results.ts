@@ -16,6 +16,7 @@ import type { MadeBy, RunOf } from "./record/parts.ts"
 import { parseRecord } from "./record/read.ts"
 import { makeRecord } from "./record/record.ts"
 import type { RunRecord } from "./record/schema.ts"
+import { docsFrom } from "./report/docs-folder.ts"
 import type { StageError } from "./stage.ts"
 import { openTokenizer } from "./stages/text.ts"
 import { canonicalJson } from "./store/key.ts"
@@ -125,26 +126,26 @@ export const writeResults = (ended: Ended): Effect.Effect<Records, StageError> =
     const { graph, artifacts, directory } = ended
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
     const metrics = runMetrics(graph, artifacts, tokenizer)
-    // The charts of a report take 0.3 s to load: not before there is one to render.
     const of = graph.rollouts
       ? yield* Effect.map(distilled(ended, graph.rollouts), (said) => ({
           ...said,
-          render: async () => (await import("./report/report.ts")).renderReport(said.record, metrics, said.study),
+          document: said.study ?? said.record,
         }))
       : yield* Effect.map(measured(ended), (said) => ({
           ...said,
-          render: async () => (await import("./report/measures-report.ts")).renderMeasuresReport(said.study, metrics),
+          document: said.study,
         }))
-    const { record, study, counts, isNew, render } = of
-    const html = yield* Effect.promise(render)
+    const { record, study, counts, isNew, document } = of
+    // The charts of a report take 0.3 s to load: not before there is one to render.
+    const { renderReport } = yield* Effect.promise(() => import("./report/report.ts"))
+    const html = yield* Effect.promise(() => renderReport(document, metrics, docsFrom(directory)))
     yield* Effect.try({
       try: () => {
         writeWhole(join(directory, "metrics.jsonl"), metricsText(metrics))
         writeWhole(join(directory, "report.html"), html)
         if (counts !== undefined) writeWhole(join(directory, countsFile), counts)
         // Last: its presence says that the folder is whole.
-        if (isNew)
-          writeWhole(join(directory, "run.json"), `${JSON.stringify(documentOf({ record, study }), null, 2)}\n`)
+        if (isNew) writeWhole(join(directory, "run.json"), `${JSON.stringify(document, null, 2)}\n`)
       },
       catch: (error) =>
         new DataError({ message: `results ${directory} cannot be written: ${String(error)}`, cause: error }),

@@ -1,10 +1,11 @@
 /** `winnow clean`: lists or removes artifacts and attempts that no published or recent run needs. */
 import { join } from "node:path"
 import { FileError, fileErrorOf } from "@winnow/files"
-import { align, findRemovable, houseRoot, type Removable, removeAll, winnowHome } from "@winnow/lab"
+import { findRemovable, fitText, houseRoot, type Removable, removeAll, winnowHome } from "@winnow/lab"
 import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { sized } from "../sized.ts"
+import { terminalColumns } from "../terminal.ts"
 
 const total = (all: ReadonlyArray<Removable>) => all.reduce((sum, { bytes }) => sum + bytes, 0)
 
@@ -18,7 +19,7 @@ const tableOf = (removable: ReadonlyArray<Removable>): string => {
       const oldest = Math.max(...group.map(({ days }) => days))
       return [kind, stage ?? "", String(group.length), sized(total(group)), `${Math.floor(oldest)} days`]
     })
-  return align([["what", "stage", "count", "size", "oldest"], ...rows], new Set([0, 1]))
+  return fitText([["what", "stage", "count", "size", "oldest"], ...rows], new Set([0, 1]), terminalColumns())
 }
 
 /** The command. */

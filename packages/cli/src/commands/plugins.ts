@@ -3,9 +3,10 @@ import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { fieldsAt } from "@winnow/core"
 import { ownData } from "@winnow/data/own"
-import { align, type Exported, houseRoot, loadPlugins, pluginsIn } from "@winnow/lab"
+import { type Exported, fitText, houseRoot, loadPlugins, pluginsIn } from "@winnow/lab"
 import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
+import { terminalColumns } from "../terminal.ts"
 
 /** The files of the plugins of this checkout. */
 const houseFiles = (): ReadonlyArray<string> =>
@@ -63,6 +64,8 @@ export const plugins = Command.make(
     const few = (texts: ReadonlyArray<string>, most: number) =>
       texts.length > most ? `${texts.slice(0, most).join(", ")}, and ${texts.length - most} more` : texts.join(", ")
     const rows = all.map(({ kind, name, options, needs }) => [kind, name, few(options, 3), needs.join(", ")])
-    yield* Console.log(align([["kind", "name", "options", "needs"], ...rows], new Set([0, 1, 2, 3])))
+    yield* Console.log(
+      fitText([["kind", "name", "options", "needs"], ...rows], new Set([0, 1, 2, 3]), terminalColumns()),
+    )
   }),
 ).pipe(Command.withDescription("List the plugins: kinds, names, options, needs"))

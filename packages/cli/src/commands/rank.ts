@@ -14,6 +14,7 @@ import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { experimentFlags, prepareRuns, printPlans, runPrepared } from "../chosen-runs.ts"
 import { viewed } from "../run-view.ts"
+import { terminalColumns } from "../terminal.ts"
 
 /** The subcommands by name, with the study that each runs. */
 const ranked = {
@@ -85,7 +86,7 @@ const ranking = (name: Ranked) =>
       if (!scoresOnly)
         return yield* runPrepared(prepared, flags, (record) =>
           "tables" in record && "study" in record
-            ? [tablesText({ tables: ownTables(record) }, undefined), record.conclusions.join("\n")]
+            ? [tablesText({ tables: ownTables(record) }, undefined, terminalColumns()), record.conclusions.join("\n")]
             : [],
         )
       const scored = yield* Effect.forEach(prepared.runs, ({ part, resolved }) =>
@@ -95,7 +96,8 @@ const ranking = (name: Ranked) =>
       )
       if (flags.json) return yield* Console.log(JSON.stringify(scored.length === 1 ? scored[0] : scored, null, 2))
       const texts = scored.map(
-        ({ part, tables }) => `${part === null ? "" : `${part}\n\n`}${tablesText({ tables }, undefined)}`,
+        ({ part, tables }) =>
+          `${part === null ? "" : `${part}\n\n`}${tablesText({ tables }, undefined, terminalColumns())}`,
       )
       yield* Console.log(texts.join("\n\n"))
     }),

@@ -19,6 +19,7 @@ import {
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { jsonFlag, resultsFlag } from "../shared-flags.ts"
+import { terminalColumns } from "../terminal.ts"
 
 const root = Command.make("runs", {
   experiment: Flag.String("experiment").pipe(
@@ -63,10 +64,10 @@ const show = Command.make(
     const { results, json } = yield* root
     const entry = yield* withRuns(results)(findRun(flags.run))
     if (entry.state !== "unreadable" && entry.schema === null)
-      return yield* Console.log(json ? JSON.stringify(entry, null, 2) : renderAttempts(entry))
+      return yield* Console.log(json ? JSON.stringify(entry, null, 2) : renderAttempts(entry, terminalColumns()))
     const file = yield* readRun(entry.directory)
     if (json) return yield* Console.log(JSON.stringify(file.record ?? file.written, null, 2))
-    yield* Console.log(renderRun(file))
+    yield* Console.log(renderRun(file, terminalColumns()))
     process.stderr.write(`\n${entry.state}; report: ${join(entry.directory, "report.html")}\n`)
   }),
 ).pipe(Command.withDescription("Print the table of a run, as the run printed it"))
@@ -78,7 +79,8 @@ const compare = Command.make(
     const { results, json } = yield* root
     const [a, b] = yield* withRuns(results)(Effect.all([opened(flags.a), opened(flags.b)]))
     const comparison = compareRuns(a.file.written, b.file.written)
-    if (!json) return yield* Console.log(renderComparison(comparison, a.file.written, b.file.written))
+    if (!json)
+      return yield* Console.log(renderComparison(comparison, a.file.written, b.file.written, terminalColumns()))
     yield* Console.log(JSON.stringify({ a: a.entry, b: b.entry, ...comparison }, null, 2))
   }),
 ).pipe(Command.withDescription("Print the differences of two runs: in their settings, and in their figures"))
@@ -123,7 +125,7 @@ export const runs = root.pipe(
         Effect.flatMap(RunStore, (store) => store.list(Option.getOrUndefined(experiment))),
       )
       if (json) return yield* Console.log(JSON.stringify(entries, null, 2))
-      yield* Console.log(renderRuns(entries, process.stdout.isTTY === true ? process.stdout.columns : undefined))
+      yield* Console.log(renderRuns(entries, terminalColumns()))
     }),
   ),
   Command.withDescription("List the runs, the newest first"),

@@ -7,12 +7,25 @@ const quoted = (name: string): string => (/^[\w.-]+$/.test(name) ? name : `'${na
 export const exportHint = ({ run }: Pick<ModelRun, "run">): string =>
   `take a draft along: bun run winnow export ${run} ARM --to DIR`
 
-/** A command for each row of a run with its first seed, followed by its other seeds; the target last. */
-export const exportCommands = (of: ModelRun): ReadonlyArray<string> => [
+/** The command that exports one model, with its first seed; the note names the other seeds. */
+export interface ExportLine {
+  /** The row, or "target". */
+  readonly name: string
+  readonly command: string
+  readonly note: string
+}
+
+/** A command for each row of a run; the target last. */
+export const exportLines = (of: ModelRun): ReadonlyArray<ExportLine> => [
   ...rowsOf(of).map((row) => {
     const [first, ...others] = seedsOf(row)
-    const more = others.length === 0 ? "" : `   # or seed ${others.join(", ")}`
-    return `bun run winnow export ${of.run} ${quoted(row.name)} --seed ${first} --to DIR${more}`
+    return {
+      name: row.name,
+      command: `bun run winnow export ${of.run} ${quoted(row.name)} --seed ${first} --to DIR`,
+      note: others.length === 0 ? "" : `or seed ${others.join(", ")}`,
+    }
   }),
-  ...(isMeasured(of) && of.arms.target === null ? [] : [`bun run winnow export ${of.run} target --to DIR`]),
+  ...(isMeasured(of) && of.arms.target === null
+    ? []
+    : [{ name: "target", command: `bun run winnow export ${of.run} target --to DIR`, note: "" }]),
 ]

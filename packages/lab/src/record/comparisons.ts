@@ -56,6 +56,12 @@ export const armsOf = <R extends Pick<ArmRow, "role">>({ rows }: { readonly rows
 export const meanTotal = ({ budget }: ArmRow, of: keyof TotalBudget): number =>
   budget.reduce((sum, { total }) => sum + total[of], 0) / budget.length
 
+/** The mean over seeds of an arm's passes over the training text; null of another text. */
+export const meanPasses = ({ budget }: Pick<ArmRow, "budget">): number | null => {
+  const counts = budget.flatMap(({ arm }) => arm.passes ?? [])
+  return counts.length === 0 ? null : counts.reduce((a, b) => a + b, 0) / counts.length
+}
+
 /** True if the totals of rows include the training of the models that they begin with. */
 export const withStarts = (rows: ReadonlyArray<ArmRow>): boolean =>
   rows.some(({ budget }) => budget.some(({ start }) => start !== undefined))
@@ -141,6 +147,31 @@ export const isShown = ({ low, high }: Pick<Difference, "low" | "high">): boolea
 /** True if the comparison gives a conclusion; never for two seeds. */
 export const isCompared = ({ seeds, low, high }: Pick<Difference, "seeds" | "low" | "high">): boolean =>
   seeds.length !== 2 && low !== null && high !== null
+
+/** Shares that differ by less are level: two points. */
+export const levelMargin = 0.02
+
+/**
+ * True if a difference of shares is shown to be less than the margin, to either side: by two one-sided tests at 5 %,
+ * whose 90 % interval lies within it. An interval that contains 0 shows no such thing by itself.
+ *
+ * @source Schuirmann (1987), doi 10.1007/BF01068419
+ */
+export const isLevel = (difference: ConcludedDifference, prompts: number): boolean => {
+  if (difference.of.unit !== "%" || !isCompared(difference)) return false
+  const ends = atLevel(difference, prompts, 0.9)
+  return ends !== undefined && ends.low > -levelMargin && ends.high < levelMargin
+}
+
+/** The finding on the first arm of a difference; `open`: neither a difference nor equality is shown. */
+export type Standing = "ahead" | "behind" | "level" | "open"
+
+/** The finding of a difference; undefined where nothing is concluded from it. A difference that is shown is no level one. */
+export const standingOf = (difference: ConcludedDifference, prompts: number): Standing | undefined => {
+  if (!isCompared(difference)) return undefined
+  if (!isShown(difference)) return isLevel(difference, prompts) ? "level" : "open"
+  return difference.value! > 0 === (difference.of.better === "higher") ? "ahead" : "behind"
+}
 
 /** The number of conclusions on all measures, by which Bonferroni's correction divides. */
 export const countOf = (all: ReadonlyArray<Compared>): number =>

@@ -1,8 +1,18 @@
 import { expect, test } from "bun:test"
 import { aComparison, aRun } from "../../test/record.ts"
-import { armsRun, atLevel, comparisonsOf, differenceBetween, mainArm, meanTotal } from "./comparisons.ts"
+import {
+  armsRun,
+  atLevel,
+  comparisonsOf,
+  differenceBetween,
+  isLevel,
+  mainArm,
+  meanTotal,
+  standingOf,
+} from "./comparisons.ts"
 import { conclusions, verdict } from "./conclusions.ts"
 import type { DifferenceRecord, RunRecord } from "./schema.ts"
+import { standingsLine } from "./standings.ts"
 
 const run = aComparison({ prompts: 30 })
 const arms = ["all-equal-steps", "adaspec", "all-equal-passes", "all-equal-compute"]
@@ -92,6 +102,59 @@ test("the verdict comes first: the arm, against what, its budget, seeds and this
   expect(verdict({ ...run, rows: run.rows.filter(({ name }) => name !== "adaspec") })).toBe(
     "No verdict: adaspec, which the run is about, has no figure.",
   )
+})
+
+test("level is a conclusion of its own, by the 90 % interval; an interval around 0 alone is not", () => {
+  const of = armsRun(run).concluded[0]!
+  const prompts = run.conditions.prompts
+  const pair = { a: "adaspec", b: "random" }
+  const seedsAlone = (value: number, error: number) => {
+    const half = (t: number) => t * error // Student's t with 4 degrees: 2.776 at 95 %, 2.132 at 90 %
+    const errors = { seeds: error, prompts: 0, noise: 0 }
+    return { ...pair, value, low: value - half(2.776), high: value + half(2.776), errors, seeds: [1, 2, 3, 4, 5] }
+  }
+  const difference = (value: number, error: number) => ({
+    ...run.differences[0]!,
+    ...seedsAlone(value, error),
+    of,
+  })
+  // 0.001 + 2.132 * 0.0089 < 0.02 < 0.001 + 2.132 * 0.009
+  expect([difference(0.001, 0.0089), difference(0.001, 0.009)].map((d) => standingOf(d, prompts))).toEqual([
+    "level",
+    "open",
+  ])
+  expect([difference(0.01, 0.003), difference(-0.01, 0.003)].map((d) => standingOf(d, prompts))).toEqual([
+    "ahead",
+    "behind",
+  ])
+  expect(isLevel(difference(0.01, 0.003), prompts)).toBe(true)
+  expect(isLevel({ ...difference(0, 0.0001), of: { ...of, unit: "nats" } }, prompts)).toBe(false)
+  const level = withDifference("random", seedsAlone(0.001, 0.005))
+  expect(sentence(level, "adaspec minus random")).toContain(
+    "+0.1 points of greedy acceptance [-1.3, 1.5], no difference is shown, level within 2 points; ",
+  )
+  expect(sentence(level, "two one-sided tests")).toStartWith("Level means shown to be within 2 points")
+  const small = withDifference("random", seedsAlone(0.01, 0.003))
+  expect(sentence(small, "adaspec minus random")).toContain("[0.2, 1.8], ahead by less than 2 points; ")
+})
+
+test("one line has the arm in question beside all others, the largest differences first", () => {
+  const sure = (name: string, value: number, of: RunRecord) => {
+    const at = of.differences.find(
+      ({ measure, a, b }) => measure === "greedyAcceptance" && [a, b].includes("adaspec") && [a, b].includes(name),
+    )!
+    const sign = at.a === "adaspec" ? 1 : -1
+    const ends = { value: sign * value, low: sign * value - 0.004, high: sign * value + 0.004 }
+    return withDifference(name, { ...ends, errors: { seeds: 0.001, prompts: 0.001, noise: 0 } }, of)
+  }
+  const values = { random: 0.001, bottom: 0.154, "all-equal-steps": 0.03, "all-equal-compute": -0.059 }
+  const all = Object.entries(values).reduce((of, [name, value]) => sure(name, value, of), run)
+  const line = standingsLine(armsRun(all))!
+  expect(line).toStartWith("adaspec is ahead of bottom (+15.4), all-equal-steps (+3.0)")
+  expect(line).toContain("; level within 2 points with random (+0.1)")
+  expect(line).toMatch(/behind all-equal-compute \(-5\.9\).*: points of greedy acceptance, this target\.$/)
+  expect(standingsLine(armsRun(aComparison({ seeds: 2, prompts: 20 })))).toBeUndefined()
+  expect(standingsLine(armsRun(aRun()))).toBeUndefined()
 })
 
 test("two seeds give no comparison; one seed is named", () => {

@@ -1,8 +1,8 @@
 /** The conclusions from a distillation's figures, in words. */
 import { nats as inNats, short, written } from "../table/format.ts"
-import { armsOf, armsRun, type Compared } from "./comparisons.ts"
+import { armsOf, armsRun } from "./comparisons.ts"
 import type { RunRecord } from "./schema.ts"
-import { comparison, count, inOrder, ofMissing, ofSeeds, ofSweep, together, verdictOn } from "./sentences.ts"
+import { comparison, inOrder, ofMissing, ofSeeds, ofSign, ofSweep, together, verdictOn } from "./sentences.ts"
 
 const nats = (x: number): string => written(x, inNats)
 
@@ -27,15 +27,6 @@ const limits = ({ conditions: c, target, draftParameters }: RunRecord): string =
   `All this is for a target of ${short(target.parameters)} parameters, a draft of ${short(draftParameters)}, ${c.dataset}, greedy decoding, gamma = ${c.gamma}, ` +
   "and the budgets in the table, and for this one target. Of other targets, sizes, tasks and budgets it says nothing."
 
-/** The sentence that explains the sign of all differences. */
-const sign = (run: RunRecord, all: ReadonlyArray<Compared>): ReadonlyArray<string> =>
-  all.length === 0
-    ? []
-    : [
-        `Differences are the first arm's acceptance minus the second's, paired by seed and over the same ${count(run.conditions.prompts, "prompt")}, with 95 % intervals; ` +
-          `${armsRun(run).concluded[0]!.name} is the primary measure.`,
-      ]
-
 /**
  * The conclusions of a run, a sentence or a few each: the verdict, the arm that the run is about against each other
  * one, each against the baseline, and the scope.
@@ -45,8 +36,8 @@ export const conclusions = (run: RunRecord): ReadonlyArray<string> => {
   const all = inOrder(arms)
   return [
     verdict(run),
-    ...sign(run, all),
-    ...all.map(comparison),
+    ...ofSign(all, arms, "acceptance", "prompt"),
+    ...all.map((compared) => comparison(compared, arms)),
     ...together(all, arms),
     ofCapacity(run),
     ofSweep(run),

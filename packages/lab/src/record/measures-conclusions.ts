@@ -2,7 +2,7 @@
 import { short } from "../table/format.ts"
 import type { ArmsRun } from "./comparisons.ts"
 import type { MeasuresRecord } from "./measures-schema.ts"
-import { comparison, count, inOrder, ofMissing, ofSeeds, ofSweep, together, verdictOn } from "./sentences.ts"
+import { comparison, inOrder, ofMissing, ofSeeds, ofSign, ofSweep, together, verdictOn } from "./sentences.ts"
 
 const limits = ({ data, arms: { target, draftParameters } }: MeasuresRecord): string =>
   `All this is for a draft of ${short(draftParameters)} parameters, ${target === null ? "no target" : `a target of ${short(target.parameters)}`}, ${data.dataset} and the budgets in the table. ` +
@@ -14,20 +14,13 @@ export const measuresConclusions = (
   run: ArmsRun,
 ): { readonly verdict: string; readonly conclusions: ReadonlyArray<string> } => {
   const all = inOrder(run)
-  const sign =
-    all.length === 0
-      ? []
-      : [
-          `Differences are the first arm's figure minus the second's, paired by seed and over the same ${count(run.prompts, "text")}, with 95 % intervals; ` +
-            `${run.concluded[0]!.name} is the primary measure.`,
-        ]
   const verdict = verdictOn(run)
   return {
     verdict,
     conclusions: [
       verdict,
-      ...sign,
-      ...all.map(comparison),
+      ...ofSign(all, run, "figure", "text"),
+      ...all.map((compared) => comparison(compared, run)),
       ...together(all, run),
       ofSweep(record.arms),
       ...ofSeeds(record),

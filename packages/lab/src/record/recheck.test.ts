@@ -137,6 +137,14 @@ test.skipIf(python === null)(
       ;(conclusions as Array<string>).push(sentence)
     })
     expect(odd({ "run.json": word }).names).toEqual(["sentence, all minus behind: greedyAcceptance"])
+    const level = inRecord(({ conclusions, differences }) => {
+      const { value, low, high } = differences[0]!
+      const [is, from, to] = [value!, low!, high!].map((share) => (100 * share).toFixed(1))
+      const reading = low! > 0 ? "ahead" : high! < 0 ? "behind" : "no difference is shown"
+      const sentence = `all minus behind: ${Number(is) < 0 ? "" : "+"}${is} points of greedy acceptance [${from}, ${to}], ${reading}, level within 2 points;`
+      ;(conclusions as Array<string>).push(sentence)
+    })
+    expect(odd({ "run.json": level }).names).toEqual(["sentence, all minus behind: greedyAcceptance"])
     const bit = (text: string) => text.replace(/"kl":\[(\d)/, (_, digit) => `"kl":[${(Number(digit) + 1) % 10}`)
     const { exitCode, names } = odd({ "counts.json": bit })
     expect(exitCode).toBe(1)

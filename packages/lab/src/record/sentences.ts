@@ -14,9 +14,12 @@ import {
   countOf,
   flopsApart,
   isCompared,
+  isLevel,
   isShown,
+  levelMargin,
   mainArm,
   meanTotal,
+  standingOf,
   withStarts,
 } from "./comparisons.ts"
 import type { RunRecord, SweepRecord } from "./schema.ts"
@@ -49,17 +52,22 @@ const costClause = (compared: Compared): string => {
   return `Not at equal compute: ${compared.over.name} took ${times(ratio)} times the FLOPs of ${compared.under.name}, ${starts}references, caches and texts counted${apart}.`
 }
 
+/** The margin of level differences in words: "2 points". */
+export const marginText = `${100 * levelMargin} points`
+
 /** The reading of a difference, from its interval alone. */
-const reading = (difference: ConcludedDifference): string => {
-  const { value, errors, seeds, of } = difference
+const reading = (difference: ConcludedDifference, prompts: number): string => {
+  const { value, errors, seeds } = difference
   if (value === null) return "not known"
   if (seeds.length === 2) return twoSeeds
-  if (!isCompared(difference))
+  const standing = standingOf(difference, prompts)
+  if (standing === undefined)
     return errors === null
       ? "no interval can be made"
       : "no spread under any seed or prompt, so no interval can be made"
-  if (!isShown(difference)) return "no difference is shown"
-  return value > 0 === (of.better === "higher") ? "ahead" : "behind"
+  if (standing === "open") return "no difference is shown"
+  if (standing === "level") return `no difference is shown, level within ${marginText}`
+  return isLevel(difference, prompts) ? `${standing} by less than ${marginText}` : standing
 }
 
 /** The scale of a measure's differences, and the words between number and name. */
@@ -67,12 +75,12 @@ const writing = (unit: string): { readonly scale: Scale; readonly of: string } =
   unit === "%" ? { scale: percent, of: "points of" } : { scale: inNats, of: unit === "" ? "in" : `${unit} of` }
 
 /** "+2.4 points of greedy acceptance [1.4, 3.4], ahead". */
-const clause = (difference: ConcludedDifference): string => {
+const clause = (difference: ConcludedDifference, prompts: number): string => {
   const { value, low, high, of } = difference
   if (value === null) return `${of.name} is not known`
   const { scale, of: words } = writing(of.unit)
   const ends = isCompared(difference) ? ` [${written(low!, scale)}, ${written(high!, scale)}]` : ""
-  return `${signed(value, scale)} ${words} ${of.name}${ends}, ${reading(difference)}`
+  return `${signed(value, scale)} ${words} ${of.name}${ends}, ${reading(difference, prompts)}`
 }
 
 /** The number of a comparison's seeds; a single seed is named. */
@@ -80,9 +88,9 @@ const seedsOf = ({ seeds }: ConcludedDifference): string =>
   seeds.length === 1 ? `under seed ${seeds[0]} alone` : count(seeds.length, "seed")
 
 /** Two arms: their difference in each measure, and what both cost. */
-export const comparison = (compared: Compared): string => {
+export const comparison = (compared: Compared, { prompts }: Pick<ArmsRun, "prompts">): string => {
   const { over, under, difference, others } = compared
-  const clauses = [difference, ...others].map(clause)
+  const clauses = [difference, ...others].map((each) => clause(each, prompts))
   return `${over.name} minus ${under.name}: ${clauses.join("; ")}; ${seedsOf(difference)}. ${costClause(compared)}`
 }
 
@@ -114,7 +122,7 @@ export const verdictOn = (run: ArmsRun): string => {
   const { same, ratio } = costOf(compared)
   const cost = same ? "equal compute" : `${times(ratio)} times the FLOPs`
   const budget = `${stepsOf(over)} at ${cost}`
-  return `Verdict: ${over.name} minus ${under.name}, ${budget}: ${clause(difference)}; ${seedsOf(difference)}, ${run.scope}.`
+  return `Verdict: ${over.name} minus ${under.name}, ${budget}: ${clause(difference, run.prompts)}; ${seedsOf(difference)}, ${run.scope}.`
 }
 
 /** The conclusions that remain when all intervals are widened so that they hold together (Bonferroni). */
@@ -227,6 +235,26 @@ export const ofMissing = ({
       `${missing.length === 1 ? "is" : "are"} missing: comparisons use the seeds that both arms have.${lost}`,
   ]
 }
+
+/**
+ * The sentence that explains the sign of all differences, their scope, and the one that the experiment names; none
+ * without a comparison.
+ *
+ * @param of the figure that is subtracted: "acceptance"
+ * @param texts the measured texts: "prompt"
+ */
+export const ofSign = (all: ReadonlyArray<Compared>, run: ArmsRun, of: string, texts: string): ReadonlyArray<string> =>
+  all.length === 0
+    ? []
+    : [
+        `Differences are the first arm's ${of} minus the second's, paired by seed and over the same ${count(run.prompts, texts)}, with 95 % intervals for ${run.scope}; ` +
+          `${run.concluded[0]!.name} is the primary measure. The verdict is of the comparison that the experiment names; all others are exploratory.`,
+        ...(all.some(({ difference, others }) => [difference, ...others].some((each) => isLevel(each, run.prompts)))
+          ? [
+              `Level means shown to be within ${marginText} of each other, by two one-sided tests at 5 % each; "no difference is shown" alone says nothing of the kind.`,
+            ]
+          : []),
+      ]
 
 /** All comparisons of a run, those of the arm that it is about first. */
 export const inOrder = (run: ArmsRun): ReadonlyArray<Compared> => {

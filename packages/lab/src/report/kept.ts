@@ -1,6 +1,6 @@
 /** The tokens that a filter kept, as text: kinds of tokens, and examples with the kept tokens marked. */
 import type { TrainedRun } from "./charts/training.ts"
-import { escapeHtml } from "./page.ts"
+import { escapeHtml } from "./html.ts"
 
 /** A "kept" line of metrics.jsonl. */
 export interface KeptLine {
@@ -53,29 +53,46 @@ const marked = (tokens: ReadonlyArray<string>, weights: ReadonlyArray<number>): 
     })
     .join("")
 
-/** A block for each arm whose filter drops tokens: first seed, first and last shown step. */
-export const keptSection = (run: TrainedRun, metrics: ReadonlyArray<KeptLine>): string => {
+/** Tokens kept of all tokens shown, in per cent. */
+const baseRate = (lines: ReadonlyArray<KeptLine>): number => {
+  const weights = lines.flatMap(({ sequences = [] }) => sequences.flatMap((sequence) => sequence.weights))
+  return Math.round((100 * weights.filter((w) => w > 0).length) / weights.length)
+}
+
+const blockOf = (name: string, lines: ReadonlyArray<KeptLine>): string => {
+  const rates = keepRates(lines)
+  const [most, least] = [rates.slice(0, 12), rates.slice(-12).toReversed()]
+  const [first, last] = [lines[0]!, lines.at(-1)!]
+  const examples = (first === last ? [last] : [first, last]).map(({ step, sequences }) => {
+    const { tokens, weights } = sequences![0]!
+    const kept = weights.filter((w) => w > 0).length
+    return `<figure class="text"><figcaption>step ${step}, ${kept} of ${tokens.length} tokens kept</figcaption><p>${marked(tokens, weights)}</p></figure>`
+  })
+  const table = rates.length
+    ? `<p class="rates"><b>most kept</b> ${chips(most)}</p><p class="rates"><b>least kept</b> ${chips(least)}</p>`
+    : ""
+  return `<div class="kept"><h3>${escapeHtml(name)}, ${baseRate(lines)} % of all</h3>${table}<div class="pair">${examples.join("")}</div></div>`
+}
+
+/**
+ * A block for each arm whose filter drops tokens: first seed, first and last shown step. Empty without such an arm.
+ *
+ * @param about the arm that the run is about, which stands first; the others are folded
+ */
+export const keptSamples = (run: TrainedRun, metrics: ReadonlyArray<KeptLine>, about: string | null): string => {
   const blocks = run.rows.flatMap(({ name, role }) => {
     const lines = metrics.filter((l) => l._tag === "kept" && l.arm === name && l.seed === run.seeds[0])
     const drops = lines.some(({ sequences = [] }) => sequences.some(({ weights }) => weights.some((w) => w === 0)))
-    if (role !== "arm" || !drops) return []
-    const rates = keepRates(lines)
-    const [most, least] = [rates.slice(0, 12), rates.slice(-12).toReversed()]
-    const [first, last] = [lines[0]!, lines.at(-1)!]
-    const examples = (first === last ? [last] : [first, last]).map(({ step, sequences }) => {
-      const { tokens, weights } = sequences![0]!
-      const kept = weights.filter((w) => w > 0).length
-      return `<figure class="text"><figcaption>step ${step}, ${kept} of ${tokens.length} tokens kept</figcaption><p>${marked(tokens, weights)}</p></figure>`
-    })
-    const table = rates.length
-      ? `<p class="rates"><b>most kept</b> ${chips(most)}</p><p class="rates"><b>least kept</b> ${chips(least)}</p>`
-      : ""
-    return [
-      `<section class="kept"><h3>${escapeHtml(name)}</h3>${table}<div class="pair">${examples.join("")}</div></section>`,
-    ]
+    return role !== "arm" || !drops ? [] : [{ name, block: blockOf(name, lines) }]
   })
   if (blocks.length === 0) return ""
-  return `<h2>What the filters kept</h2>
-<p class="note">Seed ${run.seeds[0]}. Numbers are per cent of the times that a token was kept where it stood in a shown sequence (three sequences at each of several steps; tokens seen five times or more). Kept tokens are marked; prompts are not trained and not shown.</p>
-${blocks.join("\n")}`
+  const first = blocks.find(({ name }) => name === about) ?? blocks[0]!
+  const others = blocks.filter((one) => one !== first)
+  const rest =
+    others.length === 0
+      ? ""
+      : `<details><summary>The other arms that drop tokens: ${others.map(({ name }) => escapeHtml(name)).join(", ")}</summary>${others.map(({ block }) => block).join("\n")}</details>`
+  return `<p class="note">Seed ${run.seeds[0]}. Numbers are per cent of the times that a token was kept where it stood in a shown sequence (three sequences at each of several steps; tokens seen five times or more): read them beside the per cent of all tokens. Kept tokens are marked; prompts are not trained and not shown.</p>
+${first.block}
+${rest}`
 }

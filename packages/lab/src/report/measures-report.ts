@@ -1,65 +1,66 @@
-/** report.html of a run that measures no acceptance, from its record and metrics.jsonl alone. */
-import { type MeasuresRecord, measuresRun } from "../record/measures-schema.ts"
+/** The report of a run that measures no acceptance, from its record and metrics.jsonl alone. */
+import { type MeasuresRecord, measuresRun, measuresTableName } from "../record/measures-schema.ts"
+import { standingsLine } from "../record/standings.ts"
 import { paddingLine } from "../table/caption.ts"
 import { short } from "../table/format.ts"
-import { differencesChart } from "./charts/differences.ts"
-import { sweepChart } from "./charts/set-up.ts"
-import { escapeHtml, page } from "./page.ts"
+import { differencesPlot } from "./charts/differences.ts"
+import { sweepPlot } from "./charts/set-up.ts"
+import { firstColumns } from "./distillation-report.ts"
+import { html, plots, type Report, section } from "./document.ts"
+import { notes } from "./html.ts"
 import {
   conclusionList,
   configurationSection,
-  differencesCaption,
-  draw,
+  exportLinks,
   exportSection,
-  headSection,
   missingSection,
-  notes,
   type ReportLine,
+  recordSection,
+  slugOf,
   stabilitySection,
-  table,
-  trainingSection,
-} from "./sections.ts"
+  tableParts,
+  trainingSections,
+} from "./parts.ts"
 
-/**
- * The report as one HTML file.
- *
- * @param metrics the lines of metrics.jsonl
- */
-export const renderMeasuresReport = async (
-  record: MeasuresRecord,
-  metrics: ReadonlyArray<Record<string, unknown>>,
-): Promise<string> => {
-  const { arms, tables, seeds, data } = record
+/** @param metrics the lines of metrics.jsonl */
+export const measuresReport = (record: MeasuresRecord, metrics: ReadonlyArray<ReportLine>): Report => {
+  const { arms, tables, seeds, data, verdict } = record
   const run = measuresRun(record)
-  const primary = run.concluded[0]!.name
+  const standings = standingsLine(run)
   const { train, measured } = arms.dropped
   const left =
     train === 0 && measured === 0
       ? []
       : [`Left out, as longer than maxLength: ${train} examples to train on, ${measured} of ${data.dataset}.`]
-  const search = await draw(
-    "The search for settings.",
-    "One seed that is not measured. Filled: chosen. A setting at which training stopped itself has no point.",
-    sweepChart(arms),
-  )
-  const body = `
-${headSection(record, [
-  ...(arms.target === null ? [] : [`target ${short(arms.target.parameters)} parameters`]),
-  `draft ${short(arms.draftParameters)}`,
-  `seeds ${seeds.join(", ")}`,
-  data.dataset,
-])}
-<p class="verdict">${escapeHtml(record.verdict)}</p>
-<h2>What follows</h2>
-${await draw(`Differences of ${primary}.`, differencesCaption, differencesChart(run))}
-${conclusionList(record.conclusions, record.verdict)}
-${tables.map((of) => `<h2>${escapeHtml(of.title)}</h2>\n${table(of)}\n${notes(of.notes)}`).join("\n")}
-${await stabilitySection(arms, tables)}
-${missingSection(record)}
-${notes([...left, ...paddingLine(arms.rows)])}
-${search === "" ? "" : `<h2>Settings</h2>\n${search}`}
-${await trainingSection({ rows: arms.rows, seeds }, metrics as ReadonlyArray<ReportLine>, primary)}
-${exportSection(record)}
-${configurationSection(record)}`
-  return page(`${record.name}: ${record.question}`, body)
+  const small = [...left, ...paddingLine(arms.rows)]
+  // A study of its own leads; else the measures.
+  const [first, ...others] = tables.filter(({ name }) => !name.startsWith("stability-"))
+  const links = first!.name === measuresTableName ? { links: exportLinks(record) } : {}
+  return {
+    slug: slugOf(record),
+    question: record.question,
+    facts: [
+      ...(arms.target === null ? [] : [`target ${short(arms.target.parameters)} parameters`]),
+      `draft ${short(arms.draftParameters)}`,
+      `seeds ${seeds.join(", ")}`,
+      data.dataset,
+      record.created.slice(0, 10),
+    ],
+    verdict: [verdict, ...(standings === undefined ? [] : [standings])],
+    about: arms.about,
+    sections: [
+      ...missingSection(record),
+      ...section("result", first!.title, tableParts(first!, { first: firstColumns, ...links }), { folded: false }),
+      ...section("differences", "Differences", plots([differencesPlot(run)]), { folded: false }),
+      ...section("conclusions", "Every comparison, in words", conclusionList(record.conclusions, verdict)),
+      ...others.flatMap((table) => section(`tables-${table.name}`, table.title, tableParts(table))),
+      ...stabilitySection(arms, tables),
+      ...section("sources", "How these figures are made", small.length === 0 ? [] : [html(notes(small))]),
+      ...section("search", "The search for settings", plots([sweepPlot(arms)])),
+      ...trainingSections({ rows: arms.rows, seeds, about: arms.about }, metrics, run.concluded[0]!.name),
+      ...exportSection(record),
+      ...recordSection(record),
+      ...configurationSection(record),
+    ],
+  }
 }

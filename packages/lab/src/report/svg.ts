@@ -1,22 +1,23 @@
 /** A Vega-Lite chart as SVG text, without a browser. */
 import * as vega from "vega"
 import { compile, type TopLevelSpec } from "vega-lite"
+import { grid, ink, label, line } from "./colours.ts"
 
 const font = "Inter, 'Helvetica Neue', Helvetica, Arial, sans-serif"
-const ink = "#1f2933"
-const faint = "#7b8794"
 
 /** The style of all charts: thin axes, a light grid, no frame. */
 const look = {
+  // Captions and tables say what marks say; a label on each of thousands of points helps no reader.
+  aria: false,
   background: "transparent",
   font,
   padding: 4,
   view: { stroke: null },
   axis: {
-    domainColor: "#cbd2d9",
-    tickColor: "#cbd2d9",
-    gridColor: "#eef1f4",
-    labelColor: faint,
+    domainColor: line,
+    tickColor: line,
+    gridColor: grid,
+    labelColor: label,
     labelFontSize: 11,
     titleColor: ink,
     titleFontSize: 11,
@@ -24,8 +25,8 @@ const look = {
     titlePadding: 8,
   },
   header: { labelColor: ink, labelFontSize: 12, labelFontWeight: 600, title: null },
-  legend: { labelColor: ink, labelFontSize: 11, titleColor: faint, titleFontSize: 11, symbolStrokeWidth: 2.5 },
-  title: { color: ink, fontSize: 13, fontWeight: 600, anchor: "start" },
+  legend: { labelColor: ink, labelFontSize: 11, titleColor: label, titleFontSize: 11, symbolStrokeWidth: 2.5 },
+  title: { color: ink, fontSize: 12.5, fontWeight: 600, anchor: "start" },
 } as const
 
 /** Widths of Helvetica's letters as fractions of the font size: narrow ones, wide ones, capitals, the rest. */
@@ -42,7 +43,7 @@ interface TextItem {
 }
 
 /** The width of a text in pixels. */
-const textWidth = ({ text: own, fontSize = 11, fontWeight }: TextItem, text: unknown = own): number => {
+export const textWidth = ({ text: own, fontSize = 11, fontWeight }: TextItem, text: unknown = own): number => {
   const letters = [...String(text ?? "")].reduce((sum, letter) => sum + letterWidth(letter), 0)
   return letters * fontSize * (Number(fontWeight) >= 600 ? 1.06 : 1)
 }
@@ -59,12 +60,25 @@ const measureText = (): void => {
 /** A chart without schema, style and font, which are the same for all charts. */
 export type Chart = Omit<TopLevelSpec, "$schema" | "config">
 
-/** Renders a chart. */
-export const svgOf = async (chart: Chart): Promise<string> => {
+/** Places with a tenth of a pixel: vega writes 15 digits. */
+const rounded = (svg: string): string =>
+  svg.replace(/ (d|transform|x|y|x1|x2|y1|y2|width|height|cx|cy)="[^"]*"/g, (attribute) =>
+    attribute.replace(/-?\d+\.\d+(e-?\d+)?/g, (number) => String(Math.round(10 * Number(number)) / 10)),
+  )
+
+/** Renders a chart. @param name begins the ids inside, which are then unique on a page of charts with unique names */
+export const svgOf = async (chart: Chart, name = "chart"): Promise<string> => {
   measureText()
-  const { spec } = compile({ ...chart, config: look } as unknown as TopLevelSpec)
+  // Its warnings are of defaults that it drops, such as a height that rows decide.
+  const { spec } = compile({ ...chart, config: look } as unknown as TopLevelSpec, { logger: vega.logger(vega.Error) })
   const view = new vega.View(vega.parse(spec), { renderer: "none" })
   const svg = await view.toSVG()
   view.finalize()
-  return svg
+  // vega counts ids over all charts of a process: counted anew, a chart has the same text wherever it is rendered
+  const ids = [...new Set([...svg.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id!))]
+  const named = ids.reduce(
+    (text, id, i) => text.replaceAll(`id="${id}"`, `id="${name}-${i}"`).replaceAll(`#${id})`, `#${name}-${i})`),
+    svg,
+  )
+  return rounded(named)
 }

@@ -1,6 +1,7 @@
 /** The list of runs, for the terminal. */
 import { align } from "../table/align.ts"
 import { writeInterval } from "../table/cells.ts"
+import { fitRows } from "../table/fit.ts"
 import type { RunEntry } from "./entry.ts"
 import type { WrittenRun } from "./read-run.ts"
 
@@ -29,27 +30,29 @@ const headlineText = ({ arms, headline }: RunEntry): string => {
   return `${headline === null ? "" : `${headline.name}: `}${each.join(", ")}`
 }
 
+const heads = ["run", "experiment", "when", "commit", "seeds", "arms", "state", "figure, interval"]
+/** Columns that a narrow terminal leaves out, by index: commit, figures, arms, seeds. Figures say something from 36 characters on. */
+const narrowed = { drop: [3, 7, 5, 4], least: (column: number) => (column === 7 ? 36 : 24) }
+
 /**
  * A line for each run, aligned.
  *
- * @param columns width of the terminal, at which a line is cut; whole lines if left out
+ * @param columns of the terminal: a narrow one has fewer columns, and lines that are cut; whole lines if left out
  */
 export const renderRuns = (entries: ReadonlyArray<RunEntry>, columns?: number): string => {
+  const narrow = columns !== undefined && columns < 100
   const rows = entries.map((entry) => [
     entry.run,
     experimentAndPart(entry),
-    localTime(entry.when),
+    narrow ? localTime(entry.when).slice(0, 10) : localTime(entry.when),
     shortCommit(entry.commit),
     String(entry.seeds.length),
     String(entry.arms.length),
     entry.state,
     headlineText(entry),
   ])
-  const head = ["run", "experiment", "when", "commit", "seeds", "arms", "state", "figure, interval"]
-  const text = align([head, ...rows], new Set([0, 1, 2, 3, 6, 7]))
-  if (columns === undefined) return text
-  return text
-    .split("\n")
-    .map((line) => (Bun.stringWidth(line) <= columns ? line : `${line.slice(0, columns - 1)}…`))
-    .join("\n")
+  const left = new Set([0, 1, 2, 3, 6, 7])
+  if (columns === undefined) return align([heads, ...rows], left)
+  const fitted = fitRows([heads, ...rows], left, columns, narrowed)
+  return align(fitted.rows, fitted.left)
 }

@@ -1,19 +1,26 @@
 /** A comparison of two runs, for the terminal. */
-import { align } from "../table/align.ts"
+import { wrap } from "../table/align.ts"
 import { writeInterval, writeNumber } from "../table/cells.ts"
+import { fitText } from "../table/fit.ts"
 import type { Comparison, FigurePair, SameData } from "./compare.ts"
 import { type Changed, writeLeaf } from "./leaves.ts"
 import type { WrittenRun } from "./read-run.ts"
 import { runTitle } from "./show.ts"
 
-const changesTable = (title: string, changes: ReadonlyArray<Changed>): ReadonlyArray<string> =>
+const changesTable = (
+  title: string,
+  changes: ReadonlyArray<Changed>,
+  columns: number | undefined,
+): ReadonlyArray<string> =>
   changes.length === 0
     ? [`${title}: none.`, ""]
     : [
         `${title}:`,
-        align(
+        fitText(
           [["path", "A", "B"], ...changes.map(({ path, a, b }) => [path, writeLeaf(a), writeLeaf(b)])],
           new Set([0, 1, 2]),
+          columns,
+          { drop: [], least: () => 14 },
         ),
         "",
       ]
@@ -39,15 +46,23 @@ const figureRow = ({ row, column, a, b, difference, apart }: FigurePair): Readon
   return [row, column.name, writeInterval(a, column), writeInterval(b, column), change, apart ? "*" : ""]
 }
 
-/** The figures of one table in both runs. */
-const figuresText = (table: string, figures: ReadonlyArray<FigurePair>): ReadonlyArray<string> => [
+/** The figures of one table in both runs. A narrow terminal leaves out the difference, which both figures show. */
+const figuresText = (
+  table: string,
+  figures: ReadonlyArray<FigurePair>,
+  columns: number | undefined,
+): ReadonlyArray<string> => [
   `${table}:`,
-  align([["row", "measure", "A", "B", "B - A", ""], ...figures.map(figureRow)], new Set([0, 1, 5])),
+  fitText([["row", "measure", "A", "B", "B - A", ""], ...figures.map(figureRow)], new Set([0, 1, 5]), columns, {
+    drop: [4],
+    least: () => 10,
+  }),
   "",
 ]
 
-/** The whole text of `runs compare`. */
-export const renderComparison = (comparison: Comparison, a: WrittenRun, b: WrittenRun): string => {
+/** The whole text of `runs compare`. @param columns of the terminal: tables take no more, and are whole if it is left out */
+export const renderComparison = (comparison: Comparison, a: WrittenRun, b: WrittenRun, columns?: number): string => {
+  const width = columns ?? Number.POSITIVE_INFINITY
   const { config, madeBy, data, figures, onlyInA, onlyInB } = comparison
   const only = [
     ...(onlyInA.length === 0 ? [] : [`Only in A: ${onlyInA.join(", ")}.`]),
@@ -57,14 +72,17 @@ export const renderComparison = (comparison: Comparison, a: WrittenRun, b: Writt
     `A  ${runTitle(a)}`,
     `B  ${runTitle(b)}`,
     "",
-    ...changesTable("Settings that differ", config),
-    ...changesTable("Code and machine that differ", madeBy),
-    dataLine(data, a, b),
+    ...changesTable("Settings that differ", config, columns),
+    ...changesTable("Code and machine that differ", madeBy, columns),
+    wrap(dataLine(data, a, b), width),
     "",
-    ...[...Map.groupBy(figures, ({ table }) => table)].flatMap(([table, of]) => figuresText(table, of)),
+    ...[...Map.groupBy(figures, ({ table }) => table)].flatMap(([table, of]) => figuresText(table, of, columns)),
     ...(figures.length === 0 ? ["The runs have no figure in common.", ""] : []),
     ...(figures.some(({ a, b }) => a.seeds === 2 || b.seeds === 2) ? ["Two seeds: no comparison, no interval."] : []),
-    "* the two intervals do not overlap. Runs are compared unpaired; rows of one run, paired, are in its own tables.",
-    ...only,
+    wrap(
+      "* the two intervals do not overlap. Runs are compared unpaired; rows of one run, paired, are in its own tables.",
+      width,
+    ),
+    ...only.map((line) => wrap(line, width)),
   ].join("\n")
 }

@@ -90,6 +90,13 @@ export const score = ({ target, conditions: { prompts } }: RunRecord): string =>
   return `, right on ${written(value, percent)} % [${written(low, percent)}, ${written(high, percent)}] of the prompts`
 }
 
+/** The source of the figures of the first table, in one line; `caption` says it whole. */
+export const sourceLine = (run: RunRecord): string => {
+  const { conditions: c, seeds } = run
+  const interval = seeds.length === 2 ? "two seeds: no comparison" : "± is half of a 95 % interval for this target"
+  return `${c.dataset}, ${c.prompts} prompts, ${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"}, gamma = ${c.gamma}; greedy decoding, but expected acceptance on samples at ${temperature(run)}; ${interval}. Rows in brackets are no arms. FLOPs with references, caches and texts.`
+}
+
 /** The source of the figures, in lines. */
 export const caption = (run: RunRecord): ReadonlyArray<string> => {
   const { conditions: c, target } = run

@@ -1,6 +1,6 @@
 /** Tables of a record as text cells: the same in a terminal and in a report. */
 import type { StudyTable, TableCell, TableColumn, TableFigure } from "../study/table.ts"
-import { align } from "./align.ts"
+import { fitText } from "./fit.ts"
 import { nats, percent, plain, plusMinus, type Scale, short, written } from "./format.ts"
 
 /** A table as text: the head first, with the columns that are words. */
@@ -68,8 +68,8 @@ export const cellsOf = ({ columns, rows, of }: StudyTable): Cells => ({
   left: new Set([0, ...columns.flatMap(({ kind }, i) => (kind === "text" ? [i + 1] : []))]),
 })
 
-/** A table as aligned text. */
-export const tableText = (table: StudyTable): string => {
+/** A table as aligned text. @param width columns of the terminal, of which it takes no more; all of the table if left out */
+export const tableText = (table: StudyTable, width?: number): string => {
   const { rows, left } = cellsOf(table)
-  return align(rows, left)
+  return fitText(rows, left, width)
 }

@@ -1,5 +1,5 @@
 /** The table of how each draft was trained, and what that cost. */
-import { meanTotal } from "../record/comparisons.ts"
+import { meanPasses, meanTotal } from "../record/comparisons.ts"
 import type { Budget, TotalBudget, TrainedRow } from "../record/schema.ts"
 import { column, type StudyTable } from "../study/table.ts"
 import { type Entry, entry, number, tableOf } from "./entries.ts"
@@ -15,12 +15,6 @@ const plugin = (use: TrainedRow["filter"]): string | null => {
 const mean = (row: TrainedRow, of: (b: Budget) => number): number =>
   row.budget.reduce((sum, { arm }) => sum + of(arm), 0) / row.budget.length
 
-/** Passes over the training text: of the arm, the mean over seeds; null of another text. */
-const passes = ({ budget }: TrainedRow): number | null => {
-  const counts = budget.flatMap(({ arm }) => arm.passes ?? [])
-  return counts.length === 0 ? null : counts.reduce((a, b) => a + b, 0) / counts.length
-}
-
 /** The arm's own cost, and all with its reference and caches. */
 const ownAndAll =
   (of: keyof TotalBudget): Entry<TrainedRow>["cell"] =>
@@ -33,7 +27,7 @@ const cost: ReadonlyArray<Entry<TrainedRow>> = [
   entry(column("loss", "loss", { kind: "text" }), (r) => plugin(r.loss)),
   entry(column("rate", "rate", { kind: "cost", style: "exact", name: "learning rate" }), (r) => number(r.learningRate)),
   entry(column("steps", "steps / all", { ...spent, style: "whole", name: "steps" }), ownAndAll("steps")),
-  entry(column("passes", "passes", spent), (r) => number(passes(r))),
+  entry(column("passes", "passes", spent), (r) => number(meanPasses(r))),
   entry(
     column("tokensTrained", "trained / all", { ...spent, style: "short", unit: "tokens", name: "tokens trained" }),
     ownAndAll("tokensTrained"),

@@ -1,6 +1,6 @@
 /** The tables of a distillation: acceptance, cost, time of decoding, and differences of arms. */
 import { median } from "@winnow/numerics"
-import { meanTotal } from "../record/comparisons.ts"
+import { meanPasses, meanTotal } from "../record/comparisons.ts"
 import type { IntervalRecord, RowRecord, RunRecord } from "../record/schema.ts"
 import { column, type StudyTable, type TableColumn, type TableFigure } from "../study/table.ts"
 import { costTable } from "./cost.ts"
@@ -12,17 +12,25 @@ const figure = ({ value, low, high, seeds }: IntervalRecord): TableFigure => ({ 
 const share = { style: "percent", unit: "%", direction: "higher" } as const
 const tokens = { unit: "tokens", direction: "higher" } as const
 
+/** The first five say most: lists, terminals and reports that have no room for all columns show these. */
 const acceptance = ({ conditions, rows }: RunRecord): ReadonlyArray<Entry<RowRecord>> => [
   entry(column("greedyAcceptance", "greedy %", { ...share, name: "greedy acceptance" }), (r) =>
     figure(r.greedyAcceptance),
-  ),
-  entry(column("byPrompt", "by prompt %", { ...share, name: "greedy acceptance by prompt" }), (r) =>
-    figure(r.perPrompt.greedyAcceptance),
   ),
   entry(column("expectedAcceptance", "expected %", { ...share, name: "expected acceptance" }), (r) =>
     figure(r.expectedAcceptance),
   ),
   entry(column("tau", `tau (g=${conditions.gamma})`, { ...tokens, name: "tau" }), (r) => figure(r.tau)),
+  entry(column("passes", "passes", { kind: "cost", direction: "lower" }), (r) => number(meanPasses(r))),
+  entry(column("flopsAll", "FLOPs", { kind: "cost", style: "short", unit: "FLOPs", direction: "lower" }), (r) =>
+    number(meanTotal(r, "flops")),
+  ),
+  entry(column("draftKl", "KL, nats", { name: "draft KL", style: "nats", unit: "nats", direction: "lower" }), (r) =>
+    figure(r.draftKl),
+  ),
+  entry(column("byPrompt", "by prompt %", { ...share, name: "greedy acceptance by prompt" }), (r) =>
+    figure(r.perPrompt.greedyAcceptance),
+  ),
   entry(column("sampledTau", "tau sampled", tokens), (r) => figure(r.sampledTau)),
   entry(column("mbsu", "MBSU", { direction: "higher" }), (r) => figure(r.mbsu)),
   ...(rows.some(({ sampledMbsu }) => sampledMbsu !== undefined)
@@ -32,14 +40,8 @@ const acceptance = ({ conditions, rows }: RunRecord): ReadonlyArray<Entry<RowRec
         ),
       ]
     : []),
-  entry(column("draftKl", "KL, nats", { name: "draft KL", style: "nats", unit: "nats", direction: "lower" }), (r) =>
-    figure(r.draftKl),
-  ),
   entry(column("speedup", "speed-up", { direction: "higher", clock: true }), (r) => figure(r.speedup)),
   entry(column("seeds", "seeds", { kind: "cost", style: "whole" }), (r) => number(r.seeds.length)),
-  entry(column("flopsAll", "FLOPs", { kind: "cost", style: "short", unit: "FLOPs", direction: "lower" }), (r) =>
-    number(meanTotal(r, "flops")),
-  ),
 ]
 
 type Timing = NonNullable<RowRecord["seeds"][number]["timing"]>

@@ -6,6 +6,7 @@ import { caption } from "./caption.ts"
 import { cellsOf } from "./cells.ts"
 import { costTable } from "./cost.ts"
 import { acceptanceTable } from "./distillation.ts"
+import { fitRows } from "./fit.ts"
 import { plain, plusMinus, short, written } from "./format.ts"
 
 const run = aComparison({ prompts: 20 })
@@ -25,6 +26,22 @@ test("columns are aligned: text left, numbers right, wide characters counted as 
     "all-tokens   2.10      9.1",
     "x           10.00    120.0",
   ])
+})
+
+test("words are cut before columns are left out, the last column first; figures are never cut", () => {
+  const rows = [
+    ["arm", "filter", "one", "two"],
+    ["a".repeat(30), "b".repeat(20), "1234567890", "1234567890"],
+  ]
+  const left = new Set([0, 1])
+  expect(fitRows(rows, left, 76).rows).toEqual(rows)
+  const cut = fitRows(rows, left, 70)
+  expect(cut.out).toEqual([])
+  expect(cut.rows[1]).toEqual([`${"a".repeat(23)}…`, "b".repeat(20), "1234567890", "1234567890"])
+  expect(fitRows(rows, left, 62).out).toEqual(["two"])
+  expect(fitRows(rows, left, 62, { drop: [1] }).out).toEqual(["filter"])
+  const least = fitRows(rows, left, 20, { drop: [3, 1] })
+  expect(least.rows[1]).toEqual([`${"a".repeat(7)}…`, "1234567890"])
 })
 
 test("paragraphs are broken between words, and a word longer than a line stands alone", () => {
@@ -55,7 +72,7 @@ test("a figure is never written without its interval", () => {
   expect(plusMinus({ value: null, low: null, high: null, seeds: 0 }, plain)).toBe("-")
   const { rows } = cellsOf(acceptanceTable(run))
   const [head, ...body] = rows
-  const figures = head!.flatMap((name, i) => (["arm", "seeds", "FLOPs"].includes(name) ? [] : [i]))
+  const figures = head!.flatMap((name, i) => (["arm", "seeds", "passes", "FLOPs"].includes(name) ? [] : [i]))
   expect(figures.length).toBe(9)
   for (const row of body) for (const i of figures) expect(row[i]).toMatch(/^(\d+\.\d+ ± \d+\.\d+|-)$/)
   // A seed is missing: the row reports four seeds.
@@ -74,9 +91,17 @@ test("costs stand beside every acceptance, with the reference's", () => {
   expect(caption(aRun()).join("\n")).toContain("All arms cost the same compute.")
 })
 
-test("tables fit a wide terminal; rows other than arms are in brackets; missing rows are named with the command that continues", () => {
+test("tables fit the terminal: fewer columns, no broken line; rows other than arms are in brackets; missing rows are named with the command that continues", () => {
   const lines = renderTable(run).split("\n")
-  for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(150)
+  for (const columns of [60, 80, 120]) {
+    const text = renderTable(run, columns)
+    // Sentences of others, such as an error, are as long as they are.
+    const [tables] = text.split("Missing (1)")
+    for (const line of tables!.split("\n")) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
+    const [, greedy, expected] = lines.find((line) => line.startsWith("adaspec "))!.split(/ {2,}/)
+    expect(text).toContain(`  ${greedy}  ${expected}  `)
+    expect(text).toContain(`not shown at ${columns} columns: `)
+  }
   for (const name of ["start", "reference", "capacity", "capacity, half"])
     expect(lines.filter((line) => line.startsWith(`(${name})`)).length).toBe(2)
   const at = lines.indexOf("Missing (1), and why:")

@@ -1,41 +1,62 @@
-/** Charts of greedy acceptance: by arm, and against cost. */
+/** Plots of greedy acceptance: by arm, and against cost. */
 import { meanTotal } from "../../record/comparisons.ts"
 import type { RunRecord } from "../../record/schema.ts"
-import { rowColours } from "../colours.ts"
+import { rim, rowColours } from "../colours.ts"
+import { isNarrow, type Plot } from "../plot.ts"
 import type { Chart } from "../svg.ts"
-import { colour, intervals, isWhole, nameAxis, quantity, shares, type Whole, wide } from "./layout.ts"
+import { across, colour, ends, intervals, isWhole, nameAxis, quantity, shares, type Whole } from "./layout.ts"
 
 /** Greedy acceptance by arm: a point for every seed, a tick for the pooled figure, a line for the interval. */
-export const acceptanceChart = (run: RunRecord): Chart => {
+export const acceptancePlot = (run: RunRecord): Plot => {
   const points = run.rows.flatMap(({ name, seeds }) =>
-    seeds.map(({ greedyAcceptance }) => ({ name, value: greedyAcceptance })),
+    seeds.map(({ seed, greedyAcceptance }) => ({ name, seed, value: greedyAcceptance })),
   )
   const means = run.rows.map(({ name, greedyAcceptance: g }) => ({ name, ...g }))
-  const x = shares(`greedy acceptance, gamma = ${run.conditions.gamma}`, { padding: 16 })
-  const encoding = { y: nameAxis(run.rows.map(({ name }) => name)), color: colour(rowColours(run)) }
-  const [line] = intervals({ along: "x", of: x, encoding })
+  const draw = (width: number) => {
+    const title = `greedy acceptance, gamma = ${run.conditions.gamma}`
+    const x = shares(title, { padding: 16 }, isNarrow(width) ? 4 : 7)
+    const encoding = {
+      y: nameAxis(
+        run.rows.map(({ name }) => name),
+        width,
+      ),
+      color: colour(rowColours(run)),
+    }
+    const [line] = intervals({ along: "x", of: x, encoding })
+    return {
+      ...across(width),
+      height: { step: 32 },
+      layer: [
+        { data: { values: means.filter(isWhole) }, ...line },
+        {
+          data: { values: means },
+          mark: { type: "tick", thickness: 2.5, size: 18 },
+          encoding: { ...encoding, x: x("value") },
+        },
+        {
+          data: { values: points },
+          mark: { type: "point", filled: true, size: 50, opacity: 0.75, stroke: rim, strokeWidth: 1 },
+          encoding: { ...encoding, x: x("value") },
+        },
+        {
+          data: { values: means.filter(({ value }) => value !== null) },
+          mark: { type: "text", dy: -13, fontSize: 10.5, fontWeight: 600 },
+          encoding: { ...encoding, x: x("value"), text: { field: "value", format: ".1%" } },
+        },
+      ],
+    } as Chart
+  }
   return {
-    width: wide - 140,
-    height: { step: 32 },
-    layer: [
-      { data: { values: means.filter(isWhole) }, ...line },
-      {
-        data: { values: means },
-        mark: { type: "tick", thickness: 2.5, size: 18 },
-        encoding: { ...encoding, x: x("value") },
-      },
-      {
-        data: { values: points },
-        mark: { type: "point", filled: true, size: 50, opacity: 0.75, stroke: "white", strokeWidth: 1 },
-        encoding: { ...encoding, x: x("value") },
-      },
-      {
-        data: { values: means.filter(({ value }) => value !== null) },
-        mark: { type: "text", dy: -13, fontSize: 10.5, fontWeight: 600 },
-        encoding: { ...encoding, x: x("value"), text: { field: "value", format: ".1%" } },
-      },
+    name: "acceptance-by-arm",
+    title: "Greedy acceptance by arm",
+    caption: "Points: seeds. Tick: pooled over seeds. Line: 95 % interval (of two seeds none).",
+    size: "whole",
+    data: [
+      ...run.rows.map(({ name, greedyAcceptance }) => ({ arm: name, seed: "all", ...ends(greedyAcceptance) })),
+      ...points.map(({ name, seed, value }) => ({ arm: name, seed, value })),
     ],
-  } as Chart
+    draw,
+  }
 }
 
 /** Costs closer than this ratio look equal: their points are drawn side by side, in the order of their acceptance. */
@@ -83,38 +104,57 @@ const place = (run: RunRecord, gap: number): ReadonlyArray<Placed> => {
 }
 
 /** Greedy acceptance against all FLOPs of the draft, references and caches included. */
-export const computeChart = (run: RunRecord): Chart => {
+export const computePlot = (run: RunRecord): Plot => {
   const values = ofBudget(run)
     .map(({ greedyAcceptance }) => greedyAcceptance)
     .filter(isWhole)
   const [least, most] = [Math.min(...values.map((v) => v.low)), Math.max(...values.map((v) => v.high))]
-  const placed = place(run, (most - least) * 0.05)
-  const [cheapest, dearest] = [Math.min(...placed.map((p) => p.at)), Math.max(...placed.map((p) => p.at))]
-  const x = (field: string) =>
-    quantity(
-      field,
-      "FLOPs of all training: the draft's, its reference's, its caches'",
-      { format: ".2s", tickCount: 6, grid: false },
-      // Room for the labels of the most expensive points.
-      { type: "log", domain: [cheapest * 0.85, dearest * (dearest / cheapest) ** 0.22], nice: false },
-    )
-  const y = shares(`greedy acceptance, gamma = ${run.conditions.gamma}`, { domain: [least - 0.01, most + 0.01] })
-  const color = colour(rowColours(run))
+  const height = 340
+  const draw = (width: number) => {
+    const narrow = isNarrow(width)
+    const placed = place(run, (most - least) * (narrow ? 0.04 : 0.045))
+    const [cheapest, dearest] = [Math.min(...placed.map((p) => p.at)), Math.max(...placed.map((p) => p.at))]
+    const x = (field: string) =>
+      quantity(
+        field,
+        narrow ? "FLOPs of all training" : "FLOPs of all training: the draft's, its reference's, its caches'",
+        { format: ".2s", tickCount: narrow ? 3 : 6, grid: false },
+        // Room for the labels of the most expensive points.
+        {
+          type: "log",
+          domain: [cheapest * 0.85, dearest * Math.max(1.1, dearest / cheapest) ** (narrow ? 0.9 : 0.22)],
+          nice: false,
+        },
+      )
+    const lowest = Math.min(least - 0.01, ...placed.map(({ labelValue }) => labelValue - 0.01))
+    const y = shares(`greedy acceptance, gamma = ${run.conditions.gamma}`, { domain: [lowest, most + 0.01] })
+    const color = colour(rowColours(run))
+    const text = { type: "text", align: "left", fontSize: narrow ? 10 : 11, fontWeight: 600 } as const
+    return {
+      ...across(width),
+      height,
+      data: { values: placed },
+      layer: [
+        ...intervals({ along: "y", of: y, encoding: { x: x("at"), color }, size: 64, rim: true }),
+        {
+          // A rim in the colour of the page keeps an interval behind a name from striking it out.
+          mark: { ...text, stroke: rim, strokeWidth: 4 },
+          encoding: { x: x("labelAt"), y: y("labelValue"), text: { field: "name" } },
+        },
+        { mark: text, encoding: { x: x("labelAt"), y: y("labelValue"), text: { field: "name" }, color } },
+      ],
+    } as Chart
+  }
   return {
-    width: wide - 80,
-    height: 340,
-    data: { values: placed },
-    layer: [
-      ...intervals({ along: "y", of: y, encoding: { x: x("at"), color }, size: 64, rim: true }),
-      {
-        // A white rim keeps an interval behind a name from striking it out.
-        mark: { type: "text", align: "left", fontSize: 11, fontWeight: 600, stroke: "white", strokeWidth: 4 },
-        encoding: { x: x("labelAt"), y: y("labelValue"), text: { field: "name" } },
-      },
-      {
-        mark: { type: "text", align: "left", fontSize: 11, fontWeight: 600 },
-        encoding: { x: x("labelAt"), y: y("labelValue"), text: { field: "name" }, color },
-      },
-    ],
-  } as Chart
+    name: "acceptance-against-compute",
+    title: "Greedy acceptance against compute",
+    caption: "Lines: 95 % intervals. Points of one cost stand side by side. Grey: no arms, for comparison.",
+    size: "whole",
+    data: ofBudget(run).map((row) => ({
+      arm: row.name,
+      flops: meanTotal(row, "flops"),
+      ...ends(row.greedyAcceptance),
+    })),
+    draw,
+  }
 }

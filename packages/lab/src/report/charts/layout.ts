@@ -1,30 +1,38 @@
 /** Parts that the charts share: sizes, legends, axes, and figures with their intervals. */
 import type { IntervalRecord } from "../../record/schema.ts"
 import type { TableFigure } from "../../study/table.ts"
+import { ink, type RowLook, rim } from "../colours.ts"
+import { isNarrow, type PlotRow } from "../plot.ts"
+import { textWidth } from "../svg.ts"
 
-/** Pixels of a chart that has a row to itself. */
-export const wide = 880
-/** Size of charts that stand two in a row; the legend is below, so that all have one width. */
-export const half = { width: 365, height: 240 } as const
+/** A picture of this width in all, labels included: the drawing takes what they leave. */
+export const across = (width: number) => ({ width, autosize: { type: "fit-x", contains: "padding" } }) as const
 
-/** A legend of these names below the chart. */
-export const below = (names: ReadonlyArray<string>, columns = 3) =>
-  ({ orient: "bottom", columns, title: null, values: [...new Set(names)] }) as const
+/** Height of the drawing in plots that stand beside another one. */
+export const halfHeight = 240
+
+/** A legend of these names below the chart, in as many columns as its width has room for. */
+export const below = (names: ReadonlyArray<string>, width: number) => {
+  const values = [...new Set(names)]
+  const widest = Math.max(...values.map((name) => textWidth({ text: name, fontSize: 11 })))
+  const columns = Math.max(1, Math.floor((width - 50) / (widest + 34)))
+  return { orient: "bottom", columns, title: null, values, labelLimit: width - 60, symbolOpacity: 1 } as const
+}
 
 /** The axis of named rows, in the given order. */
-export const nameAxis = (order: ReadonlyArray<string>, labelFontSize = 12) =>
+export const nameAxis = (order: ReadonlyArray<string>, width: number, labelFontSize = 12) =>
   ({
     field: "name",
     type: "nominal",
     sort: [...order],
     title: null,
     axis: {
-      labelFontSize,
+      labelFontSize: isNarrow(width) ? 11 : labelFontSize,
       ticks: false,
       domain: false,
-      labelColor: "#1f2933",
+      labelColor: ink,
       labelPadding: 10,
-      labelLimit: 320,
+      labelLimit: 0.38 * width,
       grid: false,
     },
   }) as const
@@ -43,22 +51,50 @@ export const quantity = (
 
 /** An axis of shares, in per cent. */
 export const shares =
-  (title: string, scale: Readonly<Record<string, unknown>> = {}) =>
+  (title: string, scale: Readonly<Record<string, unknown>> = {}, tickCount = 7) =>
   (field: string) =>
-    quantity(field, title, { format: ".0%", tickCount: 7 }, scale)
+    quantity(field, title, { format: ".0%", tickCount }, scale)
 
 /** The colour of each name, with a legend if names are given. */
 export const colour = (
-  scale: { readonly domain: ReadonlyArray<string>; readonly range: ReadonlyArray<string> },
-  names?: ReadonlyArray<string>,
+  { domain, range }: Pick<RowLook, "domain" | "range">,
+  legend?: ReturnType<typeof below>,
   field = "name",
 ) =>
   ({
     field,
     type: "nominal",
-    scale,
-    ...(names === undefined ? { legend: null } : { sort: names, legend: below(names, 2) }),
+    scale: { domain, range },
+    ...(legend === undefined ? { legend: null } : { sort: legend.values, legend }),
   }) as const
+
+/** The dashes of lines by name, if colours alone do not tell them apart; with the legend of their colours. */
+export const dashes = (look: RowLook, legend: ReturnType<typeof below>) =>
+  look.repeats
+    ? {
+        strokeDash: {
+          field: "name",
+          type: "nominal",
+          sort: legend.values,
+          scale: { domain: look.domain, range: look.dashes },
+          legend,
+        },
+      }
+    : {}
+
+/** The shapes of points by name, if colours alone do not tell them apart; with the legend of their colours. */
+export const shapes = (look: RowLook, legend: ReturnType<typeof below>) =>
+  look.repeats
+    ? {
+        shape: {
+          field: "name",
+          type: "nominal",
+          sort: legend.values,
+          scale: { domain: look.domain, range: look.shapes },
+          legend,
+        },
+      }
+    : {}
 
 /** A figure with all numbers that its drawing needs. */
 export type Whole<T> = T & { value: number; low: number; high: number }
@@ -67,6 +103,14 @@ export type Whole<T> = T & { value: number; low: number; high: number }
 export const isWhole = <T extends Pick<IntervalRecord, "value" | "low" | "high"> | TableFigure>(
   figure: T,
 ): figure is Whole<T> => figure.value !== null && figure.low != null && figure.high != null
+
+/** The numbers of an interval as a plot's data has them. */
+export const ends = ({ value, low, high, seeds }: Omit<IntervalRecord, "errors" | "cut" | "floor">): PlotRow => ({
+  value,
+  low,
+  high,
+  seeds,
+})
 
 /**
  * Figures with their intervals: a line from `low` to `high`, a filled point at `value`.
@@ -81,16 +125,24 @@ export const intervals = (options: {
   readonly encoding: object
   readonly size?: number
   readonly rim?: boolean
+  /** The shapes of points. */
+  readonly points?: object
 }) => {
-  const { along, of, encoding, size = 44, rim = false } = options
+  const { along, of, encoding, size = 44, points = {} } = options
   return [
     {
       mark: { type: "rule", strokeWidth: 2, opacity: 0.45 },
       encoding: { ...encoding, [along]: of("low"), [`${along}2`]: { field: "high" } },
     },
     {
-      mark: { type: "point", filled: true, size, opacity: 1, ...(rim && { stroke: "white", strokeWidth: 1 }) },
-      encoding: { ...encoding, [along]: of("value") },
+      mark: {
+        type: "point",
+        filled: true,
+        size,
+        opacity: 1,
+        ...(options.rim === true && { stroke: rim, strokeWidth: 1 }),
+      },
+      encoding: { ...encoding, ...points, [along]: of("value") },
     },
   ]
 }
