@@ -122,7 +122,7 @@ const distillingFrom = (
 })
 
 /** A model that comes from no other training of the run. */
-const ownModel = (
+export const ownModel = (
   start: OwnStart,
   shared: Shared,
   { name, seed, until }: { readonly name: string; readonly seed: number; readonly until?: number | undefined },

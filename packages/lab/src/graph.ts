@@ -14,9 +14,11 @@ import { canTurn, parameterCount } from "@winnow/models"
 import { Effect } from "effect"
 import type { Architectures } from "./architectures.ts"
 import { type Arm, cellStages, otherTexts, rowsOf, sharedStages, startOf, withProbe } from "./cells.ts"
+import { chooseStart } from "./choices.ts"
 import type { Resolved } from "./experiment/resolved.ts"
 import { Families } from "./families.ts"
-import { type Judge, type Settled, settle } from "./settle.ts"
+import type { Judge } from "./judge.ts"
+import { type Settled, settle } from "./settle.ts"
 import { SharedRows } from "./shared-rows.ts"
 import { inOrder, type Stage } from "./stage.ts"
 import { keptStage } from "./stages/kept.ts"
@@ -159,6 +161,21 @@ const requireProposals = (
     { discard: true },
   )
 
+/** The experiment with the drafts' start that its scores choose, and its shared stages. */
+const withStart = <E, R>(
+  resolved: Resolved,
+  texts: Texts,
+  sizesOf: (data: Stage) => Sizes | undefined,
+  judge: Judge<E, R>,
+) =>
+  Effect.gen(function* () {
+    const planned = yield* sharedStages(resolved, texts, sizesOf)
+    const { draft, choice } = yield* chooseStart(resolved, planned, judge)
+    if (draft.start === resolved.draft.start) return { chosen: resolved, shared: planned, choice }
+    const chosen = { ...resolved, draft }
+    return { chosen, shared: yield* sharedStages(chosen, texts, sizesOf), choice }
+  })
+
 /** The graph over models whose rows of the vocabulary are settled. */
 const graphOf = <E, R>(
   resolved: Resolved,
@@ -167,12 +184,14 @@ const graphOf = <E, R>(
   judge: Judge<E, R>,
 ): Effect.Effect<Graph, InvalidInput | DataError | E, R> =>
   Effect.gen(function* () {
-    const shared = yield* sharedStages(resolved, texts, sizesOf)
     const trials: Array<Stage> = []
-    const settled = yield* settle(resolved, shared, (all) => {
+    const judged: Judge<E, R> = (all) => {
       trials.push(...all.map(({ judged }) => judged))
       return judge(all)
-    })
+    }
+    const { chosen, shared, choice } = yield* withStart(resolved, texts, sizesOf, judged)
+    const settling = yield* settle(chosen, shared, judged)
+    const settled = choice ? { ...settling, choices: [choice, ...settling.choices] } : settling
     const { measure } = settled
     const { tokenizer, data, target } = shared
     const inputs = { tokenizer, data, target }

@@ -7,6 +7,7 @@ export { type Arm, arm, defineExperiment, type Experiment } from "./experiment/d
 export { limited } from "./experiment/limit.ts"
 export { resolve } from "./experiment/resolve.ts"
 export type { Resolved } from "./experiment/resolved.ts"
+export { type ScoredSpec, scored } from "./experiment/scored.ts"
 export { applySettings, parseSetting } from "./experiment/settings.ts"
 export {
   bpe,

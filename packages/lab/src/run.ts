@@ -9,8 +9,10 @@ import { Effect, Layer } from "effect"
 import { type Architectures, architectureAt } from "./architectures.ts"
 import { ownStarts } from "./experiment/places.ts"
 import type { Resolved } from "./experiment/resolved.ts"
+import { promptsAt, searches, searchingOf } from "./experiment/searching.ts"
 import { Families } from "./families.ts"
 import { buildGraph, type Graph, measuring } from "./graph.ts"
+import type { Judge } from "./judge.ts"
 import { Launcher } from "./launch/launcher.ts"
 import { here, Runner } from "./launch/runner.ts"
 import { withMachineErrors } from "./machine-errors.ts"
@@ -29,7 +31,6 @@ import { entered, type RunName } from "./runs/run-store.ts"
 import { workerBytes } from "./schedule/jobs.ts"
 import { type Failure, failureOf, type Outcome } from "./schedule/outcome.ts"
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
-import type { Judge } from "./settle.ts"
 import { folderOf } from "./shared-rows.ts"
 import type { Stage, StageError } from "./stage.ts"
 import { sharedModels } from "./stages/models.ts"
@@ -93,9 +94,9 @@ export const judgedBefore =
   (store: StoreService): Judge =>
   (trials) =>
     Effect.succeed(
-      trials.map(({ judged }) => {
+      trials.map(({ judged, of }) => {
         const found = store.find(judged.kind, judged.key)
-        return found && scoreOf(found)
+        return found && scoreOf(found, of)
       }),
     )
 
@@ -105,9 +106,9 @@ const judgedNow =
   (trials) =>
     Effect.gen(function* () {
       const outcome = yield* run(trials.map(({ judged }) => judged))
-      return yield* Effect.forEach(trials, ({ judged }) => {
+      return yield* Effect.forEach(trials, ({ judged, of }) => {
         const failure = failureOf(judged, outcome)
-        if (failure === undefined) return Effect.succeed(scoreOf(outcome.artifacts.get(judged.key)!))
+        if (failure === undefined) return Effect.succeed(scoreOf(outcome.artifacts.get(judged.key)!, of))
         return failure.error._tag === "TrainingStopped" ? Effect.succeed(null) : failed(failure)
       })
     })
@@ -220,10 +221,12 @@ export const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyM
       const text = `${of} are longer than ${resolved.maxLength} tokens and are not measured on`
       report({ _tag: "note", text })
     }
-    const searched = resolved.sweep && (yield* readSplit(data, "validation")).examples.length
-    if (resolved.sweep && searched! < resolved.sweep.prompts) {
+    const chooses = searches(resolved)
+    const searched = chooses ? (yield* readSplit(data, "validation")).examples.length : 0
+    const { prompts } = searchingOf(resolved)
+    if (chooses && searched < prompts) {
       const problems = [
-        `sweep.prompts is ${resolved.sweep.prompts}, the validation split has ${searched} examples within maxLength ${resolved.maxLength}; ask for fewer`,
+        `${promptsAt(resolved)} is ${prompts}, the validation split has ${searched} examples within maxLength ${resolved.maxLength}; ask for fewer`,
       ]
       return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
     }

@@ -6,9 +6,12 @@
 import { type DataError, type HeadUse, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import { type Arm, cellStages, frozenReference, type Shared, startOf } from "./cells.ts"
+import { type Choice, meanOf } from "./choices.ts"
+import { armsBefore } from "./experiment/places.ts"
 import { plainSpec } from "./experiment/plain-json.ts"
 import { armAt, referenceAt } from "./experiment/resolve.ts"
 import type { Resolved, ResolvedArm } from "./experiment/resolved.ts"
+import { searches, searchingOf } from "./experiment/searching.ts"
 import { armSpec } from "./experiment/spec.ts"
 import {
   type Chosen,
@@ -17,9 +20,9 @@ import {
   pointsOf,
   type Settings,
   type Sweep,
-  seedsOf,
   sweepMeasures,
 } from "./experiment/sweep.ts"
+import type { Judge, Trial } from "./judge.ts"
 import { countsStarts, paidFor } from "./paid.ts"
 import type { Stage } from "./stage.ts"
 import type { BeginModel } from "./stages/start.ts"
@@ -42,29 +45,18 @@ export interface Settled extends Omit<Resolved, "arms" | "capacity" | "sweep"> {
   readonly arms: ReadonlyArray<Arm>
   readonly capacity: Arm | undefined
   readonly sweep: SweepRecord | null
+  /** The choices beside those of settings: the drafts' start, and arms to begin with. */
+  readonly choices: ReadonlyArray<Choice>
 }
-
-/** A training that is judged on the validation split. */
-export interface Trial {
-  readonly name: string
-  readonly set: Settings
-  readonly trained: Stage
-  readonly judged: Stage
-}
-
-/** The score of each trial, null where its training stopped itself; undefined for a trial that has not run (plans). */
-export type Judge<E = never, R = never> = (
-  trials: ReadonlyArray<Trial>,
-) => Effect.Effect<ReadonlyArray<number | null | undefined>, E, R>
 
 /** Arms by name. */
 type Arms = ReadonlyMap<string, Arm>
 
 /** Groups arms into levels: an arm comes after the arm that it begins with, and after the arm whose cost it copies. */
 const levelsOf = (arms: ReadonlyArray<ResolvedArm>): ReadonlyArray<ReadonlyArray<ResolvedArm>> => {
-  const before = ({ start, steps }: ResolvedArm) => [
-    ...(start.kind === "arm" ? [start.arm] : []),
-    ...(typeof steps === "number" ? [] : [steps.computeOf]),
+  const before = (arm: ResolvedArm) => [
+    ...armsBefore(arm),
+    ...(typeof arm.steps === "number" ? [] : [arm.steps.computeOf]),
   ]
   const levels: Array<ReadonlyArray<ResolvedArm>> = []
   const earlier = new Set<string>()
@@ -123,9 +115,7 @@ interface Candidates {
 const pointScore = (scores: ReadonlyArray<number | null | undefined>) => {
   const known = scores.every((score) => score !== undefined)
   const all = scores.map((score) => score ?? null)
-  const whole = all.filter((score) => score !== null)
-  const score = whole.length < all.length ? null : whole.reduce((sum, x) => sum + x, 0) / whole.length
-  return { known, score, ...(all.length > 1 && { scores: all }) }
+  return { known, score: meanOf(all), ...(all.length > 1 && { scores: all }) }
 }
 
 const candidates = <T, E, R>(
@@ -174,21 +164,23 @@ export const settle = <E, R>(
     const stepsOf = (arm: ResolvedArm) => withSteps(arm, settled, shared, costed, first, withStarts)
     const inOrder = () => resolved.arms.map(({ name }) => settled.get(name)!)
     const ofCapacity = capacity && (yield* stepsOf(capacity))
-    if (sweep === undefined) {
-      for (const level of levelsOf(resolved.arms)) for (const arm of level) settled.set(arm.name, yield* stepsOf(arm))
-      return { ...resolved, arms: inOrder(), capacity: ofCapacity, sweep: null }
-    }
-
-    const { over, by, seed, prompts } = sweep
-    const seeds = seedsOf(sweep)
-    const starts = yield* Effect.forEach(seeds, (seed) => startOf(resolved, shared, seed))
+    const choices: Array<Choice> = []
+    const dataset = `${task.name}/validation`
+    const { by, seeds, prompts } = searchingOf(resolved)
+    const starts = yield* Effect.forEach(searches(resolved) ? seeds : [], (seed) => startOf(resolved, shared, seed))
     const underSeeds = <E, R>(
       each: (start: BeginModel, seed: number, told: string) => Effect.Effect<Trial, E, R>,
     ): Effect.Effect<ReadonlyArray<Trial>, E, R> =>
       Effect.forEach(seeds, (seed, i) => each(starts[i]!, seed, seeds.length > 1 ? `, seed ${seed}` : ""))
     const trialOf = trialsBy(by, measure, prompts, shared)
     const better = typeof by === "string" ? sweepMeasures[by] : (yield* by.instance).better
-    const trial = (name: string, { set, name: point }: Point<unknown>, told: string, trained: Stage, head?: HeadUse) =>
+    const trial = (
+      name: string,
+      { set, name: point }: Pick<Point<unknown>, "set" | "name">,
+      told: string,
+      trained: Stage,
+      head?: HeadUse,
+    ) =>
       Effect.map(trialOf(`try ${name}, ${point}${told}`, trained, head), (judged) => ({ name, set, trained, judged }))
     const choose = (all: ReadonlyArray<Candidates>) =>
       Effect.gen(function* () {
@@ -206,6 +198,49 @@ export const settle = <E, R>(
         )
       })
 
+    /** The arms with the best of the arms that they may begin with, which are settled. */
+    const begun = (arms: ReadonlyArray<ResolvedArm>) =>
+      Effect.gen(function* () {
+        const open = arms.filter((arm) => armsBefore(arm).length > 1)
+        const all = yield* Effect.forEach(open, (arm) =>
+          Effect.map(
+            Effect.forEach(armsBefore(arm), (name) => {
+              const set = { arm: name }
+              return Effect.map(
+                underSeeds((start, seed, told) =>
+                  Effect.flatMap(cellStages(settled.get(name)!, shared, start, seed, settled), ({ trained, head }) =>
+                    trial(`the start of ${arm.name}`, { set, name }, told, trained, head),
+                  ),
+                ),
+                (trials) => ({ point: name, set, trials }),
+              )
+            }),
+            (tries): Candidates => ({ name: `arms.${arm.name}.start`, tries }),
+          ),
+        )
+        const winners = new Map<string, string>()
+        for (const [i, { name, tried, chosen }] of (all.length === 0 ? [] : yield* choose(all)).entries()) {
+          const arm = chosen["arm"] as string // A name of `tries`.
+          winners.set(open[i]!.name, arm)
+          choices.push({
+            ...{ at: name, by: typeof by === "string" ? by : by.name, better, dataset, seeds, prompts, chosen: arm },
+            tried: tried.map((one) => ({ ...one, scoresByName: {} })),
+          })
+        }
+        return arms.map((arm): ResolvedArm => {
+          const winner = winners.get(arm.name)
+          if (winner === undefined || arm.start.kind !== "arm") return arm
+          const { among: _, ...start } = arm.start
+          return { ...arm, start: { ...start, arm: winner } }
+        })
+      })
+
+    if (sweep === undefined) {
+      for (const level of levelsOf(resolved.arms))
+        for (const arm of yield* begun(level)) settled.set(arm.name, yield* stepsOf(arm))
+      return { ...resolved, arms: inOrder(), capacity: ofCapacity, sweep: null, choices }
+    }
+    const { over, seed } = sweep
     const references = yield* referencesOf(resolved.arms)
     const chosenReferences = yield* choose(
       yield* Effect.forEach(references, ({ name, reference }) =>
@@ -234,7 +269,7 @@ export const settle = <E, R>(
 
     const chosenArms = new Map<string, Chosen>()
     for (const level of levelsOf(resolved.arms)) {
-      const arms = yield* Effect.forEach(level, compared)
+      const arms = yield* begun(yield* Effect.forEach(level, compared))
       const chosen = yield* choose(
         yield* Effect.forEach(arms, (arm) =>
           candidates(arm.name, pointsOf(arm, sweep, armSpec), (point) =>
@@ -264,11 +299,12 @@ export const settle = <E, R>(
         ...(sweep.seeds && { seeds: sweep.seeds }),
         by: typeof by === "string" ? by : by.name,
         better,
-        dataset: `${task.name}/validation`,
+        dataset,
         prompts,
         gamma: measure.gamma,
         over,
         arms: [...chosenReferences, ...resolved.arms.map(({ name }) => chosenArms.get(name)!)],
       },
+      choices,
     }
   })

@@ -19,6 +19,10 @@ export interface Place {
 export const isOwn = (start: { readonly kind: string }): start is OwnStart =>
   ["fresh", "folder", "layers", "resized", "tuned", "head"].includes(start.kind)
 
+/** The arms that an arm may begin with: one, several of which the best is meant, or none. */
+export const armsBefore = ({ start }: Pick<ResolvedArm, "start">): ReadonlyArray<string> =>
+  start.kind === "arm" ? (start.among ?? [start.arm]) : []
+
 /** True of a reference that a stage of its own trains. */
 const isTrained = (
   reference: ResolvedReference | undefined,
@@ -40,7 +44,18 @@ const ofArm = ({ at, arm: { start, reference, target } }: PlacedArm): ReadonlyAr
 const beforeTuning = ({ at, name, start }: Place): ReadonlyArray<Place> =>
   start.kind === "tuned" ? [{ at: `${at}.of`, name: `${name} before its tuning`, start: start.of }] : []
 
-/** The starts of an experiment, each once: the target's and the drafts' first, then the others, then those before a tuning. */
+/** The candidates for the drafts' start, under names of their own: one of them is the drafts' start too. */
+const candidatesOf = ({ scored }: Trainings["draft"]): ReadonlyArray<Place> =>
+  Object.entries(scored?.among ?? {}).map(([name, start]) => ({
+    at: `draft.start.among.${name}`,
+    name: `the draft's candidate ${name}`,
+    start,
+  }))
+
+/**
+ * The starts of an experiment, each once: the target's and the drafts' first, then the others, then those before a tuning,
+ * then the candidates of the drafts' start.
+ */
 export const ownStarts = ({ target, draft, placed }: Trainings): ReadonlyArray<Place> => {
   const named: ReadonlyArray<Place> = [
     { at: "target", name: "target", start: target },
@@ -48,7 +63,12 @@ export const ownStarts = ({ target, draft, placed }: Trainings): ReadonlyArray<P
     ...placed.flatMap(ofArm),
   ]
   const seen = new Set<OwnStart>()
-  return [...named, ...named.flatMap(beforeTuning)].filter(({ start }) => !seen.has(start) && seen.add(start))
+  const candidates = candidatesOf(draft)
+  return [
+    ...[...named, ...named.flatMap(beforeTuning)].filter(({ start }) => !seen.has(start) && seen.add(start)),
+    ...candidates,
+    ...candidates.flatMap(beforeTuning),
+  ]
 }
 
 /** A training and where it stands. */
@@ -81,7 +101,8 @@ export const trainingsOf = (resolved: Trainings): ReadonlyArray<PlacedTraining> 
     return { from, turned: turned !== (start.turned ?? false) }
   }
   const ofStarts = ownStarts(resolved).flatMap(({ at, start }) =>
-    start.pretraining
+    // The candidates have the pretraining of a start that is chosen among them.
+    start.pretraining && (at !== "draft.start" || draft.scored === undefined)
       ? [{ at: `${at}.pretraining`, training: start.pretraining, start, from: start, turned: start.turned ?? false }]
       : [],
   )

@@ -23,7 +23,7 @@ export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
 export const pluginKinds: ReadonlySet<string> = new Set([...pluginFields.values(), "measure"])
 
 /** Fields whose entries have names of the author's choice: an arm or a part named "task" is no task. */
-const named: ReadonlySet<string> = new Set(["arms", "parts"])
+const named: ReadonlySet<string> = new Set(["among", "arms", "parts", "scores"])
 
 /**
  * The field that says which plugin a value may be: the value's own, or none where the author chose its name.

@@ -1,5 +1,5 @@
 /** Faults of an experiment in what its models begin with and read, before any work. */
-import { isOwn, type PlacedTraining, type Trainings, trainingsOf } from "./places.ts"
+import { armsBefore, isOwn, type PlacedTraining, type Trainings, trainingsOf } from "./places.ts"
 import type { ResolvedArm } from "./resolved.ts"
 import { describeStart, type ResolvedStart } from "./start.ts"
 import { writersOf } from "./text.ts"
@@ -21,6 +21,8 @@ const isOfTarget = (at: string): boolean => /(^|\.)target(\.of)?\.pretraining$/.
 export const textProblem = (resolved: Trainings): { readonly at: string; readonly problem: string } | undefined => {
   const untrained = "a fresh model has nothing to write before it is trained"
   const isFresh = (start: ResolvedStart) => start.kind === "fresh" && start.pretraining === undefined
+  const { draft } = resolved
+  const drafts = draft.scored ? Object.values(draft.scored.among) : [draft.start]
   for (const { at, training, start } of trainingsOf(resolved)) {
     const writers = writersOf(training.text)
     const pretrains = isOwn(start) && training === start.pretraining
@@ -38,7 +40,7 @@ export const textProblem = (resolved: Trainings): { readonly at: string; readonl
       return { at, problem: `${untrained}, and the target has no pretraining; give it one` }
     if (!writers.has("start")) continue
     if (pretrains && start.kind === "fresh") return { at, problem: `${untrained}; let the target write` }
-    if (!pretrains && isFresh(start.kind === "draft" ? resolved.draft.start : start))
+    if (!pretrains && (start.kind === "draft" ? drafts.some(isFresh) : isFresh(start)))
       return { at, problem: `${untrained}; give its start a pretraining, or let the target write` }
   }
   return undefined
@@ -71,23 +73,42 @@ export const earlierProblem = ({
 export const startProblem = (
   arms: ReadonlyArray<ResolvedArm>,
 ): { readonly arm: string; readonly problem: string } | undefined => {
-  const before = ({ start }: ResolvedArm) =>
-    start.kind === "arm" ? arms.find(({ name }) => name === start.arm) : undefined
-  for (const arm of arms) {
-    if (arm.start.kind !== "arm") continue
-    const from = before(arm)
-    const able = arms.flatMap((a) => (typeof a.steps === "number" && a !== arm ? [a.name] : [])).join(", ")
-    const fail = (why: string) => ({
-      arm: arm.name,
-      problem: `it begins with arm '${(arm.start as { arm: string }).arm}', which ${why}; name one of ${able || "those with a number of steps"}`,
-    })
-    if (from === undefined) return fail("is not one of the arms that are run")
-    if (typeof from.steps !== "number") return fail("has no number of steps itself")
-    const seen = new Set([arm])
-    for (let next: ResolvedArm | undefined = from; next !== undefined; next = before(next)) {
-      if (seen.has(next)) return fail("begins with this one in the end")
-      seen.add(next)
-    }
+  const byName = new Map(arms.map((arm) => [arm.name, arm]))
+  /** True if an arm begins with that one in the end, by any of the arms that it may begin with. */
+  const reaches = (from: ResolvedArm, to: ResolvedArm, seen = new Set<ResolvedArm>()): boolean => {
+    if (from === to) return true
+    if (seen.has(from)) return false
+    seen.add(from)
+    return armsBefore(from).some((name) => byName.has(name) && reaches(byName.get(name)!, to, seen))
   }
+  for (const arm of arms)
+    for (const name of armsBefore(arm)) {
+      const from = byName.get(name)
+      const able = arms.flatMap((a) => (typeof a.steps === "number" && a !== arm ? [a.name] : [])).join(", ")
+      const fail = (why: string) => ({
+        arm: arm.name,
+        problem: `it begins with arm '${name}', which ${why}; name one of ${able || "those with a number of steps"}`,
+      })
+      if (from === undefined) return fail("is not one of the arms that are run")
+      if (typeof from.steps !== "number") return fail("has no number of steps itself")
+      if (reaches(from, arm)) return fail("begins with this one in the end")
+    }
   return undefined
 }
+
+/** Finds a part of the experiment that needs to know the drafts' start before scores choose it. */
+export const scoredProblem = (
+  { scored }: Trainings["draft"],
+  arms: Readonly<Record<string, unknown>>,
+  placed: Trainings["placed"],
+): { readonly at: string; readonly problem: string } | undefined => {
+  if (scored === undefined) return undefined
+  const why =
+    "and scores choose the drafts' start among candidates of which each may be another model; name the model itself"
+  const untrained = Object.entries(arms).find(([, arm]) => startKind(arm) === "untrained")
+  if (untrained) return { at: `arms.${untrained[0]}.start`, problem: `it is the drafts' start untrained, ${why}` }
+  const early = placed.find(({ arm: { reference } }) => reference?.kind === "earlier" && reference.start === undefined)
+  return early && { at: `${early.at}.reference`, problem: `it is an earlier checkpoint of the drafts' start, ${why}` }
+}
+
+const startKind = (arm: unknown): unknown => (arm as { readonly start?: { readonly kind?: unknown } }).start?.kind

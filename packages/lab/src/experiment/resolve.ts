@@ -19,11 +19,12 @@ import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
 import { decodingSettings, hasAcceptance, withoutDecoding } from "./measures.ts"
 import { plain, plainSpec } from "./plain-json.ts"
-import { earlierProblem, startProblem, textProblem } from "./problems.ts"
+import { earlierProblem, scoredProblem, startProblem, textProblem } from "./problems.ts"
 import { withPinnedReferences } from "./references.ts"
 import type { PlacedArm, Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
+import { assumed } from "./scored.ts"
 import { serviceProblem } from "./services.ts"
-import { armSpec, experimentSpec, referenceSpec } from "./spec.ts"
+import { armSpec, type draftSpec, experimentSpec, referenceSpec } from "./spec.ts"
 import { describeStart, type ResolvedStart } from "./start.ts"
 import { atSettings, checkPaths, pointsOf, type Settings, type Sweep } from "./sweep.ts"
 
@@ -67,6 +68,10 @@ const of = (what: string) => (error: InvalidInput | DataError) =>
 /** References whose weights stay the same, so that an arm can begin with them. */
 const isFrozen = (reference: ResolvedReference | undefined) =>
   reference !== undefined && !Object.hasOwn(moves, reference.kind)
+
+/** The drafts' start, or the assumed one of its candidates. */
+const draftOf = ({ start }: typeof draftSpec.infer): Resolved["draft"] =>
+  start.kind === "scored" ? { start: start.among[assumed(start)]!, scored: start } : { start }
 
 /** The parts of an experiment that its arms share. */
 interface Common {
@@ -248,8 +253,10 @@ export const resolve = Effect.fn("resolve")(function* (
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice !== undefined)
     return yield* new InvalidInput({ what, problems: [`arm '${twice}' is selected twice; name it once`] })
+  const draft = draftOf(spec.draft)
+  const common: Common = { reference: spec.reference, draft }
   const arms: Array<ResolvedArm> = []
-  for (const name of names) arms.push(yield* resolveArm(name, `${what}, arms.${name}`, spec.arms[name], spec))
+  for (const name of names) arms.push(yield* resolveArm(name, `${what}, arms.${name}`, spec.arms[name], common))
   for (const { name, steps } of arms) {
     if (typeof steps === "number") continue
     const other = arms.find((a) => a.name === steps.computeOf)
@@ -264,7 +271,7 @@ export const resolve = Effect.fn("resolve")(function* (
   const begun = startProblem(arms)
   if (begun !== undefined)
     return yield* new InvalidInput({ what: `${what}, arms.${begun.arm}.start`, problems: [begun.problem] })
-  const capacity = spec.capacity && (yield* resolveArm("capacity", `${what}, capacity`, spec.capacity, spec))
+  const capacity = spec.capacity && (yield* resolveArm("capacity", `${what}, capacity`, spec.capacity, common))
   if (
     capacity &&
     (typeof capacity.steps !== "number" || capacity.reference !== undefined || capacity.start.kind === "arm")
@@ -274,16 +281,19 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what: `${what}, capacity`, problems })
   }
-  const swept = spec.sweep ? yield* sweptArms(what, spec.sweep, arms, options.arms === undefined, spec) : []
+  const swept = spec.sweep ? yield* sweptArms(what, spec.sweep, arms, options.arms === undefined, common) : []
   const placed: ReadonlyArray<PlacedArm> = [
     ...arms.map((arm) => ({ at: `arms.${arm.name}`, arm })),
     ...swept,
     ...(capacity ? [{ at: "capacity", arm: capacity }] : []),
   ]
-  const never = earlierProblem({ draft: spec.draft, placed })
+  const never = earlierProblem({ draft, placed })
   if (never !== undefined)
     return yield* new InvalidInput({ what: `${what}, the reference of ${never.at}`, problems: [never.problem] })
-  const unwritten = textProblem({ target: spec.target, draft: spec.draft, placed })
+  const unchosen = scoredProblem(draft, spec.arms, placed)
+  if (unchosen !== undefined)
+    return yield* new InvalidInput({ what: `${what}, ${unchosen.at}`, problems: [unchosen.problem] })
+  const unwritten = textProblem({ target: spec.target, draft, placed })
   if (unwritten !== undefined)
     return yield* new InvalidInput({ what: `${what}, ${unwritten.at}.text`, problems: [unwritten.problem] })
   const listed = yield* Effect.forEach(
@@ -305,6 +315,14 @@ export const resolve = Effect.fn("resolve")(function* (
     }
   }
   const { reference: _, plugins = [], arms: ___, capacity: ____, about: written, ...rest } = spec
+  const searching = !hasAcceptance(rest.measures) && spec.sweep === undefined
+  const chosen = placed.find(({ arm }) => arm.start.kind === "arm" && arm.start.among !== undefined)
+  if (searching && chosen !== undefined) {
+    const problems = [
+      "it begins with the best of several arms by acceptance, which measures leaves out; set sweep with a measure, or name one arm",
+    ]
+    return yield* new InvalidInput({ what: `${what}, ${chosen.at}.start`, problems })
+  }
   const acceptance = hasAcceptance(rest.measures)
   const decoded = acceptance ? [] : decodingSettings(withSeeds)
   if (decoded.length > 0) {
@@ -340,6 +358,7 @@ export const resolve = Effect.fn("resolve")(function* (
   if (problem !== undefined) return yield* new InvalidInput({ what, problems: [problem] })
   const whole = {
     ...rest,
+    draft,
     services,
     families: familiesOf(spec, plugins),
     about: named.about ?? defaultAbout(arms),

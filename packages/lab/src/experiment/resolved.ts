@@ -2,16 +2,21 @@
 import type { ExamplesUse, Family, FilterUse, LossUse, Masking, MeasureUse, ServiceUse, TaskUse } from "@winnow/core"
 import type { SignalsOptions } from "@winnow/training"
 import type { StudyUse } from "../study/study.ts"
-import type { draftSpec, measureSpec, referenceSpec, tokenizerSpec } from "./spec.ts"
+import type { Scored } from "./scored.ts"
+import type { measureSpec, referenceSpec, tokenizerSpec } from "./spec.ts"
 import type { Stability } from "./stability.ts"
-import type { ResolvedStart, targetStart } from "./start.ts"
+import type { OwnStart, ResolvedStart, targetStart } from "./start.ts"
 import type { Sweep } from "./sweep.ts"
 import type { Training } from "./training-spec.ts"
 
 export type Measure = typeof measureSpec.infer
 export type Tokenizing = typeof tokenizerSpec.infer
 export type ResolvedTarget = typeof targetStart.infer
-export type ResolvedDraft = typeof draftSpec.infer
+/** The drafts' start. Where scores choose it, `start` is the one of plans until their choice is known. */
+export interface ResolvedDraft {
+  readonly start: OwnStart
+  readonly scored?: Scored
+}
 export type ResolvedReference = typeof referenceSpec.infer
 
 /** How a reference is asked, where it attends both ways. */

@@ -17,6 +17,7 @@ import { type } from "arktype"
 import { measuresSpec } from "./measures.ts"
 import { different, natural, seed } from "./numbers.ts"
 import { studyUse } from "./plugin-use.ts"
+import { type ScoredSpec, scoredStart } from "./scored.ts"
 import { hubForm, pathForm, type ShortForms } from "./short-forms.ts"
 import { stabilitySpec } from "./stability.ts"
 import {
@@ -48,7 +49,7 @@ export const tokenizerSpec = type({
   .or({ "+": "reject", ...specialTokens, kind: "'byte'" })
   .or({ "+": "reject", ...specialTokens, kind: "'file'", path: "string", "eos?": "string" })
 
-export const draftSpec = type({ "+": "reject", start: draftStart })
+export const draftSpec = type({ "+": "reject", start: draftStart.or(scoredStart) })
 
 export const referenceSpec = type({
   "+": "reject",
@@ -214,7 +215,7 @@ export type ReferenceSpec =
   | { readonly kind: "average"; readonly decay: number }
   | StartSpec
 export interface DraftSpec {
-  readonly start: DraftStartSpec
+  readonly start: DraftStartSpec | ScoredSpec
 }
 
 /** BPE trained on the task's own training text, to this many ids. */

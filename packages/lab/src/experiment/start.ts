@@ -80,7 +80,22 @@ const ofHead = type({
 const ofDraft = type({ "+": "reject", kind: "'draft'", ...changes })
 const ofUntrained = type({ "+": "reject", kind: "'untrained'" })
 const ofReference = type({ "+": "reject", kind: "'reference'", ...changes })
-const ofArm = type({ "+": "reject", kind: "'arm'", arm: "string >= 1", ...changes })
+const ofArm = type({
+  "+": "reject",
+  kind: "'arm'",
+  arm: "string >= 1",
+  // The arms of which the best on the validation split is meant; `arm` is one of them, and the one of plans.
+  "among?": type("string[] >= 2").narrow(
+    (arms, ctx) =>
+      new Set(arms).size === arms.length || ctx.reject({ expected: "different arms", actual: brief(arms) }),
+  ),
+  ...changes,
+}).narrow(
+  ({ arm, among }, ctx) =>
+    among === undefined ||
+    among.includes(arm) ||
+    ctx.reject({ path: ["arm"], expected: `one of ${among.join(", ")}`, actual: brief(arm) }),
+)
 
 export type FreshStart = typeof ofFresh.infer
 export type FolderStart = typeof ofFolder.infer
@@ -147,6 +162,13 @@ export const shortModels: ShortForms = {
   },
 }
 
+/** The best of several arms on the validation split; plans assume the one in the middle. */
+const bestOf = (arms: ReadonlyArray<string>) => ({
+  kind: "arm" as const,
+  arm: arms[arms.length >> 1] ?? "",
+  among: [...arms],
+})
+
 /** The short texts of `--set` for a start. */
 export const shortStarts: ShortForms = {
   ...shortModels,
@@ -154,6 +176,7 @@ export const shortStarts: ShortForms = {
   untrained: { form: "untrained", read: () => ({ kind: "untrained" }) },
   reference: { form: "reference", read: () => ({ kind: "reference" }) },
   arm: { form: "arm:NAME", read: (arm) => ({ kind: "arm", arm }) },
+  best: { form: "best:NAME,NAME", read: (list) => bestOf(list.split(",")) },
 }
 
 /** Changes of a model without training, after its pretraining. */
@@ -214,7 +237,7 @@ export type ArmStartSpec =
   | ({ readonly kind: "draft" } & Changes)
   | { readonly kind: "untrained" }
   | ({ readonly kind: "reference" } & Changes)
-  | ({ readonly kind: "arm"; readonly arm: string } & Changes)
+  | ({ readonly kind: "arm"; readonly arm: string; readonly among?: ReadonlyArray<string> } & Changes)
 /** The start of a target. */
 export type TargetSpec = Exclude<StartSpec, { readonly kind: "layers" | "resized" }>
 
@@ -289,16 +312,21 @@ export const head = (of: HeadUse, options: Pick<HeadSpec, "seed" | "trunk"> = {}
   ...options,
 })
 /**
- * Another model of the run: the drafts' start, the same without its pretraining, the arm's trained reference, or another
- * arm with its final weights.
+ * Another model of the run: the drafts' start, the same without its pretraining, the arm's trained reference, another arm
+ * with its final weights, or the best of several arms.
  *
+ * @param of `best`: arms, of which the one that the search's measure puts first on the validation split is meant (greedy
+ * acceptance without a search)
  * @param options.turned the same weights with the other attention; "untrained" has that of the drafts' start
  * @param options.vocabulary of the same model with a smaller head; "untrained" has that of the drafts' start
  */
 export const artifactOf = (
-  of: "draft" | "untrained" | "reference" | { readonly arm: string },
+  of: "draft" | "untrained" | "reference" | { readonly arm: string } | { readonly best: ReadonlyArray<string> },
   options: Changes = {},
-): ArmStartSpec => (typeof of === "object" ? { kind: "arm", arm: of.arm, ...options } : { kind: of, ...options })
+): ArmStartSpec => {
+  if (typeof of !== "object") return { kind: of, ...options }
+  return "best" in of ? { ...bestOf(of.best), ...options } : { kind: "arm", arm: of.arm, ...options }
+}
 
 const describePath = (path: string) => (isHubReference(path) ? shortReference(path) : `folder ${path}`)
 
@@ -334,6 +362,6 @@ const describeWhole = (start: ResolvedStart): string => {
     case "reference":
       return "reference"
     case "arm":
-      return `arm ${start.arm}`
+      return start.among === undefined ? `arm ${start.arm}` : `the best of ${start.among.join(", ")}`
   }
 }

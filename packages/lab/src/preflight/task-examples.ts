@@ -3,6 +3,7 @@ import { brief, type DataError, type Example, InvalidInput, type Split, type Tas
 import { Effect } from "effect"
 import { trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
+import { promptsAt, searches, searchingOf } from "../experiment/searching.ts"
 import { writtenIn } from "../experiment/text.ts"
 import { inPieces } from "../store/in-pieces.ts"
 import { splits, type Text, type Texts, taskKey, tasksOf, tryTask } from "../texts.ts"
@@ -141,10 +142,13 @@ export const checkTasks = (
   resolved: Resolved,
   texts: Texts,
 ): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> => {
-  const { measure, sweep, stability } = resolved
+  const { measure, stability, draft } = resolved
+  const chooses = searches(resolved)
   const requests: ReadonlyArray<Asked> = [
     { at: "measure.prompts", prompts: measure.prompts, split: measure.split },
-    ...(sweep ? [{ at: "sweep.prompts", prompts: sweep.prompts, split: "validation" as const }] : []),
+    ...(chooses
+      ? [{ at: promptsAt(resolved), prompts: searchingOf(resolved).prompts, split: "validation" as const }]
+      : []),
     ...trainingsOf(resolved).flatMap(({ at, training }) =>
       writtenIn(training.text).map(({ prompts = 0, task }) => ({
         at: `${at}.text.prompts`,
@@ -156,7 +160,7 @@ export const checkTasks = (
   const own: ReadonlyArray<Split> = [
     "train",
     measure.split,
-    ...(sweep ? (["validation"] as const) : []),
+    ...(chooses || draft.scored ? (["validation"] as const) : []),
     ...(stability && !stability.text ? [stability.split] : []),
   ]
   return Effect.gen(function* () {

@@ -12,6 +12,7 @@ import type { StudyMeasures } from "../study/study.ts"
 import type { TableColumn } from "../study/table.ts"
 import { costTable } from "../table/cost.ts"
 import { differencesTable } from "../table/differences.ts"
+import { choicesTables } from "./choices.ts"
 import { measuresCountsText } from "./counts.ts"
 import { type MissingRecord, studySchema } from "./header.ts"
 import { measuredCounts, measuredDrafts, measuresTable } from "./measures.ts"
@@ -83,6 +84,7 @@ export const makeMeasuresRecord = (
         table,
         differencesTable(inPoints(table.columns), differences),
         costTable({ rows }),
+        ...choicesTables(graph.settled),
         ...(yield* stabilityTables(graph, artifacts)),
       ].filter(({ rows }) => rows.length > 0),
       arms: {

@@ -8,6 +8,7 @@ import { type Figures, readFigures } from "../stages/measure.ts"
 import { readRollouts } from "../stages/rollouts.ts"
 import { intervalText } from "../statistics/interval-text.ts"
 import type { Artifact } from "../store/store.ts"
+import { choicesTables } from "./choices.ts"
 import { conclusions, verdict } from "./conclusions.ts"
 import { numbers } from "./costs.ts"
 import { countsText } from "./counts.ts"
@@ -123,6 +124,7 @@ export const makeRecord = (
       further && measuredCounts(further),
     )
     const tables = [
+      ...choicesTables(graph.settled),
       ...(further ? [measuresTable("Further measures", graph, further)] : []),
       ...(yield* stabilityTables(graph, artifacts)),
     ]

@@ -23,6 +23,7 @@ import type { Artifact } from "../store/store.ts"
 import { modelMeasureStage } from "./model-measure.ts"
 import { openDecoder, openOwnHead } from "./models.ts"
 import { decodingStep, readRollouts, rolloutsStage } from "./rollouts.ts"
+import type { StartScore } from "./start-scores.ts"
 import { openTokenizer, readSplit } from "./text.ts"
 
 const code = () => stageCode({ revisions: ["measuring"], tensors: true })
@@ -30,8 +31,13 @@ const code = () => stageCode({ revisions: ["measuring"], tensors: true })
 /** A trial as a stage of its draft. */
 export type TrialOf = (label: string, draft: Stage, head?: HeadUse) => Effect.Effect<Stage, InvalidInput>
 
-/** The measure of a trial, of its artifact; null where nothing was tested. */
-export const scoreOf = ({ manifest }: Artifact): number | null => {
+/**
+ * The measure of a trial, of its artifact; null where nothing was tested.
+ *
+ * @param score the name of a score, where the artifact has the scores of a start
+ */
+export const scoreOf = ({ manifest }: Artifact, score?: string): number | null => {
+  if (score !== undefined) return (manifest.summary["scores"] as Readonly<Record<string, StartScore>>)[score]!.score
   const { greedyAcceptance, expectedAcceptance, loss, value } = manifest.summary as Readonly<
     Record<string, number | null>
   >
