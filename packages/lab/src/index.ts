@@ -90,6 +90,7 @@ export { proposing } from "./study/proposing.ts"
 export { ranking } from "./study/ranking.ts"
 export { type StudyRecord, studyRecord, type TablesRecord } from "./study/record.ts"
 export { scoresAlone } from "./study/scores-alone.ts"
+export { steps } from "./study/steps.ts"
 export {
   defineMeasuresStudy,
   defineStudy,

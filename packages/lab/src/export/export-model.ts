@@ -1,7 +1,7 @@
 /** A model of a finished run, written to a folder that other engines open. */
 import { existsSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { type Architecture, type Attends, InvalidInput } from "@winnow/core"
+import { InvalidInput } from "@winnow/core"
 import { sha256OfFile } from "@winnow/files"
 import { localFolder } from "@winnow/hub"
 import { copyModelFolder, parameterCount, privateFormOf, readArchitecture } from "@winnow/models"
@@ -11,11 +11,12 @@ import { readRun } from "../runs/read-run.ts"
 import type { StageError } from "../stage.ts"
 import { modelCard } from "./card.ts"
 import { type ChosenModel, chosenModel, isMeasured, modelRunOf } from "./chosen-model.ts"
+import { configIds } from "./config-ids.ts"
 import { exportHead } from "./export-head.ts"
 import type { Exported, ExportRequest } from "./export-request.ts"
 import { findTokenizer, findWeights } from "./find-weights.ts"
 import { licencesOf } from "./licences.ts"
-import { type ExportedTokenizer, exportedTokenizer, type TokenIds } from "./tokenizer-files.ts"
+import { type ExportedTokenizer, exportedTokenizer } from "./tokenizer-files.ts"
 import { io, wholeFolder } from "./whole-folder.ts"
 
 /** The path of the tokenizer that an experiment read from a file; a reference where its folder is unavailable now. */
@@ -27,15 +28,6 @@ const tokenizerFileOf = ({ config }: ChosenModel["run"]): Effect.Effect<string |
 }
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
-
-/** The ids of config.json as the family writes them: some classes of transformers take no null. */
-const configIds = ({ family, config }: Architecture<Attends>, ids: TokenIds): Record<string, unknown> => {
-  const written = family?.fromConfig({ ...config, ...ids }, "config.json").config ?? {}
-  return {
-    ...ids,
-    ...Object.fromEntries(Object.keys(ids).flatMap((key) => (key in written ? [[key, written[key]]] : []))),
-  }
-}
 
 /**
  * Settings of `generate` in transformers: the special tokens and, for a draft, the number of proposals a call behind its
