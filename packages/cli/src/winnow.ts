@@ -14,6 +14,7 @@ import { plugins } from "./commands/plugins.ts"
 import { rank } from "./commands/rank.ts"
 import { runs } from "./commands/runs.ts"
 import { serve } from "./commands/serve.ts"
+import { tokens } from "./commands/tokens.ts"
 
 /** The command line, with its subcommands. */
 export const winnow = Command.make("winnow").pipe(
@@ -25,6 +26,7 @@ export const winnow = Command.make("winnow").pipe(
     serve,
     rank,
     runs,
+    tokens,
     adaptCommand,
     exportCommand,
     newFolder,

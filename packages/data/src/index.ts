@@ -1,4 +1,5 @@
 export * from "./batches.ts"
+export { byteCharacters } from "./byte-level.ts"
 export * from "./byte-tokenizer.ts"
 export { type Codec, type EncodeOptions, makeCodec } from "./codec.ts"
 export { type DatasetsOptions, datasetsLayer, makeDatasets } from "./datasets.ts"

@@ -24,6 +24,7 @@ import { inOrder, type Stage } from "./stage.ts"
 import { keptStage } from "./stages/kept.ts"
 import { measureStage } from "./stages/measure.ts"
 import { modelMeasureStage } from "./stages/model-measure.ts"
+import type { ProbeText } from "./stages/probe.ts"
 import { proposerStage } from "./stages/proposer.ts"
 import { rolloutsStage } from "./stages/rollouts.ts"
 import { scoreStage } from "./stages/score.ts"
@@ -70,6 +71,8 @@ export interface Graph {
   /** The target's texts and their accuracy; undefined where the run measures no acceptance. */
   readonly rollouts: { readonly greedy: Stage; readonly sampled: Stage; readonly score: Stage } | undefined
   readonly measured: ReadonlyArray<Measured>
+  /** The tokens among which the choices of the arms' filters are recorded; undefined for none. */
+  readonly probe: ProbeText | undefined
   /** Measures that are plugins. */
   readonly measures: ReadonlyArray<MeasureInstance>
   /** The study's own stages; undefined of a distillation. */
@@ -328,6 +331,7 @@ const graphOf = <E, R>(
       texts: otherTexts(shared),
       rollouts,
       measured,
+      probe: probing.probe,
       measures,
       study,
       reading,

@@ -25,6 +25,7 @@ import {
   slugOf,
   stabilitySection,
   tableParts,
+  tokensSection,
   trainingSections,
 } from "./parts.ts"
 import { asDrawn } from "./two-seeds.ts"
@@ -107,6 +108,7 @@ export const distillationReport = (run: RunRecord, metrics: ReadonlyArray<Report
       ...section("result", "Result", resultParts(run), { folded: false }),
       ...section("differences", "Differences", plots([differencesPlot(armsRun(run))]), { folded: false }),
       ...draftSections(run, metrics),
+      ...tokensSection(run),
       ...recordSection(run),
       ...configurationSection(run),
     ],
@@ -134,6 +136,7 @@ export const studyReport = (study: StudyRecord, metrics: ReadonlyArray<ReportLin
       ...section("drafts", "The drafts", resultParts(drafts)),
       ...section("differences", "Differences of the drafts", plots([differencesPlot(armsRun(drafts))])),
       ...draftSections(drafts, metrics),
+      ...tokensSection(study),
       ...recordSection(study),
       ...configurationSection(study),
     ],

@@ -19,6 +19,7 @@ import {
   slugOf,
   stabilitySection,
   tableParts,
+  tokensSection,
   trainingSections,
 } from "./parts.ts"
 
@@ -59,6 +60,8 @@ export const measuresReport = (record: MeasuresRecord, metrics: ReadonlyArray<Re
       ...section("search", "The search for settings", plots([sweepPlot(arms)])),
       ...trainingSections({ rows: arms.rows, seeds, about: arms.about }, metrics, run.concluded[0]!.name),
       ...exportSection(record),
+      // Without acceptance and without recorded tokens the page has no texts.
+      ...(tables.some(({ name }) => name.startsWith("stability-")) ? tokensSection(record) : []),
       ...recordSection(record),
       ...configurationSection(record),
     ],

@@ -114,6 +114,13 @@ export const exportSection = (run: ModelRun): ReadonlyArray<Section> => {
 export const exportLinks = (run: ModelRun): ReadonlyMap<string, string> =>
   new Map(exportLines(run).map(({ name }) => [name, `#${exportAnchor(name)}`]))
 
+/** The way to the page of single tokens, which a command of its own writes. */
+export const tokensSection = ({ run }: Headed): ReadonlyArray<Section> =>
+  section("tokens", "Token by token", [
+    html(`<p class="note"><a href="tokens.html">tokens.html</a> has texts with every token kept or dropped, accepted or rejected, by loss and by acceptance, arms side by side. This command writes it:</p>
+<pre>bun run winnow tokens ${escapeHtml(run)}</pre>`),
+  ])
+
 /** The files beside the report, and the commands that read them. */
 export const recordSection = ({ run, experiment, counts }: Headed): ReadonlyArray<Section> => {
   const link = (file: string, says: string) => `<li><a href="${file}">${file}</a> ${says}</li>`

@@ -41,9 +41,9 @@ test("the report of a comparison has its conclusions, every chart and the missin
     expect(html).toContain(figure)
   expect(html).toContain("the loss is NaN at step 212")
   expect(html).toContain("Is a &lt; b &amp; c?")
-  // It needs nothing else: links lead to itself and to the record beside it.
+  // It needs nothing else: links lead to itself and to the files beside it.
   const links = [...html.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, to]) => to!).filter((to) => !to.startsWith("#"))
-  expect(links.toSorted()).toEqual(["metrics.jsonl", "run.json"])
+  expect(links.toSorted()).toEqual(["metrics.jsonl", "run.json", "tokens.html"])
   expect(html).not.toContain("NaN</text>")
 })
 

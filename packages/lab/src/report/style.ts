@@ -26,7 +26,8 @@ const stacked = (below: string, table: string, grid: string, heads = false): str
   }
 }`
 
-export const style = `
+/** The colours, the letters and the head of every page. */
+export const baseStyle = `
 :root { color-scheme: light dark; --page: #ffffff; --ink: #1f2933; --faint: #5c6873; --line: #dfe4e9; --panel: #f5f7f9; --mark: #ffe8a3; --link: #0b5cad; --warn: #b54708; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #14181d; --ink: #e4e8ec; --faint: #9aa5b1; --line: #2e363f; --panel: #1c2229; --mark: #5d4a0a; --link: #7ab8f5; --warn: #f0803c; }
@@ -43,9 +44,15 @@ h2 { font-size: 16px; margin: 0; font-weight: 600; }
 h3 { font-size: 14px; margin: 18px 0 4px; font-weight: 600; }
 .slug, .facts, .note, figcaption, footer, .links { color: var(--faint); font-size: 13px; }
 .slug { margin: 0; }
+.facts, .links { display: flex; flex-wrap: wrap; gap: 2px 20px; padding: 0; margin: 10px 0 0; list-style: none; }
+.note { margin: 6px 0 12px; max-width: 62em; }
+mark { background: var(--mark); color: var(--ink); border-radius: 2px; }
+code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", monospace; }
+`
+
+export const style = `${baseStyle}
 .verdict { margin: 18px 0 0; padding: 14px 18px; background: var(--panel); border-left: 4px solid var(--ink); border-radius: 4px; }
 .verdict p { margin: 0; max-width: 54em; } .verdict p:first-child { font-size: 17px; font-weight: 600; line-height: 1.4; } .verdict p + p { margin-top: 8px; font-size: 14px; }
-.facts, .links { display: flex; flex-wrap: wrap; gap: 2px 20px; padding: 0; margin: 10px 0 0; list-style: none; }
 nav { margin: 14px 0 0; font-size: 13px; } nav ul { display: flex; flex-wrap: wrap; gap: 3px 14px; list-style: none; margin: 0; padding: 0; }
 nav .tools { margin-top: 8px; }
 button { font: inherit; font-size: 12px; color: var(--link); background: none; border: 1px solid var(--line); border-radius: 4px; padding: 1px 8px; cursor: pointer; }
@@ -56,7 +63,6 @@ details.section > summary { cursor: pointer; list-style: none; display: flex; al
 details.section > summary::-webkit-details-marker { display: none; }
 details.section > summary::before { content: "+"; width: 12px; color: var(--faint); font-weight: 600; } details.section[open] > summary::before { content: "\\2212"; }
 details.section > .inside { padding: 10px 0 18px; }
-.note { margin: 6px 0 12px; max-width: 62em; }
 .table { margin: 0 0 18px; }
 table { border-collapse: collapse; width: 100%; font-size: 12.5px; font-variant-numeric: tabular-nums; }
 th { font-weight: 600; text-align: right; vertical-align: bottom; line-height: 1.25; padding: 6px 6px; }
@@ -86,8 +92,6 @@ pre.missing { border-left: 3px solid var(--warn); }
 .chip code { color: var(--ink); background: var(--panel); border-radius: 4px; padding: 1px 5px; }
 .text p { margin: 0; padding: 10px 12px; border: 1px solid var(--line); border-radius: 6px; white-space: pre-wrap;
   font: 12.5px/1.7 ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", monospace; color: var(--faint); }
-mark { background: var(--mark); color: var(--ink); border-radius: 2px; }
-code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", monospace; }
 pre { font-size: 11.5px; line-height: 1.5; background: var(--panel); border-radius: 6px; padding: 12px 14px; margin: 6px 0 12px; white-space: pre-wrap; overflow-wrap: anywhere; }
 .commands { list-style: none; padding: 0; margin: 6px 0; } .commands li { display: flex; gap: 10px; align-items: baseline; padding: 4px 0; border-bottom: 1px solid var(--line); }
 .commands code { flex: 1; font-size: 12px; overflow-wrap: anywhere; min-width: 0; }

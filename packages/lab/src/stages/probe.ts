@@ -54,18 +54,23 @@ export const probeOf = (
     return { data, tokens, split, at: stepsOf(text, arm.steps) }
   })
 
-/** The first texts with this many trained tokens, in batches as large as the arm's own. */
-export const probeBatches = (
-  examples: ReadonlyArray<EncodedExample>,
-  tokens: number,
-  batchSize: number,
-): ReadonlyArray<Batch> => {
+/** The first texts with this many trained tokens; all where there are fewer. */
+export const probeTexts = (examples: ReadonlyArray<EncodedExample>, tokens: number): ReadonlyArray<EncodedExample> => {
   let sum = 0
   const needed = examples.findIndex(({ ids, promptLength }) => {
     sum += ids.length - firstTrained(promptLength)
     return sum >= tokens
   })
-  const texts = needed < 0 ? examples : examples.slice(0, needed + 1)
+  return needed < 0 ? examples : examples.slice(0, needed + 1)
+}
+
+/** The texts of a probe in batches as large as the arm's own. */
+export const probeBatches = (
+  examples: ReadonlyArray<EncodedExample>,
+  tokens: number,
+  batchSize: number,
+): ReadonlyArray<Batch> => {
+  const texts = probeTexts(examples, tokens)
   return Array.from({ length: Math.ceil(texts.length / batchSize) }, (_, i) =>
     collate(texts.slice(i * batchSize, (i + 1) * batchSize)),
   )
