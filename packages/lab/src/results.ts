@@ -17,6 +17,7 @@ import { parseRecord } from "./record/read.ts"
 import { makeRecord } from "./record/record.ts"
 import type { RunRecord } from "./record/schema.ts"
 import { docsFrom } from "./report/docs-folder.ts"
+import { renderReport } from "./report/report.ts"
 import type { StageError } from "./stage.ts"
 import { openTokenizer } from "./stages/text.ts"
 import { canonicalJson } from "./store/key.ts"
@@ -136,8 +137,6 @@ export const writeResults = (ended: Ended): Effect.Effect<Records, StageError> =
           document: said.study,
         }))
     const { record, study, counts, isNew, document } = of
-    // The charts of a report take 0.3 s to load: not before there is one to render.
-    const { renderReport } = yield* Effect.promise(() => import("./report/report.ts"))
     const html = yield* Effect.promise(() => renderReport(document, metrics, docsFrom(directory)))
     yield* Effect.try({
       try: () => {

@@ -58,3 +58,50 @@ test("a picture of several runs needs a file that ends with .svg, and runs with 
   expect(nobody.err).toContain("--minus nobody: run")
   expect(await Bun.file(to).exists()).toBe(false)
 }, 60_000)
+
+test("a run's tables and plots as files, a report of several runs, and the home page of the results", async () => {
+  const arms = records.filter(({ experiment }) => experiment.startsWith("005"))
+  const [to, page, start] = [join(home, "files"), join(home, "several.html"), join(home, "index.html")]
+  const [exported, several, home_] = await Promise.all([
+    runCli(["runs", "export", arms[0]!.run, "--to", to], { WINNOW_HOME: home, BUN_CHROME_PATH: "", COLUMNS: "80" }),
+    winnow("runs", "report", arms[0]!.run, arms[1]!.run, "--to", page),
+    winnow("runs", "home", "--to", start),
+  ])
+  expect([exported.code, several.code, home_.code]).toEqual([0, 0, 0])
+  expect(exported.out).toContain("no PDF: no Chrome or Chromium was found")
+  for (const line of exported.out.split("\n")) expect(line.length).toBeLessThanOrEqual(80)
+  for (const file of ["table-acceptance.csv", "table-acceptance.tex", "table-acceptance.md", "plot-differences.svg"])
+    expect(await Bun.file(join(to, file)).exists()).toBe(true)
+  /** Files that a page leads to, from its folder. */
+  const targets = async (file: string) =>
+    [...(await Bun.file(file).text()).matchAll(/href="([^"#]+)"/g)].map(([, to]) =>
+      join(dirname(file), decodeURIComponent(to!)),
+    )
+  for (const file of [page, start]) {
+    const all = await targets(file)
+    expect(all.length).toBeGreaterThan(1)
+    for (const target of all) expect([target, await Bun.file(target).exists()]).toEqual([target, true])
+  }
+  const refused = await winnow("runs", "report", arms[0]!.run, arms[1]!.run, "--to", join(home, "several.pdf"))
+  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("name a file that ends with .html")])
+}, 120_000)
+
+test("lists fit the terminal: no line is longer, and none is broken", async () => {
+  const [a, b] = [records[0]!.run, records[1]!.run]
+  const commands: ReadonlyArray<readonly [columns: number, args: ReadonlyArray<string>]> = [
+    [80, ["runs"]],
+    [120, ["runs"]],
+    [80, ["plugins"]],
+    [80, ["runs", "show", a]],
+    [80, ["runs", "compare", a, b]],
+  ]
+  const outs = await Promise.all(
+    commands.map(([columns, args]) => runCli(args, { WINNOW_HOME: home, COLUMNS: String(columns) })),
+  )
+  for (const [i, { code, out }] of outs.entries()) {
+    const [columns, args] = commands[i]!
+    expect([args, code]).toEqual([args, 0])
+    for (const line of out.split("\n")) expect([line, Bun.stringWidth(line) <= columns]).toEqual([line, true])
+  }
+  for (const { out } of outs.slice(0, 2)) expect(out.trimEnd().split("\n").length).toBe(records.length + 2)
+}, 120_000)

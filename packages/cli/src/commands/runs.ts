@@ -1,4 +1,7 @@
-/** `winnow runs` lists runs; `runs show` prints one, `runs compare` the differences of two, `runs plot` draws several. */
+/**
+ * `winnow runs` lists runs; `runs show` prints one, `runs compare` the differences of two, `runs plot` draws several;
+ * `runs export`, `runs report` and `runs home` write files and pages.
+ */
 import { join } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import { FileError, fileErrorOf, writeWhole } from "@winnow/files"
@@ -20,6 +23,7 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { jsonFlag, resultsFlag } from "../shared-flags.ts"
 import { terminalColumns } from "../terminal.ts"
+import { exportFiles, reportSeveral, writeHome } from "./runs-pages.ts"
 
 const root = Command.make("runs", {
   experiment: Flag.String("experiment").pipe(
@@ -117,6 +121,53 @@ const plot = Command.make(
   }),
 ).pipe(Command.withDescription("Draw each arm minus a control over a setting in which runs differ"))
 
+const exported = Command.make(
+  "export",
+  {
+    run: name("RUN"),
+    to: Flag.String("to").pipe(Flag.withMetavar("DIR"), Flag.withDescription("a folder that is not there yet")),
+  },
+  Effect.fn("runs.export")(function* (flags) {
+    const { results, json } = yield* root
+    const { file } = yield* withRuns(results)(opened(flags.run))
+    yield* exportFiles(file, flags.to, json)
+  }),
+).pipe(Command.withDescription("Write each table and plot of a run as files: CSV, Markdown, LaTeX, SVG, PDF"))
+
+const report = Command.make(
+  "report",
+  {
+    runs: name("RUN").pipe(Argument.atLeast(2)),
+    to: Flag.String("to").pipe(Flag.withMetavar("FILE"), Flag.withDescription("the page's file, .html")),
+  },
+  Effect.fn("runs.report")(function* (flags) {
+    const { results } = yield* root
+    yield* reportSeveral(yield* withRuns(results)(Effect.forEach(flags.runs, opened)), flags.to)
+  }),
+).pipe(
+  Command.withDescription("Write one report of several runs: verdicts, shared comparisons, arms, settings that differ"),
+)
+
+const home = Command.make(
+  "home",
+  {
+    to: Flag.String("to").pipe(
+      Flag.optional,
+      Flag.withMetavar("FILE"),
+      Flag.withDescription("the page's file, .html; index.html in the folder of the results if left out"),
+    ),
+  },
+  Effect.fn("runs.home")(function* (flags) {
+    const { results } = yield* root
+    const entries = yield* withRuns(results)(Effect.flatMap(RunStore, (store) => store.list()))
+    yield* writeHome(
+      entries,
+      results,
+      Option.getOrElse(flags.to, () => join(results, "index.html")),
+    )
+  }),
+).pipe(Command.withDescription("Write the home page of the results: each experiment with its runs and verdicts"))
+
 /** The command. */
 export const runs = root.pipe(
   Command.withHandler(
@@ -129,5 +180,5 @@ export const runs = root.pipe(
     }),
   ),
   Command.withDescription("List the runs, the newest first"),
-  Command.withSubcommands([show, compare, plot]),
+  Command.withSubcommands([show, compare, plot, exported, report, home]),
 )

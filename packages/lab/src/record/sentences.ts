@@ -95,7 +95,7 @@ export const comparison = (compared: Compared, { prompts }: Pick<ArmsRun, "promp
 }
 
 /** The comparison of the verdict: to the baseline, or where it is itself the arm, to the first other one. */
-const verdictOf = (run: ArmsRun): Compared | undefined => {
+export const verdictOf = (run: ArmsRun): Compared | undefined => {
   const main = mainArm(run)
   const arms = armsOf(run)
   const under =

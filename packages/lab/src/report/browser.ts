@@ -4,12 +4,12 @@
 const names = ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome"]
 const inMacOs = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
-/** The browser of this machine: `BUN_CHROME_PATH`, else one on the path; undefined without one. */
-export const browserPath = (): string | undefined =>
-  process.env["BUN_CHROME_PATH"] ??
-  names.map((name) => Bun.which(name)).find((path) => path !== null) ??
-  Bun.which(inMacOs) ??
-  undefined
+/** The browser of this machine: `BUN_CHROME_PATH` (empty: none), else one on the path; undefined without one. */
+export const browserPath = (): string | undefined => {
+  const named = process.env["BUN_CHROME_PATH"]
+  if (named !== undefined) return named === "" ? undefined : named
+  return [...names, inMacOs].map((name) => Bun.which(name)).find((path) => path !== null) ?? undefined
+}
 
 /** A page of the browser, at a width in pixels, light or dark. */
 export interface PageView {
@@ -26,11 +26,13 @@ export interface PageView {
 /**
  * Opens an empty page, and closes it after `use`.
  *
- * @error Error without a browser
+ * @error Error without a browser, or with a path that is none
  */
 export const withBrowserPage = async <A>(use: (view: PageView) => Promise<A>): Promise<A> => {
   const path = browserPath()
   if (path === undefined) throw new Error("no Chrome or Chromium was found; install one, or set BUN_CHROME_PATH")
+  // Bun starts one browser for a process: asked again, it would not notice a path that leads nowhere.
+  if (Bun.which(path) === null) throw new Error(`${path} is no program that can run`)
   // The sandbox of Chrome refuses to start for root, as which containers run.
   const argv = process.getuid?.() === 0 ? ["--no-sandbox"] : []
   const view = new Bun.WebView({ width: 900, height: 900, backend: { type: "chrome", url: false, path, argv } })

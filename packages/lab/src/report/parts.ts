@@ -125,6 +125,7 @@ export const tokensSection = ({ run }: Headed): ReadonlyArray<Section> =>
 export const recordSection = ({ run, experiment, counts }: Headed): ReadonlyArray<Section> => {
   const link = (file: string, says: string) => `<li><a href="${file}">${file}</a> ${says}</li>`
   const commands = [
+    `bun run winnow runs export ${run} --to DIR`,
     `bun run experiment --repeat ${run}`,
     ...(counts === null ? [] : [`python3 docs/recheck.py results/${experiment}/...`]),
   ]
@@ -134,7 +135,7 @@ export const recordSection = ({ run, experiment, counts }: Headed): ReadonlyArra
       ...(counts === null ? [] : [link(counts.file, "the raw counts behind all figures")]),
       link("metrics.jsonl", "the steps of each training"),
     ].join("")}</ul>
-<p class="note">The run made again, and every figure anew from the counts:</p>
+<p class="note">All tables and plots as files (CSV, Markdown, LaTeX, SVG, PDF); the run made again; every figure anew from the counts:</p>
 <pre>${commands.map(escapeHtml).join("\n")}</pre>`),
   ])
 }

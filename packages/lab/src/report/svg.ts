@@ -1,16 +1,16 @@
 /** A Vega-Lite chart as SVG text, without a browser. */
-import * as vega from "vega"
-import { compile, type TopLevelSpec } from "vega-lite"
+import type { TopLevelSpec } from "vega-lite"
 import { grid, ink, label, line } from "./colours.ts"
 
-const font = "Inter, 'Helvetica Neue', Helvetica, Arial, sans-serif"
+/** The letters of all pictures. */
+export const fontFamily = "Inter, 'Helvetica Neue', Helvetica, Arial, sans-serif"
 
 /** The style of all charts: thin axes, a light grid, no frame. */
 const look = {
   // Captions and tables say what marks say; a label on each of thousands of points helps no reader.
   aria: false,
   background: "transparent",
-  font,
+  font: fontFamily,
   padding: 4,
   view: { stroke: null },
   axis: {
@@ -49,12 +49,15 @@ export const textWidth = ({ text: own, fontSize = 11, fontWeight }: TextItem, te
 }
 
 /**
- * Gives vega the widths of letters. Without a canvas vega assumes 0.8 of the height for every letter, so axes of long
- * names stand far from their labels. Vega has no option for it.
+ * Vega, with the widths of letters: it takes 0.3 s to load, and no command that draws nothing pays for that. Without a
+ * canvas vega assumes 0.8 of the height for every letter, so axes of long names stand far from their labels. It has no
+ * option for it.
  */
-const measureText = (): void => {
+const loadVega = async () => {
+  const [vega, { compile }] = await Promise.all([import("vega"), import("vega-lite")])
   const { textMetrics } = vega as unknown as { readonly textMetrics: { width: typeof textWidth } }
   textMetrics.width = textWidth
+  return { vega, compile }
 }
 
 /** A chart without schema, style and font, which are the same for all charts. */
@@ -68,7 +71,7 @@ const rounded = (svg: string): string =>
 
 /** Renders a chart. @param name begins the ids inside, which are then unique on a page of charts with unique names */
 export const svgOf = async (chart: Chart, name = "chart"): Promise<string> => {
-  measureText()
+  const { vega, compile } = await loadVega()
   // Its warnings are of defaults that it drops, such as a height that rows decide.
   const { spec } = compile({ ...chart, config: look } as unknown as TopLevelSpec, { logger: vega.logger(vega.Error) })
   const view = new vega.View(vega.parse(spec), { renderer: "none" })

@@ -22,8 +22,12 @@ import { isWhole, nameAxis } from "./layout.ts"
 const costText = (ratio: number): string =>
   Math.abs(Math.log(ratio)) < Math.log(1.03) ? "same compute" : `${ratio.toPrecision(2)} x FLOPs`
 
-/** One difference, with all numbers that are drawn of it; shares as they are, the axis writes points. */
-const rowOf = ({ over, under, difference }: Compared, name: string, run: ArmsRun, level: number) => {
+/**
+ * One difference, with all numbers that are drawn of it; shares as they are, the axis writes points.
+ *
+ * @param level of the wider interval
+ */
+export const differenceRow = ({ over, under, difference }: Compared, name: string, run: ArmsRun, level: number) => {
   const { value, low, high, of } = difference
   const scale = of.unit === "%" ? percent : nats
   const wider = atLevel(difference, run.prompts, level)
@@ -45,7 +49,10 @@ const rowOf = ({ over, under, difference }: Compared, name: string, run: ArmsRun
     cost: costText(ratio),
   }
 }
-export type ForestRow = ReturnType<typeof rowOf>
+export type ForestRow = ReturnType<typeof differenceRow>
+
+/** True of a comparison that gives a conclusion, and so is drawn. */
+export const isDrawn = ({ difference }: Compared): boolean => isWhole(difference) && isCompared(difference)
 
 /** Rows under a title. */
 export interface ForestPanel {
@@ -239,16 +246,15 @@ export const forestPanels = (
   const { withBaseline, ofMain } = comparisonsOf(run)
   const main = mainArm(run)?.name
   const isMain = ({ over }: Compared) => over.name === main
-  const whole = (all: ReadonlyArray<Compared>) =>
-    all.filter(({ difference }) => isWhole(difference) && isCompared(difference))
+  const whole = (all: ReadonlyArray<Compared>) => all.filter(isDrawn)
   const first = whole([...withBaseline.filter(isMain), ...ofMain])
   const second = whole(withBaseline.filter((compared) => !isMain(compared)))
   const level = 1 - 0.05 / Math.max(1, countOf([...first, ...second]))
   return [
-    { title: `${main} minus each other arm`, rows: first.map((c) => rowOf(c, c.under.name, run, level)) },
+    { title: `${main} minus each other arm`, rows: first.map((c) => differenceRow(c, c.under.name, run, level)) },
     {
       title: `each other arm minus ${run.baseline}, the baseline`,
-      rows: second.map((c) => rowOf(c, c.over.name, run, level)),
+      rows: second.map((c) => differenceRow(c, c.over.name, run, level)),
     },
   ].filter(({ rows }) => rows.length > 0)
 }

@@ -119,7 +119,7 @@ export const lossPlots = (run: TrainedRun, metrics: ReadonlyArray<MetricLine>, b
       "loss",
     )
     return {
-      name: `training-loss-${loss}`,
+      name: `training-loss-${loss.replace(/[^\w-]+/g, "-")}`,
       title: losses.length === 1 ? "Loss by arm, each seed a line" : `Loss ${loss} by arm, each seed a line`,
       caption: `A filter that keeps hard tokens has the higher curve: compare arms by ${by}, not by this.`,
       size: losses.length === 1 ? "whole" : "half",
