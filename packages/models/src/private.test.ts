@@ -1,12 +1,12 @@
 /**
- * A private part changes nothing at first, has the gradients of its formula in every variable, decodes natively as it is
- * trained, and is a file of its own beside the shared part.
+ * A private part changes nothing at first, has the gradients of its formula in every variable, and decodes natively as
+ * it is trained.
  */
 import { afterAll, describe, expect, test } from "bun:test"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Architecture, Decoder, Encoder } from "@winnow/core"
+import type { Architecture, Decoder } from "@winnow/core"
 import { codegen } from "@winnow/model-codegen"
 import { gemma3 } from "@winnow/model-gemma3"
 import { gptNeox } from "@winnow/model-gpt-neox"
@@ -20,31 +20,18 @@ import { normals, seeded } from "@winnow/numerics"
 import { gradients, native, tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { plainDecoding } from "./decoding.ts"
-import { families, loadDecoder, loadModel, readArchitecture } from "./families.fixture.ts"
+import { families, loadDecoder } from "./families.fixture.ts"
 import { saveModel } from "./files.ts"
 import { initialise } from "./initialise.ts"
 import { modelOfLayers } from "./layers.ts"
-import { logitsOf } from "./model.ts"
 import { parameterCount } from "./parameters.ts"
-import { loadPrivate, savePrivate } from "./private-files.ts"
+import { furthest, gates, input, llamaSizes, logits, of, shared, sizes, stir, tokens, V } from "./private.fixture.ts"
 import { mergePrivate, type PrivateModel, privateNames, withPrivate } from "./private-model.ts"
-import { type PrivateForm, privateArchitecture } from "./private-part.ts"
+import { privateArchitecture } from "./private-part.ts"
 import { trainedPart } from "./trained-part.ts"
 import { modelOfWidths } from "./widths.ts"
 
-const V = 23
-const sizes = {
-  vocab_size: V,
-  hidden_size: 12,
-  num_hidden_layers: 2,
-  num_attention_heads: 2,
-  intermediate_size: 20,
-  max_position_embeddings: 32,
-  initializer_range: 0.3,
-}
 const gpt = { vocab_size: V, n_embd: 12, n_layer: 2, n_head: 2, n_inner: 20, n_positions: 32, initializer_range: 0.3 }
-const of = <A>(instance: Effect.Effect<A, unknown>) => Effect.runSync(instance as Effect.Effect<A>)
-const llamaSizes = of(llama({ ...sizes, num_key_value_heads: 1 }).instance)
 const gpt2Sizes = of(gpt2(gpt).instance)
 const decoders: ReadonlyArray<readonly [string, Architecture]> = [
   ["llama", llamaSizes],
@@ -57,36 +44,10 @@ const decoders: ReadonlyArray<readonly [string, Architecture]> = [
   ["gemma3, norms of outputs", of(gemma3({ ...sizes, max_position_embeddings: 64, sliding_window: 8 }).instance)],
   ["qwen3", of(qwen3({ ...sizes, max_position_embeddings: 64 }).instance)],
 ]
-const gates: ReadonlyArray<PrivateForm> = [
-  { size: 5, gate: "joint" },
-  { size: 5, gate: "none" },
-]
 
 const folder = mkdtempSync(join(tmpdir(), "winnow-private-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-const tokens = [
-  [3, 1, 4, 1, 5, 9, 2],
-  [6, 5, 3, 5, 8, 9, 7],
-]
-const input = () => tf.tensor2d(tokens, [2, 7], "int32")
-const logits = (model: Encoder) => tf.tidy(() => logitsOf(model, input()).dataSync().slice() as Float32Array)
 const run = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromise(effect)
-
-/** A shared model whose vectors are no zeros or ones either. */
-const shared = (architecture: Architecture, seed = 1): Decoder => {
-  const model = initialise(architecture, seed)
-  for (const [name, value] of model.parameters)
-    tf.tidy(() => value.assign(tf.add(value, tf.tensor(normals(value.size, 0.1, seeded(seed, name)), value.shape))))
-  return model
-}
-/** Gives every private variable values that are no zeros. */
-const stir = ({ trained }: PrivateModel, seed: number) => {
-  for (const [name, variable] of trained)
-    tf.tidy(() => variable.assign(tf.tensor(normals(variable.size, 0.4, seeded(seed, name)), variable.shape)))
-}
-const furthest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-  Array.from(a).reduce((most, x, i) => Math.max(most, Math.abs(x - b[i]!)), 0)
 
 describe.each(decoders)("%s", (name, architecture) => {
   test("a fresh private part leaves every bit; its draws are those of its seed", () => {
@@ -342,74 +303,6 @@ describe("gradients", () => {
       expect(byGate(false)).toEqual([0, 0])
       for (const size of byGate(true)) expect(size).toBeGreaterThan(1e-2)
     })
-  })
-})
-
-describe("files", () => {
-  const lay = async (dir: string, base: Decoder) => {
-    const draft = join(folder, dir)
-    await run(saveModel(base, draft))
-    const place = (name: string) => {
-      const at = join(draft, "private", name)
-      mkdirSync(at, { recursive: true })
-      return at
-    }
-    return { draft, place }
-  }
-
-  test("one shared file and a private one for each target: folders open as models, and loading swaps parts", async () => {
-    const before = tf.memory().numTensors
-    const base = shared(llamaSizes)
-    const { draft, place } = await lay("domains", base)
-    const expected = new Map<string, Float32Array>()
-    for (const [i, name] of ["law", "code"].entries()) {
-      const own = withPrivate(base, { size: 3 + i, gate: "joint" }, 1)
-      stir(own, 20 + i)
-      expected.set(name, logits(own))
-      await run(savePrivate(own, place(name), draft))
-      own.release()
-    }
-    expect(readdirSync(join(draft, "private", "law")).sort()).toEqual(["config.json", "private.safetensors"])
-    for (const [name, values] of expected) {
-      const folderModel = await run(loadModel(join(draft, "private", name)))
-      expect(furthest(logits(folderModel), values)).toBe(0)
-      folderModel.dispose()
-      const swapped = await run(loadPrivate(base, join(draft, "private", name)))
-      expect(swapped.parameters.get("model.norm.weight")).toBe(base.parameters.get("model.norm.weight")!)
-      expect(furthest(logits(swapped), values)).toBe(0)
-      swapped.release()
-    }
-    const { parameters } = await run(readArchitecture(join(draft, "private", "code")))
-    expect(parameters.has("model.layers.1.mlp.private.weigh_own")).toBe(true)
-    base.dispose()
-    expect(tf.memory().numTensors).toBe(before)
-  })
-
-  test("another shared part, a missing one, and files of other models are refused", async () => {
-    const base = shared(llamaSizes)
-    const { draft, place } = await lay("refused", base)
-    const own = withPrivate(base, gates[0]!, 1)
-    await run(savePrivate(own, place("a"), draft))
-    const refusal = async (at: string) => (await run(Effect.flip(loadModel(at)))).message
-    const other = shared(llamaSizes, 2)
-    await run(saveModel(other, draft))
-    expect(await refusal(place("a"))).toContain("has other weights than those that the private part was trained beside")
-    rmSync(join(draft, "config.json"))
-    rmSync(join(draft, "model.safetensors"))
-    expect(await refusal(place("a"))).toContain("its shared part")
-    const narrow = shared(of(llama({ ...sizes, num_key_value_heads: 1, hidden_size: 8 }).instance))
-    const beside = await run(Effect.flip(loadPrivate(narrow, place("a"))))
-    expect(beside.message).toContain("is of a model whose model.embed_tokens.weight is not [23,8]")
-    const plain = await run(Effect.flip(savePrivate(base, place("b"), draft)))
-    expect(plain.message).toContain("the model has none")
-    for (const fault of [{ size: 0 }, { size: 3, gate: "top-1" }, 7]) {
-      const config = JSON.parse(readFileSync(join(place("a"), "config.json"), "utf8"))
-      const at = place(`fault-${JSON.stringify(fault).length}`)
-      writeFileSync(join(at, "config.json"), JSON.stringify({ ...config, private_feed_forward: fault }))
-      expect(await refusal(at)).toContain("private_feed_forward")
-    }
-    own.release()
-    for (const model of [base, other, narrow]) model.dispose()
   })
 })
 
