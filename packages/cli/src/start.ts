@@ -1,5 +1,5 @@
 /** The start of the command line, after the checks of memory. */
-import "./no-jit.ts"
+import "@winnow/core/no-jit"
 import { Command } from "effect/cli"
 import { withExitCodes } from "./exit.ts"
 import { runMain } from "./platform.ts"
