@@ -2,7 +2,7 @@
  * A key contains all that determines a result, for code and data anywhere; each case is an experiment in a folder
  * outside of the house.
  */
-import { expect, test } from "bun:test"
+import { afterAll, expect, test } from "bun:test"
 import { cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -80,20 +80,43 @@ const folderWith = (changed: Readonly<Record<string, string>>): string => {
   return folder
 }
 
-const keysIn = async (folder: string, environment: Readonly<Record<string, string>> = {}): Promise<Keys> => {
-  const child = Bun.spawn(
-    [process.execPath, join(houseRoot, "packages/lab/test/keys-child.ts"), join(folder, "experiment.ts")],
-    {
-      env: { ...process.env, WINNOW_RUN_ID: crypto.randomUUID(), ...environment },
-      stdout: "pipe",
-      stderr: "pipe",
-    },
-  )
+const startChild = () =>
+  Bun.spawn([process.execPath, join(houseRoot, "packages/lab/test/keys-child.ts")], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+const request = (folder: string, run: string) => `${JSON.stringify({ file: join(folder, "experiment.ts"), run })}\n`
+
+/** The keys as a process of their own finds them: of a folder that changes between two calls. */
+const keysIn = async (folder: string, run: string = crypto.randomUUID()): Promise<Keys> => {
+  const child = startChild()
+  child.stdin.write(request(folder, run))
+  child.stdin.end()
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
   if ((await child.exited) !== 0) throw new Error(err)
   return JSON.parse(out) as Keys
 }
-const keysOf = (changed: Readonly<Record<string, string>> = {}) => keysIn(folderWith(changed))
+
+const shared = startChild()
+afterAll(() => shared.kill())
+const answers = shared.stdout.pipeThrough(new TextDecoderStream()).getReader()
+let told = ""
+
+/** The keys of a folder that does not change, from one process for all of them. */
+const keysAt = async (folder: string): Promise<Keys> => {
+  shared.stdin.write(request(folder, crypto.randomUUID()))
+  shared.stdin.flush()
+  while (!told.includes("\n")) {
+    const { value, done } = await answers.read()
+    if (done) throw new Error(await new Response(shared.stderr).text())
+    told += value
+  }
+  const [line, ...rest] = told.split("\n")
+  told = rest.join("\n")
+  return JSON.parse(line!) as Keys
+}
+const keysOf = (changed: Readonly<Record<string, string>> = {}) => keysAt(folderWith(changed))
 /** Labels of the stages whose keys differ. */
 const changes = (before: Keys, after: Keys): ReadonlyArray<string> =>
   Object.keys(before.keys).filter((label) => before.keys[label] !== after.keys[label])
@@ -108,7 +131,7 @@ test("one experiment has the same keys in any folder, with other comments, types
   })
   const moved = mkdtempSync(join(tmpdir(), "winnow-moved-"))
   cpSync(folder, join(moved, "deep"), { recursive: true })
-  expect(changes(before, await keysIn(join(moved, "deep")))).toEqual([])
+  expect(changes(before, await keysAt(join(moved, "deep")))).toEqual([])
 })
 
 test("a constant in a file that a loss imports changes its arm, and nothing that the loss does not reach", async () => {
@@ -132,7 +155,7 @@ test("a helper counts through JSON, a linked package and a module in another fol
     symlinkSync(elsewhere, join(own, "floors"))
     writeFileSync(join(folder, "lib/floor.ts"), 'export { floor } from "floors"\n')
     writeFileSync(join(folder, "floor.ts"), 'export { floor } from "./lib/floor.ts"\n')
-    return keysIn(folder)
+    return keysAt(folder)
   }
   const [one, two] = [await linked(1), await linked(2)]
   expect(one.untold).toEqual([])
@@ -195,8 +218,7 @@ test("a plugin that reaches outside of its files is computed in each run, and a 
   expect(one.untold).toEqual([expect.stringMatching(/loss floored .*floor\.ts reads the environment/)])
   expect(changes(one, two)).toEqual([armAll, measureAll])
   // A run and its workers share this id.
-  const run = { WINNOW_RUN_ID: "one" }
-  expect(changes(await keysIn(folder, run), await keysIn(folder, run))).toEqual([])
+  expect(changes(await keysIn(folder, "one"), await keysIn(folder, "one"))).toEqual([])
 })
 
 test("a module of the experiment that changes what a loss reads counts with that loss", async () => {

@@ -1,4 +1,8 @@
-/** Prints the keys of an experiment's stages by label, and what cannot be told of its plugins. Argument: the experiment's file. */
+/**
+ * Prints the keys of an experiment's stages by label, and what cannot be told of its plugins, a line for each line of stdin:
+ * the experiment's file and the id of its run, as JSON.
+ */
+import "@winnow/core/no-jit"
 import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { Experiment } from "../src/experiment/define.ts"
@@ -9,10 +13,14 @@ import { untoldPlugins } from "../src/untold.ts"
 import { graphOf } from "./graph.ts"
 
 await openEngine()
-const [file] = process.argv.slice(2)
-enter(file!)
-const { default: experiment } = (await import(file!)) as { readonly default: Experiment }
-const resolved = await Effect.runPromise(resolve(experiment))
-const { leaves } = await Effect.runPromise(graphOf(resolved))
-const keys = Object.fromEntries(inOrder(leaves).map(({ label, key }) => [label, key]))
-console.log(JSON.stringify({ keys, untold: untoldPlugins(resolved) }))
+for await (const line of console) {
+  if (line === "") continue // the end of stdin
+  const { file, run } = JSON.parse(line) as { readonly file: string; readonly run: string }
+  process.env["WINNOW_RUN_ID"] = run
+  enter(file)
+  const { default: experiment } = (await import(file)) as { readonly default: Experiment }
+  const resolved = await Effect.runPromise(resolve(experiment))
+  const { leaves } = await Effect.runPromise(graphOf(resolved))
+  const keys = Object.fromEntries(inOrder(leaves).map(({ label, key }) => [label, key]))
+  console.log(JSON.stringify({ keys, untold: untoldPlugins(resolved) }))
+}

