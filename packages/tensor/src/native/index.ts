@@ -33,4 +33,5 @@ export {
 export { NativeWeight } from "./native-weight.ts"
 export { type NativeNumbers, nativeNumbers } from "./numbers.ts"
 export { freeOfWeights } from "./of-weights.ts"
+export { sparseDelta, sparseLoss, sparseRowsInto } from "./sparse.ts"
 export { weightsWritten } from "./weights-version.ts"

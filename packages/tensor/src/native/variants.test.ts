@@ -11,6 +11,7 @@ const root = join(import.meta.dir, "..", "..", "..", "..")
 /** Odd sizes against loops in double, and ops and steps against their plain forms. */
 const files = [
   "packages/tensor/src/native/head.test.ts",
+  "packages/tensor/src/native/sparse.test.ts",
   "packages/tensor/src/ops/native-ops.test.ts",
   "packages/tensor/src/ops/frozen-matrix.test.ts",
   "packages/training/src/step.test.ts",

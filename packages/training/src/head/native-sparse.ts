@@ -11,6 +11,8 @@ import {
   headGradient,
   headStatistics,
   type Native,
+  sparseDelta,
+  sparseLoss,
   type TrainedRows,
 } from "@winnow/tensor"
 import { take } from "../take.ts"
@@ -30,41 +32,15 @@ interface SparseFound {
   readonly loss_N: Float32Array
 }
 
-/** log(exp a + exp b), for finite numbers. */
-const logAdd = (a: number, b: number) => Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)))
-
-/** log sum exp of the k logits from index `at`. */
-const logSumExp = (z: Float32Array, at: number, k: number): number => {
-  let top = Number.NEGATIVE_INFINITY
-  for (let i = at; i < at + k; i++) top = Math.max(top, z[i]!)
-  let sum = 0
-  for (let i = at; i < at + k; i++) sum += Math.exp(z[i]! - top)
-  return top + Math.log(sum)
-}
-
 /** A value below it means that no token is outside the entries. */
 const NOTHING = -1e30
 
 /** The loss of each row of a model in the draft's place, with the inputs of its gradient. */
-const sparseLoss = (library: Native, rows: HeadRows, cached: SparseRows): SparseFound => {
-  const { kind, k, ids_Nk, p_Nk, logP_Nk, tail_N } = cached
-  const entries: Entries = { k, ids_Nk, exclude: kind === "top-k" }
+const sparseLossOf = (library: Native, rows: HeadRows, cached: SparseRows): SparseFound => {
+  const entries: Entries = { k: cached.k, ids_Nk: cached.ids_Nk, exclude: cached.kind === "top-k" }
   const answers = headStatistics(library, { draft: rows, entries, ask: ["draft.logSumExp"] })
   const [rest_N, logits_Nk] = [answers["draft.logSumExp"], answers.entries]
-  const lse_N = new Float32Array(rest_N.length)
-  const loss_N = new Float32Array(rest_N.length)
-  for (let n = 0; n < rest_N.length; n++) {
-    const rest = rest_N[n]!
-    const inEntries = kind === "top-k" ? logSumExp(logits_Nk, n * k, k) : 0
-    const lse = kind === "samples" ? rest : rest < NOTHING ? inEntries : logAdd(inEntries, rest)
-    let loss = 0
-    for (let i = n * k; i < (n + 1) * k; i++) loss += p_Nk[i]! * (logP_Nk[i]! - (logits_Nk[i]! - lse))
-    const t = tail_N[n]!
-    if (kind === "top-k" && t > 0 && rest > NOTHING) loss += t * (Math.log(t) - (rest - lse))
-    lse_N[n] = lse
-    loss_N[n] = loss
-  }
-  return { lse_N, rest_N, logits_Nk, loss_N }
+  return { rest_N, logits_Nk, ...sparseLoss(library, cached, logits_Nk, rest_N) }
 }
 
 /** The head's results for the kept rows only. */
@@ -88,15 +64,10 @@ const sparseGradient = (
   results: SparseFound,
   weight_K: Float32Array,
 ) => {
-  const { kind, k, ids_Nk, p_Nk, tail_N } = cached
+  const { kind, k, ids_Nk, tail_N } = cached
   const K = weight_K.length
-  const delta_Kk = new Float32Array(K * k)
   const top = kind === "top-k"
-  for (let n = 0; n < K; n++)
-    for (let i = n * k; i < (n + 1) * k; i++) {
-      const q = top ? Math.exp(results.logits_Nk[i]! - results.lse_N[n]!) : 0
-      delta_Kk[i] = weight_K[n]! * (q - p_Nk[i]!)
-    }
+  const delta_Kk = sparseDelta(library, cached, results.logits_Nk, results.lse_N, weight_K)
   // No token is outside the entries: the log-sum-exp must be a number for which exp(z - it) is finite, and the factor
   // is 0.
   const nothing = (n: number) => results.rest_N[n]! < NOTHING
@@ -146,7 +117,7 @@ export const sparseForm =
     let results: SparseFound | undefined
     const statistics: Partial<Record<Statistic, Float32Array>> = {}
     for (const which of lossesAmong(names)) {
-      const result = sparseLoss(library, pass[which]!, sparseRows(pass))
+      const result = sparseLossOf(library, pass[which]!, sparseRows(pass))
       if (which === "draft") results = result
       statistics[`${which}Loss_N`] = scaled(result.loss_N, factor)
     }
@@ -154,7 +125,7 @@ export const sparseForm =
       statistics: { ...statistics, ...ownStatistics(library, pass, sparseRows(pass), names) },
       gradient: (kept, kept_K, rowScale_K) => {
         const rows = sparseRows(kept)
-        const result = results === undefined ? sparseLoss(library, kept.draft, rows) : takeFound(results, kept_K)
+        const result = results === undefined ? sparseLossOf(library, kept.draft, rows) : takeFound(results, kept_K)
         return {
           loss_K: scaled(result.loss_N, factor),
           ...sparseGradient(library, kept.draft, rows, result, scaled(rowScale_K, factor)),

@@ -83,7 +83,7 @@ export const classPass = (
 /** The rows with a weight above 0, in order. */
 export const keptRows = (weights_N: Uint8Array | Float32Array): Int32Array => {
   let K = 0
-  for (const w of weights_N) if (w > 0) K++
+  for (let n = 0; n < weights_N.length; n++) if (weights_N[n]! > 0) K++
   const kept_K = new Int32Array(K)
   for (let n = 0, k = 0; n < weights_N.length; n++) if (weights_N[n]! > 0) kept_K[k++] = n
   return kept_K

@@ -8,7 +8,7 @@
 import { DataError, type ReferenceStatistic, type SparseRows } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { fromBfloat16 } from "@winnow/numerics"
-import { fillTensor, tensorFromBytes, tf } from "@winnow/tensor"
+import { fillTensor, native, sparseRowsInto, tensorFromBytes, tf } from "@winnow/tensor"
 import type { ReferenceLosses, Rows } from "../head/pass.ts"
 import type { CachedForm } from "./forms.ts"
 import type { OpenSignals } from "./read.ts"
@@ -43,25 +43,34 @@ const words = (bytes: Uint8Array) => new Int32Array(bytes.buffer, bytes.byteOffs
 const floats = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
 const halves = (bytes: Uint8Array) => new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
 
-const sparseRows = (signals: OpenSignals, batch: Batch, kind: SparseRows["kind"], k: number): SparseRows => {
-  const N = batch.row_N.length
+/** Ids, log p and the tail of some rows, from row `first` on, without native code. */
+const plainRows = ({ kind, k, ids_Nk, p_Nk, logP_Nk, tail_N }: SparseRows, bytes: Uint8Array, first: number): void => {
   const tail = kind === "top-k"
   const perToken = 2 * k + (tail ? 1 : 0)
-  const ids_Nk = new Int32Array(N * k)
-  const logP_Nk = new Float32Array(N * k)
-  const tail_N = new Float32Array(N)
+  const [ids, values] = [words(bytes), floats(bytes)]
+  for (let n = first, at = 0; at < ids.length; n++, at += perToken) {
+    ids_Nk.set(ids.subarray(at, at + k), n * k)
+    logP_Nk.set(values.subarray(at + k, at + 2 * k), n * k)
+    if (!tail) continue
+    tail_N[n] = values[at + 2 * k]!
+    for (let i = n * k; i < (n + 1) * k; i++) p_Nk[i] = Math.exp(logP_Nk[i]!)
+  }
+}
+
+const sparseRows = (signals: OpenSignals, batch: Batch, kind: SparseRows["kind"], k: number): SparseRows => {
+  const N = batch.row_N.length
+  const entries = <A>(of: new (length: number) => A) => new of(N * k)
+  const rows: SparseRows = {
+    ...{ kind, k, ids_Nk: entries(Int32Array), p_Nk: entries(Float32Array), logP_Nk: entries(Float32Array) },
+    tail_N: new Float32Array(N),
+  }
+  const library = native()
   signals.rows(batch, (bytes, first) => {
-    const [ids, values] = [words(bytes), floats(bytes)]
-    for (let n = first, at = 0; at < ids.length; n++, at += perToken) {
-      ids_Nk.set(ids.subarray(at, at + k), n * k)
-      logP_Nk.set(values.subarray(at + k, at + 2 * k), n * k)
-      if (tail) tail_N[n] = values[at + 2 * k]!
-    }
+    if (library === undefined) plainRows(rows, bytes, first)
+    else sparseRowsInto(library, rows, bytes, first)
   })
-  const p_Nk = new Float32Array(N * k)
-  if (tail) for (let i = 0; i < p_Nk.length; i++) p_Nk[i] = Math.exp(logP_Nk[i]!)
-  else p_Nk.fill(1 / k)
-  return { kind, k, ids_Nk, p_Nk, logP_Nk, tail_N }
+  if (kind === "samples") rows.p_Nk.fill(1 / k)
+  return rows
 }
 
 const tableOf = (signals: OpenSignals): NonNullable<ReturnType<OpenSignals["table"]>> => {

@@ -3,6 +3,7 @@ import { decodeSymbols } from "./decode.ts"
 import { headSymbols } from "./head.ts"
 import { kernelSymbols } from "./kernels.ts"
 import { poolSymbols } from "./pool.ts"
+import { sparseSymbols } from "./sparse.ts"
 
 /** All tables in one. */
 export const nativeSymbols = {
@@ -10,4 +11,5 @@ export const nativeSymbols = {
   ...headSymbols,
   ...kernelSymbols,
   ...poolSymbols,
+  ...sparseSymbols,
 } as const
