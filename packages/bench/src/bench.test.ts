@@ -71,6 +71,7 @@ describe("the command", () => {
       "tokenizing",
       "safetensors",
       "vocabulary",
+      "signals",
     ])
     const losses = listed.find(({ suite }) => suite === "losses")!.benches
     for (const name of pluginsOf("loss"))

@@ -219,3 +219,14 @@ test("settings change signals; what nothing reads is live, and so the same artif
   const [found] = (await Effect.runPromise(resolve({ ...whole, arms: { unread } }))).arms
   expect(found!.signals).toEqual(signalsOptions.assert({}))
 })
+
+test("a top k in bfloat16 is a stage of its own, beside the same in float32", async () => {
+  const form = '{"topK":1,"precision":"bfloat16"}'
+  const changed = Effect.flatMap(applySettings(whole, [`arms.top-k.signals.target=${form}`]), (e) => resolve(e))
+  const planned = (await Effect.runPromise(Effect.flatMap(changed, plan).pipe(Effect.provide(layers)))).stages
+  const [whole32, rounded] = ["target signals, top 1", "target signals, top 1 in bfloat16"].map((label) =>
+    planned.find(({ stage }) => stage === label),
+  )
+  expect(rounded!.key).not.toBe(whole32!.key)
+  expect(rounded!.work).toEqual(whole32!.work)
+})

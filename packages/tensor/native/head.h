@@ -73,6 +73,18 @@ struct HeadStatistics {
   float* drawn_reward;   // [N, samples]: 1 where p > q, else 0
 };
 
+// The k most probable tokens of each row of one model, and the mass of the others.
+struct HeadTop {
+  int64_t precision;  // 0 float32, 1 bfloat16
+  int64_t N, V;
+  HeadSide side;
+  int64_t k;       // 1 to V
+  int64_t stride;  // numbers from a row of the outputs to the next
+  int32_t* ids;    // k a row: the most probable first, of equal ones the lowest id
+  float* log_p;    // k a row: log softmax(z)
+  float* tail;     // 1 a row: sum of p over the other tokens, in itself exact to rounding; 0 for k = V
+};
+
 // d loss / d z of a row, up to the row's weight; c a number a row, a and b numbers for all.
 enum class HeadForm : int64_t {
   // 0 is free

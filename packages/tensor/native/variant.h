@@ -60,6 +60,19 @@ static inline void store_partial(float* p, vf x, long n) {
 // Per lane: a where mask is -1, b where it is 0. Comparisons give such masks.
 static inline vf select(vi mask, vf a, vf b) { return mask ? a : b; }
 
+// Bit i is set where lane i of a mask is.
+static inline unsigned mask_bits(vi mask) {
+#if defined(WINNOW_AVX512)
+  return _mm512_movepi32_mask((__m512i)mask);
+#elif defined(WINNOW_AVX2)
+  return static_cast<unsigned>(_mm256_movemask_ps((__m256)mask));
+#else
+  unsigned bits = 0;
+  for (int i = 0; i < LANES; i++) bits |= (mask[i] != 0 ? 1u : 0u) << i;
+  return bits;
+#endif
+}
+
 // a > b ? a : b, so b where either is NaN: put the operand that may be NaN second.
 static inline vf vmax(vf a, vf b) {
 #if defined(WINNOW_AVX512)

@@ -8,6 +8,7 @@ import { losses } from "./losses.bench.ts"
 import { microBatch } from "./micro-batch.bench.ts"
 import { optimizer } from "./optimizer.bench.ts"
 import { safetensors } from "./safetensors.bench.ts"
+import { signals } from "./signals.bench.ts"
 import { tokenizing } from "./tokenizing.bench.ts"
 import { vocabulary } from "./vocabulary.bench.ts"
 
@@ -22,4 +23,5 @@ export const suites: Readonly<Record<string, Suite>> = {
   tokenizing,
   safetensors,
   vocabulary,
+  signals,
 }

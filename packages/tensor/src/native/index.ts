@@ -19,6 +19,7 @@ export {
   headStatistics,
   type TrainedRows,
 } from "./head.ts"
+export { headTop } from "./head-top.ts"
 export {
   address,
   type Native,

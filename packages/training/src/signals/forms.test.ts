@@ -10,7 +10,15 @@ import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
 import { fromBfloat16, toBfloat16 } from "@winnow/numerics"
 import { instanceOf } from "./fixture.ts"
-import { bytesPerToken, signalProblems, signalsOptions, type TargetForm, usedSignals } from "./forms.ts"
+import {
+  bytesPerToken,
+  formName,
+  precisionOf,
+  signalProblems,
+  signalsOptions,
+  type TargetForm,
+  usedSignals,
+} from "./forms.ts"
 
 const filter = (...needs: ReadonlyArray<Statistic>) => ({ name: "f", needs })
 const losses = {
@@ -106,9 +114,17 @@ test("options have defaults, and unknown ones are refused", () => {
     { target: "cached" },
     { target: { topK: 0 } },
     { target: { topK: 8, seed: 1 } },
+    { target: { topK: 8, precision: "float16" } },
+    { target: { samples: 8, precision: "bfloat16" } },
     { draft: "live" },
   ])
     expect(signalsOptions.allows(wrong as never)).toBe(false)
+})
+
+test("a top k names the precision of its products, if it is not float32", () => {
+  const form = signalsOptions.assert({ target: { topK: 8, precision: "bfloat16" } }).target
+  expect([formName(form), precisionOf(form)]).toEqual(["top 8 in bfloat16", "bfloat16"])
+  expect([formName({ topK: 8 }), precisionOf({ topK: 8 })]).toEqual(["top 8", undefined])
 })
 
 test("bytes a token", () => {

@@ -14,12 +14,14 @@ import {
   type Statistic,
   statistics,
 } from "@winnow/core"
+import type { Precision } from "@winnow/tensor"
 import { type } from "arktype"
 
 /** The source of the target's distributions. */
 export const targetForm = type("'live' | 'hidden' | 'full'")
-  // The most probable tokens of each position, and the mass of the rest.
-  .or({ "+": "reject", topK: "number.integer >= 1" })
+  // The most probable tokens of each position, and the mass of the rest; of a target in float32, unless the precision of its
+  // products is named: then the cache takes less time, and has the numbers of a live target in that precision.
+  .or({ "+": "reject", topK: "number.integer >= 1", "precision?": "'bfloat16'" })
   // Tokens drawn from the target at each position; another seed draws others.
   .or({ "+": "reject", samples: "number.integer >= 1", seed: "number.integer & number.safe = 0" })
 export type TargetForm = typeof targetForm.infer
@@ -35,10 +37,15 @@ export const signalsOptions = type({
 export type SignalsOptions = typeof signalsOptions.infer
 export type SignalsInput = typeof signalsOptions.inferIn
 
-/** For labels and errors: "hidden", "top 64", "50 samples". */
+/** The precision of the products that make a form; undefined for the present one, float32 in a stage of signals. */
+export const precisionOf = (form: TargetForm): Precision | undefined =>
+  typeof form === "object" && "topK" in form ? form.precision : undefined
+
+/** For labels and errors: "hidden", "top 64", "top 64 in bfloat16", "50 samples". */
 export const formName = (form: TargetForm): string => {
   if (typeof form === "string") return form
-  return "topK" in form ? `top ${form.topK}` : `${form.samples} samples`
+  if (!("topK" in form)) return `${form.samples} samples`
+  return form.precision === undefined ? `top ${form.topK}` : `top ${form.topK} in ${form.precision}`
 }
 
 /** Entries a token of a sparse form; undefined for the others. */

@@ -12,7 +12,7 @@ import {
   type ReferenceStatistic,
 } from "@winnow/core"
 import type { Batch } from "@winnow/data"
-import { type TrainedRows, tf, valuesOf } from "@winnow/tensor"
+import { precision, type TrainedRows, tf, valuesOf, withPrecision } from "@winnow/tensor"
 import type { Effect } from "effect"
 import { headFor } from "../head/head.ts"
 import type { Rows } from "../head/pass.ts"
@@ -20,7 +20,7 @@ import { passWithin } from "../head/within.ts"
 import { frozenRows } from "../micro-batch.ts"
 import type { CachedSignals } from "./cached.ts"
 import { encodeTarget } from "./encode.ts"
-import { bytesPerToken, type CachedForm } from "./forms.ts"
+import { bytesPerToken, type CachedForm, precisionOf } from "./forms.ts"
 import type { SignalsHeader } from "./header.ts"
 import { type WriteOptions, writeSignals } from "./write.ts"
 
@@ -44,6 +44,8 @@ const onBatch = (batch: Batch, use: (rowsOf: (model: Encoder) => Rows) => Uint8A
 /**
  * Writes the target's signals for all trained tokens of a data set. Hidden states come with the head, float32.
  *
+ * Products are in the form's precision, or else in the present one.
+ *
  * @error DataError as `writeSignals`
  */
 export const makeTargetSignals = (
@@ -54,7 +56,10 @@ export const makeTargetSignals = (
   return writeSignals({
     ...options,
     bytesPerToken: bytesPerToken(form, { D, V }),
-    encode: (batch) => onBatch(batch, (rowsOf) => encodeTarget(form, rowsOf(target), batch, chunkRows)),
+    encode: (batch) =>
+      withPrecision(precisionOf(form) ?? precision(), () =>
+        onBatch(batch, (rowsOf) => encodeTarget(form, rowsOf(target), batch, chunkRows)),
+      ),
     ...(form === "hidden" ? { table: { shape: [V, D], values: () => valuesOf(target.frozenHead_Vd) } } : {}),
   })
 }

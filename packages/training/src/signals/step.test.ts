@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { FilterInstance, LossInstance, ReferenceStatistic, Statistic } from "@winnow/core"
+import type { FilterInstance, LossInstance, ReferenceStatistic, SparseRows, Statistic } from "@winnow/core"
 import { batches } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
@@ -12,7 +12,7 @@ import { kl } from "@winnow/loss-kl"
 import { reverseKl } from "@winnow/loss-reverse-kl"
 import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
-import { native, tf, withoutNative } from "@winnow/tensor"
+import { native, tf, withoutNative, withPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { validRows } from "../draft-entries.ts"
 import { type Parts, withHead } from "../fixture.ts"
@@ -320,3 +320,36 @@ for (const [path, by] of Object.entries(paths))
       await expect(cacheReference(moved, ["referenceLoss_N"])).rejects.toThrow("loss moved changes with the steps")
     })
   })
+
+describe.skipIf(native() === undefined)("a top k in bfloat16 (skipped: no native library)", () => {
+  const step = (filter: FilterInstance, loss: LossInstance, models: Partial<Parts>): MicroResult =>
+    withPrecision("bfloat16", () =>
+      runMicroBatch(
+        withHead({
+          ...{ batch, draft, filter, loss, step: 3, steps: 10, seed: 7, micro: 0, chunkRows: 5, divide: true },
+          ...{ precision: "bfloat16", ...models },
+        }),
+      ),
+    )
+  test("k = V is the target of a live step in bfloat16", async () => {
+    const [loss, filter] = [await losses["kl"]!, fixed(["draftLoss_N", "agreement_N"])]
+    const before = tf.memory().numTensors
+    const cached = step(filter, loss, { signals: { target: await cacheTarget({ topK: V, precision: "bfloat16" }) } })
+    const { statistic, gradient } = differences(cached, step(filter, loss, live))
+    expect(statistic).toBeLessThan(rounding)
+    expect(gradient).toBeLessThan(4e-3) // Terms of a gradient are rounded to bfloat16, of two forms at other places.
+    expect(tf.memory().numTensors).toBe(before)
+  })
+  test("the entries are near those in float32, and are not the same", async () => {
+    const of = async (form: CachedForm) => (await cacheTarget(form)).rows(batch) as { cached: SparseRows }
+    const [{ cached: whole }, { cached: rounded }] = [
+      await of({ topK: 7 }),
+      await of({ topK: 7, precision: "bfloat16" }),
+    ]
+    const apart = whole.logP_Nk.map((x, i) => Math.abs(x - rounded.logP_Nk[i]!)).toSorted()
+    expect(apart.at(-1)!).toBeGreaterThan(0)
+    expect(apart.at(-1)!).toBeLessThan(0.3) // Logits of size 5 after two layers, all products of rounded operands.
+    const tails = whole.tail_N.map((t, n) => Math.abs(t - rounded.tail_N[n]!)).toSorted()
+    expect(tails.at(-1)!).toBeLessThan(0.02)
+  })
+})
