@@ -3,6 +3,7 @@ import { Command } from "effect/cli"
 import { adaptCommand } from "./commands/adapt.ts"
 import { clean } from "./commands/clean.ts"
 import { doctor } from "./commands/doctor.ts"
+import { draftCommand } from "./commands/draft.ts"
 import { evaluate } from "./commands/evaluate.ts"
 import { experiment } from "./commands/experiment.ts"
 import { exportCommand } from "./commands/export.ts"
@@ -25,6 +26,7 @@ export const winnow = Command.make("winnow").pipe(
     generate,
     serve,
     rank,
+    draftCommand,
     runs,
     tokens,
     adaptCommand,

@@ -13,8 +13,25 @@ const shown = 6
 /** Further keys are the user's own. */
 const lineOf = type({ prompt: "string", "answer?": "string" }).or({ text: "string" })
 
+/** Examples for training and those that are held out. */
+interface SplitExamples {
+  readonly train: ReadonlyArray<Example>
+  readonly test: ReadonlyArray<Example>
+  /** Examples of neither: their prompts are held out. */
+  readonly leftOut: number
+}
+
+/** Holds out so many examples, evenly spread, and leaves the same prompts out of the training. */
+export const splitExamples = (all: ReadonlyArray<Example>, heldOut: number): SplitExamples => {
+  const isHeldOut = (i: number) => Math.floor(((i + 1) * heldOut) / all.length) > Math.floor((i * heldOut) / all.length)
+  const test = all.filter((_, i) => isHeldOut(i))
+  const held = new Set(test.map(({ prompt }) => prompt))
+  const train = all.filter(({ prompt }) => !held.has(prompt))
+  return { train, test, leftOut: all.length - train.length - test.length }
+}
+
 /** The examples of a file's content. @error InvalidInput (thrown) with a line for each fault */
-const examplesOf = (file: string, content: string): ReadonlyArray<Example> => {
+export const examplesOf = (file: string, content: string): ReadonlyArray<Example> => {
   const problems: Array<string> = []
   const examples: Array<Example> = []
   for (const [i, raw] of content.split("\n").entries()) {
@@ -39,15 +56,23 @@ const examplesOf = (file: string, content: string): ReadonlyArray<Example> => {
   throw new InvalidInput({ what: file, problems: [...problems.slice(0, shown), ...more] })
 }
 
-/** The task: its training split has every line, in the file's order, the others have none. */
+/** The task: its training split has every line but those that are held out, in the file's order; they are its test split. */
 export const prompts = defineTask({
   name: "prompts",
-  options: type({ "+": "reject", file: "string >= 1" }),
-  make: ({ file }) =>
+  options: type({
+    "+": "reject",
+    file: "string >= 1",
+    /** Lines of the test split, evenly spread over the file. */
+    heldOut: "number.integer >= 0 = 0",
+  }),
+  make: ({ file, heldOut }) =>
     Effect.try({
       try: () => {
         const all = examplesOf(file, readRegularText(file, { most, what: "a file of prompts" }))
-        return { examples: (split: string) => (split === "train" ? all : []) }
+        const { train, test, leftOut } = splitExamples(all, heldOut)
+        const notes =
+          leftOut === 0 ? [] : [`${leftOut} lines have a prompt that is held out, and are left out of the training`]
+        return { examples: (split: string) => (split === "train" ? train : split === "test" ? test : []), notes }
       },
       catch: (error) => {
         if (error instanceof InvalidInput) return error

@@ -6,6 +6,7 @@ import type { RunRecord } from "../record/schema.ts"
 import { percent, short, written } from "../table/format.ts"
 import { figures, table } from "./card-figures.ts"
 import { type ChosenModel, isMeasured, modelTitle } from "./chosen-model.ts"
+import { engineCommands } from "./engine-commands.ts"
 import type { TaskLicences } from "./licences.ts"
 import type { TokenIds } from "./tokenizer-files.ts"
 
@@ -104,28 +105,7 @@ const decodingUse = (run: RunRecord, { model: { row }, architecture, folder, ids
   const { gamma } = run.conditions
   if (architecture.headRows !== undefined) return `${smallerUse(name, architecture, gamma)}\n\n${idsText(ids)}`
   const [target, draft] = row === undefined ? [name, "DRAFT"] : ["TARGET", name]
-  return `\`\`\`python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained("${target}")
-target = AutoModelForCausalLM.from_pretrained("${target}")
-draft = AutoModelForCausalLM.from_pretrained("${draft}")  # drafts ${gamma} tokens, as its figures do
-inputs = tokenizer("...", return_tensors="pt", add_special_tokens=False)
-print(tokenizer.decode(target.generate(**inputs, assistant_model=draft, do_sample=False)[0]))
-\`\`\`
-
-\`\`\`sh
-bun run winnow generate --target ${target} --draft ${draft} --prompt "..."
-\`\`\`
-
-The next two commands follow the documents of vLLM and SGLang, and were not run.
-
-\`\`\`sh
-vllm serve ${target} --speculative-config '{"model": "${draft}", "num_speculative_tokens": ${gamma}, "method": "draft_model"}'
-python -m sglang.launch_server --model-path ${target} --speculative-algorithm STANDALONE \\
-  --speculative-draft-model-path ${draft} --speculative-num-steps ${gamma} --speculative-eagle-topk 1 \\
-  --speculative-num-draft-tokens ${gamma + 1}
-\`\`\`
+  return `${engineCommands(target, draft, gamma)}
 
 ${idsText(ids)}`
 }

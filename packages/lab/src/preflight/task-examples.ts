@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { promptsAt, searches, searchingOf } from "../experiment/searching.ts"
-import { writtenIn } from "../experiment/text.ts"
+import { type ResolvedText, writtenIn } from "../experiment/text.ts"
 import { inPieces } from "../store/in-pieces.ts"
 import { splits, type Text, type Texts, taskKey, tasksOf, tryTask } from "../texts.ts"
 import { type Overlap, overlapOf } from "./overlap.ts"
@@ -27,6 +27,7 @@ const sharedText = (split: Split, examples: ReadonlyArray<Example>, other: strin
  * Looks at all splits of a task.
  *
  * @param splitsNeeded the training split, the measured split, the split on which settings are chosen
+ * @param answers false: no training reads them, so they may be empty
  * @returns notes on overlaps and odd texts, counted, with the first of each
  * @error InvalidInput for a split that is needed and empty, answers that are all empty, a score that fails
  */
@@ -34,6 +35,7 @@ export const checkTask = (
   name: string,
   text: Text,
   splitsNeeded: ReadonlyArray<Split>,
+  answers = true,
 ): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const refuse = (...problems: ReadonlyArray<string>) => new InvalidInput({ what: `task ${name}`, problems })
@@ -51,7 +53,7 @@ export const checkTask = (
         problems.push(`its ${split} split has no examples: ${why}`)
         continue
       }
-      const empty = all.filter(isEmpty).length
+      const empty = answers ? all.filter(isEmpty).length : 0
       const first = all.findIndex(isEmpty)
       if (split === "train" && empty === all.length)
         problems.push(`all ${empty} answers of its train split are empty: only the end of a text would be trained`)
@@ -128,6 +130,13 @@ const apartFrom = (
     return notes
   })
 
+/** Tasks whose own answers a text has; undefined stands for the experiment's task. */
+const answersIn = (text: ResolvedText | undefined): ReadonlyArray<TaskUse | undefined> => {
+  if (text === undefined) return [undefined]
+  if (text.kind === "mixture") return Object.values(text.parts).flatMap((part) => answersIn(part.text))
+  return text.kind === "written" ? [] : [text.task]
+}
+
 /** Prompts that a place of the experiment asks for. */
 interface Asked {
   readonly at: string
@@ -163,6 +172,11 @@ export const checkTasks = (
     ...(chooses || draft.scored ? (["validation"] as const) : []),
     ...(stability && !stability.text ? [stability.split] : []),
   ]
+  const read = new Set(
+    trainingsOf(resolved)
+      .flatMap(({ training }) => answersIn(training.text))
+      .map((task) => taskKey(task ?? resolved.task)),
+  )
   return Effect.gen(function* () {
     const ofMeasures = new Set(resolved.measures.flatMap((of) => (of.task ? [taskKey(of.task)] : [])))
     const isMeasured = (task: TaskUse) => ofMeasures.has(taskKey(task))
@@ -171,6 +185,7 @@ export const checkTasks = (
         task.name,
         texts.of(task),
         task === resolved.task ? own : isMeasured(task) ? ["train", measure.split] : ["train"],
+        read.has(taskKey(task)) || isMeasured(task),
       ),
     )
     const problems: Array<string> = []

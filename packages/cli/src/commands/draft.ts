@@ -1,0 +1,113 @@
+/** `winnow draft`: a draft for a target, from a file of prompts, in a budget of minutes. */
+import { basename, join, relative, resolve } from "node:path"
+import type { LossUse } from "@winnow/core"
+import { writeWhole } from "@winnow/files"
+import {
+  type DraftRequest,
+  draftFigures,
+  draftPage,
+  draftVerdict,
+  type MadeDraft,
+  makeDraft,
+  planDraft,
+  Store,
+  sizesText,
+} from "@winnow/lab"
+import { pluginFrom, wrap } from "@winnow/lab/outside"
+import { Console, Effect, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import { engine } from "../engine.ts"
+import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
+import { nearby } from "../nearby.ts"
+import { viewed } from "../run-view.ts"
+import { jsonFlag } from "../shared-flags.ts"
+
+const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))
+
+/** The verdict, the folders and the next commands. */
+export const draftReport = (made: MadeDraft, target: string, page: string, columns = 80): string => {
+  const [draft, at] = [nearby(made.directory), nearby(target)]
+  const { plan } = made
+  return [
+    wrap(draftVerdict(draftFigures(made)), columns),
+    `draft   ${draft}`,
+    `page    ${nearby(page)}`,
+    `report  ${nearby(join(made.run, "report.html"))}`,
+    `size ${plan.chosen}, ${plan.steps!.count} steps on ${plan.prompts} texts of the target; ${made.computed} stages computed`,
+    `try it: winnow serve --target ${at} --draft ${draft}`,
+  ].join("\n")
+}
+
+/** The command; `--json` prints the plan, or with it the folders and the figures. */
+export const draftCommand = Command.make(
+  "draft",
+  {
+    target: described(Flag.String("target"), `the model to speed up: ${aModel}`),
+    prompts: described(
+      Flag.String("prompts").pipe(Flag.withMetavar("FILE")),
+      'prompts as it will get them, one JSON object a line: {"prompt": "..."}',
+    ),
+    minutes: described(Flag.Finite("minutes").pipe(Flag.withDefault(30)), "of text, training and figures, about"),
+    to: described(
+      Flag.String("to").pipe(Flag.optional, Flag.withMetavar("DIR")),
+      "gets plan, run, draft and page; draft-NAME of the target if left out",
+    ),
+    plan: described(Flag.Boolean("plan").pipe(Flag.withDefault(false)), "the table of sizes alone; writes nothing"),
+    size: described(
+      Flag.String("size").pipe(Flag.optional, Flag.withMetavar("NAME")),
+      "of the table; the recommended one if left out",
+    ),
+    maxNew: described(Flag.Int("max-new").pipe(Flag.withDefault(128)), "most tokens of a text"),
+    maxLength: described(Flag.Int("max-length").pipe(Flag.withDefault(512)), "most tokens of a prompt with its text"),
+    batchSize: described(Flag.Int("batch-size").pipe(Flag.withDefault(16)), "texts a step"),
+    learningRate: described(
+      Flag.Finite("learning-rate").pipe(Flag.optional),
+      "at its height; 0.003, less for widths above 256, if left out",
+    ),
+    loss: described(Flag.String("loss").pipe(Flag.withDefault("kl")), "a plugin, from the target's distribution"),
+    seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of texts, weights and their order"),
+    eos: described(Flag.String("eos").pipe(Flag.optional), "text of the token that ends a text, if no file names it"),
+    plugin: familyFlag,
+    verbose: described(Flag.Boolean("verbose").pipe(Flag.withDefault(false)), "each stage as it runs"),
+    json: jsonFlag,
+  },
+  Effect.fn("draft")(function* ({ plugin, json, verbose, plan, to, size, eos, learningRate, loss, ...flags }) {
+    const target = (yield* namedFolder(flags.target)).folder
+    const request: DraftRequest = {
+      ...flags,
+      ...{ target, prompts: resolve(flags.prompts) },
+      to: resolve(Option.getOrElse(to, () => `draft-${basename(target)}`)),
+      size: Option.getOrUndefined(size),
+      learningRate: Option.getOrUndefined(learningRate),
+      eos: Option.getOrUndefined(eos),
+      // The kind is checked, and a plugin of this kind has no other type.
+      loss: (yield* pluginFrom("loss", `--loss ${loss}`, loss)) as LossUse<unknown>,
+    }
+    yield* engine
+    if (plan) {
+      const planned = yield* withFamilies(plugin, planDraft(request))
+      const columns = Math.min(100, process.stdout.columns ?? 80)
+      const lines = sizesText(planned).flatMap((line) => (line.includes("  ") ? [line] : wrap(line, columns)))
+      const chosen = `recommended: ${planned.chosen} (the same command without --plan makes it)`
+      return yield* Console.log(json ? JSON.stringify(planned) : [...lines, "", chosen].join("\n"))
+    }
+    const making = makeDraft(request).pipe(Effect.provide(Store.layer()))
+    const made = yield* withFamilies(plugin, viewed(making, { verbose }))
+    const page = join(request.to, "README.md")
+    const at = { target: nearby(target), prompts: nearby(request.prompts), to: nearby(request.to) }
+    const names = {
+      ...{ target: at.target, draft: nearby(made.directory) },
+      report: relative(request.to, join(made.run, "report.html")),
+      command: `bun run winnow draft --target ${at.target} --prompts ${at.prompts} --minutes ${request.minutes} --to ${at.to}`,
+    }
+    writeWhole(page, draftPage(made, names))
+    const { directory, run, computed } = made
+    yield* Console.log(
+      json
+        ? JSON.stringify({ directory, run, page, computed, figures: draftFigures(made), plan: made.plan })
+        : draftReport(made, target, page, Math.min(100, process.stdout.columns ?? 80)),
+    )
+  }),
+).pipe(
+  Command.withDescription("A draft for a target: sizes by cost, a training on the target's text, figures, the folder"),
+)
