@@ -1,4 +1,5 @@
 /** The losses that the native vocabulary head computes: a loss declares its form. */
+import type { ScheduleValue } from "./schedule-value.ts"
 
 /**
  * A loss by name and numbers. The plugin of that name has the formula; `checkLoss` and the step's tests compare both.
@@ -8,6 +9,8 @@ export type FusedLoss =
   | { readonly form: "cross-entropy" }
   /** factor KL(p || q), both at the temperature. */
   | { readonly form: "kl"; readonly temperature: number; readonly factor: number }
+  /** KL(p' || q), p' = p^(1/T) / sum p^(1/T), T by the step. */
+  | { readonly form: "sharpened-kl"; readonly temperature: ScheduleValue }
   /** KL(q || p). */
   | { readonly form: "reverse-kl" }
   /** beta KL(p || m) + (1 - beta) KL(q || m), m = beta p + (1 - beta) q. */

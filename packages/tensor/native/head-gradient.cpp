@@ -87,7 +87,7 @@ void gradient(const HeadGradient& s) {
   typedef typename P::unit unit;
   const long d = s.draft.d, V = s.V;
   const bool target = needs_target(s.form), of_head = s.dhead != nullptr;
-  const float scale = static_cast<float>(1 / s.temperature);
+  const float scale = scale_of_draft(s.temperature), target_scale = scale_of_target(s.temperature, s.target_temperature);
   const TileFunction make = tile_function(s.form);
   const long parts = head_parts(V);
   const long d_panels = panels(d);
@@ -98,7 +98,7 @@ void gradient(const HeadGradient& s) {
     const long n = std::min<long>(HEAD_ROWS, s.K - row), J = panels(n), padded = J * COLS;
     HeadSide draft = s.draft, of_target = s.target;
     draft_hidden.pack(draft, row, n, scale);
-    if (target) target_hidden.pack(of_target, row, n, scale);
+    if (target) target_hidden.pack(of_target, row, n, target_scale);
     if (s.k > 0) entries.sort(s.ids + row * s.k, n, s.k);
     // The numbers of each row; padded rows have weight 0.
     float* numbers = rows_memory.of<float>(5 * padded);

@@ -65,7 +65,7 @@ void write_second(const HeadStatistics& s, const Second& sums, long first, long 
 template <class P>
 void statistics(const HeadStatistics& s) {
   const Wanted w = wanted(s);
-  const float scale = static_cast<float>(1 / s.temperature);
+  const float scale = scale_of_draft(s.temperature), target_scale = scale_of_target(s.temperature, s.target_temperature);
   const long parts = head_parts(s.V);
   PackedHidden<P> hidden[MODELS];
   std::vector<First> firsts;
@@ -75,7 +75,7 @@ void statistics(const HeadStatistics& s) {
   for (long row = 0; row < s.N; row += HEAD_ROWS) {
     const long n = std::min<long>(HEAD_ROWS, s.N - row), J = panels(n);
     for (int m = 0; m < MODELS; m++)
-      if (w.model[m]) hidden[m].pack(side_of(s, m), row, n, scale);
+      if (w.model[m]) hidden[m].pack(side_of(s, m), row, n, m == TARGET ? target_scale : scale);
 
     if (s.k > 0) entries.sort(s.ids + row * s.k, n, s.k);
 

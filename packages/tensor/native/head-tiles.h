@@ -22,7 +22,13 @@ constexpr long HEAD_TILE = 48;
 // here.
 inline long head_parts(long V) { return std::max<long>(1, std::min<long>(16, V / (2 * HEAD_TILE))); }
 
-// Hidden states [n, d] / temperature as panels of COLS rows of the batch.
+// The factor on the hidden states of a side: logits are divided by each temperature.
+inline float scale_of_draft(double temperature) { return static_cast<float>(1 / temperature); }
+inline float scale_of_target(double temperature, double target_temperature) {
+  return static_cast<float>(1 / (temperature * target_temperature));
+}
+
+// Hidden states [n, d] times a scale, which divides the logits by a temperature, as panels of COLS rows of the batch.
 template <class P>
 class PackedHidden {
  public:

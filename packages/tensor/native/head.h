@@ -8,7 +8,7 @@
 // The order of sums depends only on the sizes, not on the threads; at most 16 threads have work (`head_parts`).
 //
 // Letters: N rows (tokens), K kept rows, V vocabulary, d and D hidden sizes; p target, q draft, r reference; z logits /
-// temperature.
+// temperature, for p also / target_temperature.
 #pragma once
 #include <cstdint>
 
@@ -55,6 +55,7 @@ struct HeadStatistics {
   int64_t precision;  // 0 float32, 1 bfloat16
   int64_t N, V;
   double temperature;  // logits are divided by it
+  double target_temperature;  // the target's logits are divided by it too
   double beta;         // of the Jensen-Shannon divergence
   const int32_t* gold; // [N] or null
   HeadSide target, draft, reference;
@@ -105,13 +106,13 @@ struct HeadGradient {
   int64_t precision;
   int64_t K, V;
   HeadForm form;
-  double temperature, a;
+  double temperature, target_temperature, a;
   int64_t k;                // entries a row, 0 for none
   const int32_t* ids;       // [K, k], in any order; may repeat
   const float* delta;       // [K, k]: added to the row's gradient at the entry (weight not applied), or put in its place: the last of equal ids
   int64_t replace;
   HeadSide target, draft;   // of the kept rows
-  const float* lse_target;  // [K], at the temperature
+  const float* lse_target;  // [K], at the temperatures
   const float* lse_draft;
   const float* weight;      // [K]: multiplies the row's gradient
   const float* c;           // [K] or null

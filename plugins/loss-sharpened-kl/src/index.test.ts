@@ -46,6 +46,6 @@ test("the target is itself until the schedule begins, and sharper at each step a
 })
 
 test("temperatures of 0 or less are refused", async () => {
-  await expect(instanceOf(sharpenedKl({ temperature: linear(1, 0) }))).rejects.toThrow(/temperatures above 0/)
-  await expect(instanceOf(sharpenedKl({ temperature: pieces(1, -1) }))).rejects.toThrow(/temperatures above 0/)
+  await expect(instanceOf(sharpenedKl({ temperature: linear(1, 0) }))).rejects.toThrow(/temperatures from 0.0001/)
+  await expect(instanceOf(sharpenedKl({ temperature: pieces(1, -1) }))).rejects.toThrow(/temperatures from 0.0001/)
 })

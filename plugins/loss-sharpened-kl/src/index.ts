@@ -1,15 +1,7 @@
 /** KL from a target that a temperature sharpens while the training goes on: for drafts that are decoded greedily. */
-import { defineLoss, type LossChunk, scheduleValue, valueAt } from "@winnow/core"
+import { defineLoss, type LossChunk, temperatureSchedule, valueAt } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
-
-/** A line, or half a cosine, or one value after another: of `linear`, `cosine` and `pieces`, with values above 0. */
-const temperatures = scheduleValue.narrow((value, ctx) => {
-  const values = value.shape === "pieces" ? value.values : [value.from, value.to]
-  return (
-    values.every((t) => t > 0) || ctx.reject({ expected: "temperatures above 0", actual: `${Math.min(...values)}` })
-  )
-})
 
 /**
  * The loss `sharpened-kl`: KL(p' || q), nats, p' = p^(1/T) / sum p^(1/T) with T by the step. Gradient q - p'.
@@ -26,7 +18,7 @@ export const sharpenedKl = defineLoss({
     "+": "reject",
     // T of the target over the steps. Greedy decoding reads the argmax alone, so the end pays for that: the first part
     // is plain KL, in which the draft learns the whole distribution.
-    temperature: temperatures.default(() => ({ shape: "linear", from: 1, to: 0.3, start: 0.6, end: 1 })),
+    temperature: temperatureSchedule.default(() => ({ shape: "linear", from: 1, to: 0.3, start: 0.6, end: 1 })),
   }),
   make: ({ temperature }) => {
     // sum p' (z_p / T - z_q) - log sum exp (z_p / T) + log sum exp z_q: one pass less than with log-probabilities.
@@ -37,6 +29,7 @@ export const sharpenedKl = defineLoss({
     }
     const at = ({ step, steps }: LossChunk<true>) => valueAt(temperature, step, steps)
     return {
+      fused: { form: "sharpened-kl", temperature },
       value: (chunk) => value(chunk, at(chunk)),
       gradient: (chunk) => {
         const T = at(chunk)

@@ -4,12 +4,13 @@
  *
  * Signals of target and reference are computed live; the optimizer is excluded.
  */
-import type { FilterInstance } from "@winnow/core"
+import { type FilterInstance, type LossUse, pieces } from "@winnow/core"
 import { collate } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
 import { kl } from "@winnow/loss-kl"
+import { sharpenedKl } from "@winnow/loss-sharpened-kl"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { instanceOf } from "@winnow/testing"
@@ -28,9 +29,9 @@ const randomBatch = () => {
   return collate(Array.from({ length: B }, () => ({ ids: ids(), promptLength: 1 })))
 }
 
-const stepOf = (run: typeof runMicroBatch, instance: () => Promise<FilterInstance>): Setup =>
+const stepOf = (run: typeof runMicroBatch, instance: () => Promise<FilterInstance>, use: LossUse = kl()): Setup =>
   async function* () {
-    const [filter, loss] = [await instance(), await instanceOf(kl())]
+    const [filter, loss] = [await instance(), await instanceOf(use)]
     const [draft, reference, target] = [await neox(128, 2, 1), await neox(128, 2, 2), await neox(256, 4, 3)]
     const step: MicroBatch = {
       batch: randomBatch(),
@@ -65,7 +66,13 @@ export const microBatch: Suite = ({ bench }) => {
   bench(dense, { work, setup: stepOf(runDenseMicroBatch, adaspecOf) })
   bench("selective, adaspec k = 0.4", { work, comparedTo: dense, setup: stepOf(runMicroBatch, adaspecOf) })
   const all = "selective, none"
-  bench(all, { work, setup: stepOf(runMicroBatch, () => instanceOf(none())) })
+  const noneOf = () => instanceOf(none())
+  bench(all, { work, setup: stepOf(runMicroBatch, noneOf) })
+  bench("selective, none, sharpened-kl", {
+    work,
+    comparedTo: all,
+    setup: stepOf(runMicroBatch, noneOf, sharpenedKl({ temperature: pieces(0.5) })),
+  })
   bench("selective, random k = 0.4", {
     work,
     comparedTo: all,

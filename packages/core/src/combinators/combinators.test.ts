@@ -5,17 +5,8 @@ import { type } from "arktype"
 import { Context, Effect } from "effect"
 import { defineFilter, type FilterUse, readSelection } from "../filter.ts"
 import { Reference } from "../frozen.ts"
-import {
-  both,
-  cosine,
-  defineCombinator,
-  linear,
-  pieces,
-  type ScheduleValue,
-  schedule,
-  shuffled,
-  valueAt,
-} from "./index.ts"
+import { linear, pieces } from "../schedule-value.ts"
+import { both, defineCombinator, schedule, shuffled } from "./index.ts"
 
 const excess = defineFilter({
   name: "excess",
@@ -119,18 +110,6 @@ describe("shuffled", () => {
 })
 
 describe("schedule", () => {
-  test("values move between two parts of the steps", () => {
-    const at = (value: ScheduleValue, steps: number) =>
-      Array.from({ length: steps }, (_, i) => valueAt(value, i, steps))
-    const part = { start: 0, end: 1 }
-    expect(at({ ...linear(1, 0), ...part }, 5)).toEqual([1, 0.75, 0.5, 0.25, 0])
-    expect(at({ ...linear(0, 1), start: 0.25, end: 0.75 }, 5)).toEqual([0, 0, 0.5, 1, 1])
-    expect(at({ ...linear(0, 1), start: 0.5, end: 0.5 }, 5)).toEqual([0, 0, 0, 1, 1])
-    expect(at({ ...cosine(0, 2), ...part }, 3)).toEqual([0, expect.closeTo(1), 2])
-    expect(at(pieces(3, 1, 2), 7)).toEqual([3, 3, 3, 1, 1, 2, 2])
-    expect(at({ ...linear(1, 0.5), ...part }, 1)).toEqual([0.5])
-  })
-
   test("the filter has the options of the step", async () => {
     const use = schedule(surprise({ k: 0.7 }), { k: linear(1, 0.1) })
     for (const [step, k] of [

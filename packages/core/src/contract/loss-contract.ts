@@ -6,6 +6,7 @@
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import type { LossChunk, LossFunctions } from "../loss-functions.ts"
+import { temperatureSchedule } from "../schedule-value.ts"
 import type { SparseChunk } from "../sparse-target.ts"
 import { kindOf } from "./brief.ts"
 import { guarded, PluginFault } from "./fault.ts"
@@ -16,6 +17,7 @@ import { strict } from "./strict.ts"
 const nonNegative = "number >= 0"
 const fused = type({ "+": "reject", form: "'cross-entropy' | 'reverse-kl' | 'tvd' | 'neg-log-acceptance'" })
   .or({ "+": "reject", form: "'kl'", temperature: "number > 0", factor: "number > 0" })
+  .or({ "+": "reject", form: "'sharpened-kl'", temperature: temperatureSchedule })
   .or({ "+": "reject", form: "'jsd'", beta: "0 < number < 1" })
   .or({ "+": "reject", form: "'skewed-kl'", a: "0 < number < 1", direction: "'forward' | 'reverse'" })
   .or({ "+": "reject", form: "'lk'", eta: nonNegative })

@@ -23,7 +23,7 @@ struct Side {
 struct Case {
   bool bf16;
   long N, V, k;
-  double temperature, beta;
+  double temperature, target_temperature, beta;
   Side target, draft, reference;
   std::vector<int32_t> gold, ids;
 
@@ -32,6 +32,7 @@ struct Case {
     N = random.size(random.coin(0.05) ? 1100 : 70);
     V = random.size(N > 200 ? 60 : 400);
     temperature = random.coin() ? 1 : std::exp(random.normal() * 0.3);
+    target_temperature = random.coin() ? 1 : std::exp(random.normal() * 0.3);
     beta = 0.05 + 0.9 * random.uniform();
     const auto side = [&] {
       Side s;
@@ -62,7 +63,7 @@ struct Case {
   float operand(float x) const { return bf16 ? winnow::from_bf16(winnow::to_bf16(x)) : x; }
   Doubles logits(const Side& s, long n) const {
     Doubles z(V);
-    const float scale = static_cast<float>(1 / temperature);
+    const float scale = static_cast<float>(1 / (&s == &target ? temperature * target_temperature : temperature));
     for (long v = 0; v < V; v++)
       for (long i = 0; i < s.d; i++) z[v] += static_cast<double>(operand(s.h[n * s.d + i] * scale)) * operand(s.head[v * s.d + i]);
     return z;

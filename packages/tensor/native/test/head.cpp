@@ -18,6 +18,7 @@ void statistics(check::Random& random) {
   s.N = N;
   s.V = c.V;
   s.temperature = c.temperature;
+  s.target_temperature = c.target_temperature;
   s.beta = c.beta;
   s.gold = c.gold.data();
   s.target = c.target.side();
@@ -102,6 +103,7 @@ void statistics(check::Random& random) {
   draw.N = N;
   draw.V = c.V;
   draw.temperature = c.temperature;
+  draw.target_temperature = c.target_temperature;
   draw.target = s.target;
   draw.draft = s.draft;
   const long S = draw.samples = random.between(1, 5);
@@ -134,6 +136,7 @@ void statistics(check::Random& random) {
   e.N = N;
   e.V = c.V;
   e.temperature = c.temperature;
+  e.target_temperature = c.target_temperature;
   e.draft = s.draft;
   e.k = c.k;
   e.ids = c.ids.data();
@@ -206,6 +209,7 @@ void gradients(check::Random& random) {
     s.V = V;
     s.form = f;
     s.temperature = c.temperature;
+    s.target_temperature = c.target_temperature;
     s.a = c.beta;
     if (entries) s.k = c.k, s.ids = c.ids.data(), s.delta = delta.data(), s.replace = replace;
     s.target = c.target.side();
@@ -243,6 +247,7 @@ struct Gradient {
     s.V = of.V;
     s.form = form;
     s.temperature = of.temperature;
+    s.target_temperature = of.target_temperature;
     s.a = of.beta;
     s.k = of.k, s.ids = of.ids.data(), s.delta = delta.data();
     s.target = of.target.side();
@@ -266,6 +271,7 @@ void threads(check::Random& random) {
   s.N = c.N;
   s.V = c.V;
   s.temperature = c.temperature;
+  s.target_temperature = c.target_temperature;
   s.target = c.target.side();
   s.draft = c.draft.side();
   s.of_draft.log_sum_exp = lse.data();
@@ -306,6 +312,7 @@ void specials(check::Random& random) {
   s.N = c.N;
   s.V = c.V;
   s.temperature = c.temperature;
+  s.target_temperature = c.target_temperature;
   s.beta = c.beta;
   s.gold = c.gold.data();
   s.target = c.target.side();
@@ -331,7 +338,7 @@ void no_rows(check::Random& random) {
   winnow::HeadStatistics s{};
   s.precision = c.bf16;
   s.V = c.V;
-  s.temperature = 1;
+  s.temperature = s.target_temperature = 1;
   s.draft = c.draft.side();
   float untouched = 7;
   s.of_draft.log_sum_exp = &untouched;

@@ -56,9 +56,9 @@ const pairs: ReadonlyArray<HeadPair> = ["draftPair", "referencePair"]
 
 /** Index of the struct's word that points to each output. */
 const outputWord = new Map<string, number>()
-/** Words before the sides: precision, N, V, temperature, beta, gold. */
-const sideWord = { target: 6, draft: 9, reference: 12 }
-let nextWord = 15
+/** Words before the sides: precision, N, V, temperature, the target's temperature, beta, gold. */
+const sideWord = { target: 7, draft: 10, reference: 13 }
+let nextWord = 16
 for (const model of models) for (const name of ofModel) outputWord.set(`${model}.${name}`, nextWord++)
 for (const pair of pairs) for (const name of ofPair) outputWord.set(`${pair}.${name}`, nextWord++)
 
@@ -73,7 +73,7 @@ const words = (count: number) => {
  */
 const entryWord = nextWord
 const statisticsCall = words(nextWord + 9)
-const gradientCall = words(24)
+const gradientCall = words(25)
 
 /** Buffers of running calls. */
 const inUse = new Set<ArrayBuffer>()
@@ -145,6 +145,8 @@ export interface HeadQuestion {
   readonly gold_N?: Int32Array
   /** Logits are divided by it; 1 by default. */
   readonly temperature?: number
+  /** The target's logits are divided by it too; 1 by default. */
+  readonly targetTemperature?: number
   /** Weight of p in the Jensen-Shannon divergence's middle; 0.5 by default. */
   readonly beta?: number
   /** Chosen tokens of each row whose logits are returned, for the model in the draft's place. */
@@ -211,13 +213,14 @@ export const headStatistics = <S extends HeadStatistic>(
   call.integers[1] = BigInt(N)
   call.integers[2] = BigInt(V)
   call.doubles[3] = question.temperature ?? 1
-  call.doubles[4] = question.beta ?? 0.5
+  call.doubles[4] = question.targetTemperature ?? 1
+  call.doubles[5] = question.beta ?? 0.5
   const columns = new Columns(ask.length + 2 + 2 * (entries?.k ?? 0) + 3 * (draws?.samples ?? 0), N)
   if (gold_N !== undefined) {
     checkedIds("gold", gold_N, N, V)
     const [values, at] = columns.next(Int32Array, N)
     values.set(gold_N)
-    call.integers[5] = at
+    call.integers[6] = at
   }
   for (const m of present) writeSide(call, sideWord[m], question[m]!)
   const results = {} as Record<string, Float32Array>
@@ -283,7 +286,7 @@ export interface HeadGradientQuestion {
   readonly form: HeadForm
   readonly draft: TrainedRows
   readonly target?: HeadRows | undefined
-  /** [K], of logits over the temperature. */
+  /** [K], of logits over the temperatures. */
   readonly lseDraft_K: Float32Array
   readonly lseTarget_K?: Float32Array | undefined
   /** Multiplies the row's gradient. */
@@ -301,6 +304,8 @@ export interface HeadGradientQuestion {
   readonly e_K?: Float32Array | undefined
   readonly a?: number | undefined
   readonly temperature?: number | undefined
+  /** The target's logits are divided by it too; 1 by default. */
+  readonly targetTemperature?: number | undefined
 }
 
 /**
@@ -322,7 +327,8 @@ export const headGradient = (
   call.integers[2] = BigInt(V)
   call.integers[3] = BigInt(headForms[question.form])
   call.doubles[4] = question.temperature ?? 1
-  call.doubles[5] = question.a ?? 0
+  call.doubles[5] = question.targetTemperature ?? 1
+  call.doubles[6] = question.a ?? 0
   const columns = new Columns(5 + 2 * (entries?.k ?? 0), K)
   if (entries !== undefined) {
     checkedIds("entry", entries.ids_Kk, K * entries.k, V)
@@ -330,13 +336,13 @@ export const headGradient = (
     ids.set(entries.ids_Kk)
     const [delta, deltaAt] = columns.next(Float32Array, K * entries.k)
     delta.set(entries.delta_Kk)
-    call.integers[6] = BigInt(entries.k)
-    call.integers[7] = idsAt
-    call.integers[8] = deltaAt
-    call.integers[9] = entries.replace ? 1n : 0n
+    call.integers[7] = BigInt(entries.k)
+    call.integers[8] = idsAt
+    call.integers[9] = deltaAt
+    call.integers[10] = entries.replace ? 1n : 0n
   }
-  if (target !== undefined) writeSide(call, 10, target)
-  writeSide(call, 13, draft)
+  if (target !== undefined) writeSide(call, 11, target)
+  writeSide(call, 14, draft)
   for (const [i, side] of [
     question.lseTarget_K,
     question.lseDraft_K,
@@ -349,13 +355,13 @@ export const headGradient = (
       throw new Error(`fused head: an array of ${side.length} numbers for ${K} rows; give one for each`)
     const [values, at] = columns.next(Float32Array, K)
     values.set(side)
-    call.integers[16 + i] = at
+    call.integers[17 + i] = at
   }
   return tf.tidy(() => {
     const gradient = output([K, draft.h_Nd.shape[1]])
     const head = draft.headIsFrozen ? undefined : output([V, draft.h_Nd.shape[1]])
-    call.integers[21] = BigInt(gradient.address)
-    if (head !== undefined) call.integers[22] = BigInt(head.address)
+    call.integers[22] = BigInt(gradient.address)
+    if (head !== undefined) call.integers[23] = BigInt(head.address)
     completed(
       "fused head",
       columns.during(() => native.C.winnow_head_gradient(call.integers)),

@@ -9,6 +9,8 @@ import {
   type Decoder,
   type FilterInstance,
   type LossInstance,
+  linear,
+  pieces,
   type ReferenceStatistic,
   readsModel,
   type Statistic,
@@ -21,6 +23,7 @@ import { kl } from "@winnow/loss-kl"
 import { lk } from "@winnow/loss-lk"
 import { negLogAcceptance } from "@winnow/loss-neg-log-acceptance"
 import { reverseKl } from "@winnow/loss-reverse-kl"
+import { sharpenedKl } from "@winnow/loss-sharpened-kl"
 import { skewedKl } from "@winnow/loss-skewed-kl"
 import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
@@ -104,6 +107,8 @@ const cacheOf = (form: CachedForm): CachedTarget => {
 const losses: Record<string, LossInstance> = {
   kl: await instanceOf(kl()),
   "kl at temperature 2": await instanceOf(kl({ temperature: 2, timesTemperatureSquared: true })),
+  // At step 1 of 4 the target's temperature is 0.6.
+  "sharpened-kl": await instanceOf(sharpenedKl({ temperature: linear(0.8, 0.2) })),
   "reverse-kl": await instanceOf(reverseKl()),
   jsd: await instanceOf(jsd({ beta: 0.3 })),
   tvd: await instanceOf(tvd()),
@@ -266,6 +271,23 @@ describe("the choice", () => {
     expect(other.signals).toEqual({})
   })
 })
+
+test.skipIf(native() === undefined)(
+  "a target at temperature 1 gives the bits of kl, at another one other bits",
+  async () => {
+    const filter = filterOf(["draftLoss_N", "draftNll_N"])
+    const run = (loss: LossInstance) => {
+      const { statistics, gradients } = runMicroBatch(inputOf(filter, { loss }))
+      const numbers = [...Object.values(statistics), ...Object.values(gradients).map((x) => x.dataSync().slice())]
+      tf.dispose(gradients)
+      return numbers
+    }
+    const at = async (T: number) => run(await instanceOf(sharpenedKl({ temperature: pieces(T) })))
+    const ofKl = run(losses["kl"]!)
+    expect(await at(1)).toEqual(ofKl)
+    expect(await at(0.99)).not.toEqual(ofKl)
+  },
+)
 
 test("a statistic of a model that is not there is an error that names it", () => {
   const filter = filterOf(["referenceNll_N"])

@@ -44,6 +44,11 @@ export const answersOf = (
   return out
 }
 
+interface Temperatures {
+  readonly temperature: number
+  readonly targetTemperature: number
+}
+
 const lseOf = (recipe: Recipe): ReadonlyArray<HeadStatistic> =>
   recipe.target ? ["draft.logSumExp", "target.logSumExp"] : ["draft.logSumExp"]
 
@@ -61,6 +66,7 @@ export const nativeStatistics = (library: Native, pass: Pass, names: ReadonlyArr
 export const nativeForm = (library: Native, loss: Exclude<FusedLoss, { form: "sampled-rewards" }>): Read => {
   const recipe = lossRecipe(loss)
   const { temperature, beta = 0.5 } = recipe
+  const targetTemperatureAt = ({ step, steps }: Pass) => recipe.targetTemperature?.(step, steps) ?? 1
   const ofGradient = [...new Set([...lseOf(recipe), ...recipe.ask("draft")])]
 
   const readStatistics = (pass: Pass, names: ReadonlyArray<Statistic>) => {
@@ -69,12 +75,14 @@ export const nativeForm = (library: Native, loss: Exclude<FusedLoss, { form: "sa
     const lossAsks = new Set(losses.flatMap((which) => recipe.ask(which)))
     if (losses.includes("draft")) for (const ask of lseOf(recipe)) lossAsks.add(ask)
     const otherAsks = new Set(others.flatMap(({ native }) => native!.ask))
-    const run = (ask: ReadonlySet<HeadStatistic>, temperature: number): HeadAnswers =>
-      ask.size === 0 ? {} : headStatistics(library, { ...question(pass), temperature, beta, ask: [...ask] })
+    const targetTemperature = targetTemperatureAt(pass)
+    const run = (ask: ReadonlySet<HeadStatistic>, temperatures: Temperatures): HeadAnswers =>
+      ask.size === 0 ? {} : headStatistics(library, { ...question(pass), ...temperatures, beta, ask: [...ask] })
     // The other statistics are at temperature 1.
-    const together = temperature === 1 || lossAsks.size === 0
-    const first = together ? run(lossAsks.union(otherAsks), 1) : run(lossAsks, temperature)
-    const out = answersOf(others, together ? first : run(otherAsks, 1))
+    const ones = { temperature: 1, targetTemperature: 1 }
+    const together = (temperature === 1 && targetTemperature === 1) || lossAsks.size === 0
+    const first = together ? run(lossAsks.union(otherAsks), ones) : run(lossAsks, { temperature, targetTemperature })
+    const out = answersOf(others, together ? first : run(otherAsks, ones))
     for (const which of losses) out[`${which}Loss_N`] = recipe.value(first, which, V)
     return { statistics: out, ofDraft: losses.includes("draft") ? first : undefined }
   }
@@ -85,10 +93,11 @@ export const nativeForm = (library: Native, loss: Exclude<FusedLoss, { form: "sa
       statistics,
       gradient: (kept, kept_K, rowScale_K) => {
         const V = kept.draft.head_Vd.shape[0]
+        const targetTemperature = targetTemperatureAt(kept)
         const answers: HeadAnswers =
           found !== undefined
             ? Object.fromEntries(ofGradient.map((name) => [name, take(found[name]!, kept_K)]))
-            : headStatistics(library, { ...question(kept), temperature, beta, ask: ofGradient })
+            : headStatistics(library, { ...question(kept), temperature, targetTemperature, beta, ask: ofGradient })
         const { form, factor, a, gold, c_K, e_K } = recipe.gradient(answers, V)
         const weight_K = rowScale_K.map((scale, k) => scale * (typeof factor === "number" ? factor : factor[k]!))
         const gradient = headGradient(library, {
@@ -103,6 +112,7 @@ export const nativeForm = (library: Native, loss: Exclude<FusedLoss, { form: "sa
           e_K,
           a,
           temperature,
+          targetTemperature,
         })
         return { loss_K: recipe.value(answers, "draft", V), ...gradient }
       },

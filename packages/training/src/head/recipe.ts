@@ -3,7 +3,7 @@
  *
  * Letters: N rows, K kept rows, V vocabulary; p target, q draft (or the reference in its place).
  */
-import type { FusedLoss, HeadAnswers } from "@winnow/core"
+import { type FusedLoss, type HeadAnswers, valueAt } from "@winnow/core"
 import type { HeadForm, HeadStatistic } from "@winnow/tensor"
 
 /** The model in the draft's place. */
@@ -12,6 +12,8 @@ export type Which = "draft" | "reference"
 /** The parts of a loss: statistics at its temperature, its values from them, and the gradient's form. */
 export interface Recipe {
   readonly temperature: number
+  /** A further temperature of the target alone, by steps done and steps of the stage; 1 if left out. */
+  readonly targetTemperature?: (step: number, steps: number) => number
   readonly beta?: number
   readonly target: boolean
   readonly ask: (which: Which) => ReadonlyArray<HeadStatistic>
@@ -91,6 +93,14 @@ export const lossRecipe = (loss: Exclude<FusedLoss, { form: "sampled-rewards" }>
         ask: (which) => [`${pairOf(which)}.kl`],
         value: (answers, which) => scaled(of(answers, which)("kl"), loss.factor),
         gradient: () => ({ form: "kl", factor: loss.factor / loss.temperature }),
+      }
+    case "sharpened-kl":
+      return {
+        ...plain,
+        targetTemperature: (step, steps) => valueAt(loss.temperature, step, steps),
+        ask: (which) => [`${pairOf(which)}.kl`],
+        value: (answers, which) => of(answers, which)("kl"),
+        gradient: () => ({ form: "kl", factor: 1 }),
       }
     case "reverse-kl":
       return {
