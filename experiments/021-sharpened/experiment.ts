@@ -38,7 +38,7 @@ const sharpened = (setup: Setup, steps: number, learningRates: ReadonlyArray<num
   })
 }
 
-export default sharpened(arithmetic, 250, [1.5e-3, 3e-3, 6e-3, 1.2e-2])
+export default sharpened(arithmetic, 250, [3e-3, 6e-3, 1.2e-2, 2.4e-2])
 
 /** For a machine with a GPU or many cores. */
 export const large = sharpened(arithmeticLarge, 4000, [1e-3, 2e-3, 4e-3])
