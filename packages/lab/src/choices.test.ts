@@ -10,6 +10,7 @@ import { nextToken } from "@winnow/objective-next-token"
 import { perplexity } from "@winnow/score-perplexity"
 import { size } from "@winnow/score-size"
 import { tmiKnn } from "@winnow/score-tmi-knn"
+import { Glob } from "bun"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
 import { runDistillation } from "../test/run-distillation.ts"
@@ -27,6 +28,7 @@ import type { Trial } from "./judge.ts"
 import { Progress } from "./progress.ts"
 import { inOrder } from "./stage.ts"
 import { Store } from "./store/store.ts"
+import { scoresAlone } from "./study/scores-alone.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-choices-"))
 const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent)
@@ -80,6 +82,21 @@ test("a run takes the start with the best score, and the best arm as the start o
   expect((await run(experiment)).computed).toBe(0)
   const planned = Effect.flatMap(resolve(experiment), plan).pipe(Effect.provide(layers))
   expect((await Effect.runPromise(planned)).stages.every(({ state }) => state === "cached")).toBe(true)
+}, 60_000)
+
+test("the scores alone are those of the run, and train no arm", async () => {
+  const elsewhere = Layer.mergeAll(
+    Store.layer(join(home, "alone")),
+    datasetsLayer({ folder: undefined }),
+    Progress.silent,
+  )
+  const tables = Effect.flatMap(resolve(experiment), scoresAlone).pipe(Effect.provide(elsewhere))
+  const [ranking, ...more] = await Effect.runPromise(tables)
+  expect(more).toEqual([])
+  expect(ranking).toEqual((await run(experiment)).record.tables![0]!)
+  const stages = (kind: string) =>
+    [...new Glob(`**/${kind}/*`).scanSync({ cwd: join(home, "alone"), onlyFiles: false })].length
+  expect([stages("start-score"), stages("arm")]).toEqual([3, 0])
 }, 60_000)
 
 test("each stage after a choice has the key that it has where the chosen start is written", async () => {

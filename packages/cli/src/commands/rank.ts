@@ -61,7 +61,7 @@ const ranking = (name: Ranked) =>
     {
       study: Argument.String("STUDY").pipe(
         Argument.withDescription(
-          `an experiment with the study ${ranked[name].study}, by slug, number, name or path; /part for a part`,
+          `an experiment with the study ${ranked[name].study}${name === "starts" ? ", or with a scored start" : ""}, by slug, number, name or path; /part for a part`,
         ),
       ),
       scoresOnly: Flag.Boolean("scores-only").pipe(
@@ -75,7 +75,8 @@ const ranking = (name: Ranked) =>
     Effect.fn(`rank.${name}`)(function* ({ study, scoresOnly, ...flags }) {
       const prepared = yield* prepareRuns(study, flags)
       const expected = ranked[name].study
-      const other = prepared.runs.find(({ resolved }) => !has(expected, resolved))
+      const candidates = (resolved: Resolved) => name === "starts" && resolved.draft.scored !== undefined
+      const other = prepared.runs.find(({ resolved }) => !has(expected, resolved) && !candidates(resolved))
       if (other !== undefined) {
         const found = other.resolved.study === undefined ? "no study" : `the study ${other.resolved.study.name}`
         const there = (yield* experimentsWith(expected)).join(", ") || "none"
@@ -83,6 +84,12 @@ const ranking = (name: Ranked) =>
         return yield* new InvalidInput({ what: `rank ${name} ${study}`, problems })
       }
       if (flags.dryRun) return yield* printPlans(prepared, flags)
+      if (!scoresOnly && prepared.runs.some(({ resolved }) => !has(expected, resolved))) {
+        const problems = [
+          "scores choose its drafts' start, and its study is no ranking: --scores-only has the scores alone, `bun run experiment` the whole",
+        ]
+        return yield* new InvalidInput({ what: `rank ${name} ${study}`, problems })
+      }
       if (!scoresOnly)
         return yield* runPrepared(prepared, flags, (record) =>
           "tables" in record && "study" in record

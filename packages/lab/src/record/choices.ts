@@ -21,6 +21,11 @@ const tableOf = (choice: Choice): StudyTable => {
   const rank = (score: number | null) => (score === null ? Number.MAX_VALUE : better === "higher" ? -score : score)
   const names = tried[0] ? Object.keys(tried[0].scoresByName) : []
   const share = by in measured ? ({ style: "percent", unit: "%" } as const) : {}
+  /** Numbers of parameters and the like are written short. */
+  const styleOf = (name: string) =>
+    tried.every(({ scoresByName }) => Number.isInteger(scoresByName[name]) && scoresByName[name]! >= 1000)
+      ? ({ style: "short" } as const)
+      : {}
   const beside = names.filter((name) => name !== by)
   const texts = prompts === undefined ? "" : `, ${prompts} prompts`
   return {
@@ -33,9 +38,9 @@ const tableOf = (choice: Choice): StudyTable => {
     columns: [
       column("score", by in measured ? `${measured[by]!.split(" ")[0]} %` : by, {
         ...{ kind: "cost", name: measured[by] ?? by, direction: better },
-        ...share,
+        ...(by in measured ? share : styleOf(by)),
       }),
-      ...beside.map((name) => column(name, name, { kind: "cost" })),
+      ...beside.map((name) => column(name, name, { kind: "cost", ...styleOf(name) })),
       column("taken", "taken", { kind: "text" }),
     ],
     rows: tried

@@ -4,22 +4,36 @@ import { Effect } from "effect"
 import type { Resolved } from "../experiment/resolved.ts"
 import { Families } from "../families.ts"
 import { buildGraph } from "../graph.ts"
+import type { Judge } from "../judge.ts"
 import { tryPlugins } from "../preflight/try-plugins.ts"
 import type { Progress } from "../progress.ts"
+import { choicesTables } from "../record/choices.ts"
 import { commit, versions } from "../record/machine.ts"
 import { checkData, checkModels, checkTexts, sizesFrom } from "../run.ts"
-import { runStages } from "../schedule/run-all.ts"
-import type { StageError } from "../stage.ts"
+import { runStages, type ScheduleOptions } from "../schedule/run-all.ts"
+import type { Stage, StageError } from "../stage.ts"
 import { sharedModels } from "../stages/models.ts"
-import { Store } from "../store/store.ts"
+import { scoreOf } from "../stages/trial.ts"
+import { type Artifact, Store } from "../store/store.ts"
 import { readTexts } from "../texts.ts"
 import type { StudyTable } from "./table.ts"
 
+/** Runs the scores of candidates; trained models stay untried. */
+const scoresNow =
+  (made: ScheduleOptions, have: ReadonlyMap<string, Artifact>): Judge<StageError, Datasets | Store | Progress> =>
+  (trials) =>
+    Effect.gen(function* () {
+      const scores = trials.filter(({ of }) => of !== undefined).map(({ judged }) => judged)
+      if (scores.length === 0) return trials.map(() => undefined)
+      const artifacts = yield* runStages(scores, { ...made, have: { artifacts: have } })
+      return trials.map(({ judged, of }) => (of === undefined ? undefined : scoreOf(artifacts.get(judged.key)!, of)))
+    })
+
 /**
- * The tables of the scores of an experiment's arms, which the store keeps stage by stage as in a run. No arm is trained, and
- * nothing is written to the results.
+ * The tables of the scores of an experiment's arms, or of the candidates for its drafts' start, which the store keeps stage
+ * by stage as in a run. No arm is trained, and nothing is written to the results.
  *
- * @error InvalidInput for an experiment whose study has no such part
+ * @error InvalidInput for an experiment that scores neither
  */
 export const scoresAlone = (
   resolved: Resolved,
@@ -28,19 +42,25 @@ export const scoresAlone = (
     const store = yield* Store
     yield* tryPlugins(resolved)
     const texts = yield* readTexts(resolved)
-    const graph = yield* buildGraph(resolved, texts, (data) => sizesFrom(store.find(data.kind, data.key)))
+    const sizesOf = (data: Stage) => sizesFrom(store.find(data.kind, data.key))
+    const graph = yield* buildGraph(resolved, texts, sizesOf)
     const planned = graph.study ?? graph.reading
     const before = planned?.instance.before
-    if (planned === undefined || before === undefined) {
-      const problems = ["it scores nothing: its study is no ranking"]
+    const { scored } = resolved.draft
+    if (scored === undefined && (planned === undefined || before === undefined)) {
+      const problems = ["it scores nothing: its study is no ranking, and no scores choose its drafts' start"]
       return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
     }
-    const stages = planned.stages.filter(before.reads)
     const made = { versions: { ...versions(), commit: commit() } }
     yield* checkModels(resolved, texts, graph)
     const text = yield* runStages([graph.data, ...graph.texts], made)
     yield* checkData(resolved, graph, text)
     yield* checkTexts(resolved, graph, text)
+    if (planned === undefined || before === undefined) {
+      const { settled } = yield* buildGraph(resolved, texts, sizesOf, scoresNow(made, text))
+      return choicesTables({ choices: settled.choices.filter(({ at }) => at === "draft.start") })
+    }
+    const stages = planned.stages.filter(before.reads)
     const leaves = stages.map(({ stage }) => stage)
     const artifacts = yield* runStages(leaves, { ...made, have: { artifacts: text } })
     const findings = stages.map(({ stage, ...of }) => ({ ...of, summary: artifacts.get(stage.key)!.manifest.summary }))

@@ -34,7 +34,10 @@ const experiment = defineExperiment({
     private: arm({ ...budget, start: artifactOf({ best: ["short", "long"] }), adapters: privatePart({ size: 2 }) }),
   },
   about: "private",
-  study: steps({ steps: { distillation: ["short", "long"], adaptation: ["long", "private"] }, exports: ["private"] }),
+  study: steps({
+    steps: { distillation: ["short", "long"], adaptation: ["start:private", "private"] },
+    exports: ["private"],
+  }),
 })
 
 test("each step has its table, the clock and the export have theirs, and a folder proposes what the run's draft does", async () => {

@@ -18,7 +18,8 @@ const taken = new Set(["acceptance", "cost", "decoding", "differences", "export"
 
 const options = type({
   "+": "reject",
-  // The arms of each step, in order; the others of a step are compared to its first one.
+  // The arms of each step, in order; the others of a step are compared to its first one. "start:NAME" is the arm that
+  // NAME begins with, which a choice may have taken.
   steps: type({ "[string]": "string[] >= 1" }).narrow((steps, ctx) => {
     const names = Object.keys(steps)
     if (names.length === 0) return ctx.reject({ expected: "one step or more", actual: "none" })
@@ -56,8 +57,23 @@ const tableOf = (
   })),
 })
 
+const startPrefix = "start:"
+
+/** The arm that an entry of a step means; undefined where it is the start of an arm without one, or without figures. */
+const armOf = (entry: string, { rows }: RunRecord): string | undefined => {
+  if (!entry.startsWith(startPrefix)) return entry
+  const from = rows.find(({ name }) => name === entry.slice(startPrefix.length))?.from
+  return from?.startsWith("arm ") ? from.slice("arm ".length) : undefined
+}
+
+/** The arms of a step, each once. */
+const armsIn = (entries: ReadonlyArray<string>, run: RunRecord): ReadonlyArray<string> => [
+  ...new Set(entries.flatMap((one) => armOf(one, run) ?? [])),
+]
+
 /** One step: its arms, and what each has more than the first. */
-const stepTable = (name: string, arms: ReadonlyArray<string>, run: RunRecord): StudyTable => {
+const stepTable = (name: string, entries: ReadonlyArray<string>, run: RunRecord): StudyTable => {
+  const arms = armsIn(entries, run)
   const rows = arms.flatMap((arm) => run.rows.filter((row) => row.role === "arm" && row.name === arm))
   const missing = arms.filter((arm) => !rows.some((row) => row.name === arm))
   const first = arms[0]!
@@ -179,7 +195,7 @@ const exportTable = (run: RunRecord, findings: ReadonlyArray<StudyFinding>): Stu
 /**
  * The study `steps`: a table for each step of a chain, one of the clock for the last step, and one of the exported drafts.
  *
- * @param options.steps names of arms by step; the first arm of a step is its control
+ * @param options.steps names of arms by step; the first arm of a step is its control, "start:NAME" the arm that NAME began with
  * @param options.exports names of arms with a model that are exported and measured again from their folders
  */
 export const steps = defineStudy({
@@ -220,7 +236,13 @@ export const steps = defineStudy({
           conclusions: [],
           tables: [
             ...all.map(([name, arms]) => stepTable(name, arms, run)),
-            decodingTable([...new Set(all.flatMap(([, arms]) => arms))], run),
+            decodingTable(
+              armsIn(
+                all.flatMap(([, arms]) => arms),
+                run,
+              ),
+              run,
+            ),
             exportTable(run, findings),
           ].filter(({ rows }) => rows.length > 0),
         }
