@@ -79,6 +79,7 @@ export const assembled = (
   drafts: ReadonlyArray<Measured>,
   readings: ReadonlyArray<ArmReadings>,
   tokenizer: Pick<Tokenizer, "json">,
+  notes: ReadonlyArray<string> = [],
 ): Effect.Effect<TokensDocument, DataError> => {
   const sets = (["answers", "probe"] as const).flatMap((name) => setOf(graph, drafts, readings, name) ?? [])
   if (sets.some(({ same }) => !same))
@@ -98,6 +99,7 @@ export const assembled = (
     seed: drafts[0]!.seed,
     about: graph.settled.about ?? null,
     facts: [datasetName(graph.settled), `seed ${drafts[0]!.seed}`, `gamma = ${graph.settled.measure.gamma}`],
+    notes: [...notes],
     meanings: Object.fromEntries(
       Object.values(statistics).flatMap(({ name, about }) => (named.has(name) ? [[name, about]] : [])),
     ),

@@ -96,6 +96,7 @@ export const randomDocument = ({ texts, tokens, arms }: Size): TokensDocument =>
       about: arms.at(-1)!,
     },
     facts: ["random/test", "seed 1"],
+    notes: ["The code changed."],
     meanings: { draftLoss_N: "the active loss of the draft", referenceLoss_N: "the active loss of the reference" },
     pieces: { ids: packed(Uint32Array.from(pieces.keys())), texts: [...pieces] },
     sets: [

@@ -107,6 +107,8 @@ export const tokensDocument = type({
   /** The arm that the run is about. */
   about: "string | null",
   facts: "string[]",
+  /** Sentences that a reader has to know. */
+  notes: "string[]",
   /** Meanings of the statistics, by name. */
   meanings: type({ "[string]": "string" }),
   pieces: {

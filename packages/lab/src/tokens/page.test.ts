@@ -1,107 +1,115 @@
-/** The token page in a browser: colours, keys, the panel, the plane. It needs Debian's chromium. */
+/** The token page in a browser: colours, keys, the panel, the plane. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { browserPath, type PageView, withBrowserPage } from "../report/browser.ts"
 import { bordersOf } from "./browser/borders.ts"
 import { pageOf, snapshotAt } from "./browser/data.ts"
 import { alone, inText } from "./browser/pieces.ts"
-
 import { figureText } from "./browser/views.ts"
-import { chromium, type OpenPage, openPage } from "./browser.fixture.ts"
 import { roles } from "./constants.ts"
 import { hardPieces, randomDocument } from "./document.fixture.ts"
+import { clickAt, moveTo, press } from "./drive.fixture.ts"
 import { tokensPage } from "./page.ts"
 
-if (chromium === undefined) process.stderr.write("the token page is not driven: this machine has no chromium\n")
-const inBrowser = test.skipIf(chromium === undefined)
+const browser = browserPath()
+if (browser === undefined) console.warn("skipped: token pages in a browser, there is no Chrome or Chromium here")
 
-const folder = mkdtempSync(join(tmpdir(), "winnow-page-"))
+const folder = mkdtempSync(join(tmpdir(), "winnow-token-page-"))
+const file = join(folder, "tokens.html")
 const document = randomDocument({ texts: 6, tokens: 30, arms: ["random", "adaspec"] })
 const texts = pageOf(document).sets[0]!
 const N = texts.N
-let page: OpenPage
 
-beforeAll(async () => {
-  const file = join(folder, "tokens.html")
-  await Bun.write(file, await tokensPage(document))
-  if (chromium === undefined) return
-  page = await openPage(file)
-  await page.resize(1500, 1000)
-}, 60_000)
-afterAll(async () => {
-  await page?.close()
-  rmSync(folder, { recursive: true })
-})
+beforeAll(async () => void (await Bun.write(file, await tokensPage(document))))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const inBrowser = (name: string, use: (view: PageView) => Promise<void>) =>
+  test.skipIf(browser === undefined)(
+    name,
+    () =>
+      withBrowserPage(async (view) => {
+        await view.look(1500, 1000, "light")
+        await view.navigate(`file://${file}`)
+        await use(view)
+        // The page asks for nothing beside itself.
+        expect(await view.evaluate<number>("performance.getEntriesByType('resource').length")).toBe(0)
+      }),
+    30_000,
+  )
 
 /** The classes of all tokens of an arm. */
-const classesOf = (arm: number) =>
-  page.evaluate<Array<string>>(
+const classesOf = (view: PageView, arm: number) =>
+  view.evaluate<Array<string>>(
     `[...document.querySelectorAll('[data-arm="${arm}"] > [data-n]')].map((box) => box.className)`,
   )
-const choose = (id: string, value: string, event = "change") =>
-  page.evaluate(
-    `{ const of = document.getElementById("${id}"); of.value = "${value}"; of.dispatchEvent(new Event("${event}", { bubbles: true })) }`,
+const choose = (view: PageView, id: string, value: string, event = "change") =>
+  view.evaluate(
+    `(() => { const of = document.getElementById("${id}"); of.value = "${value}"; of.dispatchEvent(new Event("${event}", { bubbles: true })) })()`,
   )
-const panel = () => page.evaluate<string>('document.getElementById("panel").innerText')
+const panel = (view: PageView) => view.evaluate<string>('document.getElementById("panel").innerText')
 /** Arm and number of the token in the focus. */
-const focus = () =>
-  page.evaluate<[number, number]>(
+const focus = (view: PageView) =>
+  view.evaluate<[number, number]>(
     "[Number(document.activeElement.parentElement.dataset.arm), Number(document.activeElement.dataset.n)]",
   )
-const focusOn = (arm: number, n: number) =>
-  page.evaluate(`document.querySelector('[data-arm="${arm}"] > [data-n="${n}"]').focus()`)
+const focusOn = (view: PageView, arm: number, n: number) =>
+  view.evaluate(`document.querySelector('[data-arm="${arm}"] > [data-n="${n}"]').focus()`)
 
-inBrowser("hard tokens are text and nothing else, and the page asks the network for nothing", async () => {
-  const shown = await page.evaluate<Array<string>>(
+inBrowser("hard tokens are text and nothing else", async (view) => {
+  const shown = await view.evaluate<Array<string>>(
     `[...document.querySelectorAll('[data-arm="0"] > [data-n]')].slice(0, ${hardPieces.length}).map((box) => box.textContent)`,
   )
   expect(shown).toEqual(hardPieces.map(inText))
-  expect(await page.evaluate<string>("document.title")).toBe("Tokens of 0123456789: Is a < b </title>?")
-  expect(await page.evaluate<number>("document.querySelectorAll('script').length")).toBe(2)
-  expect(page.complaints).toEqual([])
+  expect(await view.evaluate<string>("document.title")).toBe("Tokens of 0123456789: Is a < b </title>?")
+  expect(await view.evaluate<number>("document.querySelectorAll('script').length")).toBe(2)
 })
 
-inBrowser("each view colours each token by its own number", async () => {
+inBrowser("each view colours each token by its own number", async (view) => {
   const { kept, acceptance } = snapshotAt(texts.arms[1]!, 1)
-  await choose("view", "kept")
-  expect(await classesOf(1)).toEqual(Array.from(kept!, (one) => (one ? "t-kept" : "t-dropped")))
-  await choose("view", "decoding")
+  await choose(view, "view", "kept")
+  expect(await classesOf(view, 1)).toEqual(Array.from(kept!, (one) => (one ? "t-kept" : "t-dropped")))
+  await choose(view, "view", "decoding")
   for (const arm of [0, 1])
-    expect(await classesOf(arm)).toEqual(Array.from(texts.arms[arm]!.decoding!.role, (role) => `t-${roles[role]}`))
-  await choose("view", "acceptance")
+    expect(await classesOf(view, arm)).toEqual(
+      Array.from(texts.arms[arm]!.decoding!.role, (role) => `t-${roles[role]}`),
+    )
+  await choose(view, "view", "acceptance")
   // The lower the acceptance, the stronger the colour.
-  expect(await classesOf(1)).toEqual(Array.from(acceptance!, (a) => `t-shade q${Math.min(8, Math.floor((1 - a) * 9))}`))
-  const colours = await page.evaluate<Array<string>>(
+  expect(await classesOf(view, 1)).toEqual(
+    Array.from(acceptance!, (a) => `t-shade q${Math.min(8, Math.floor((1 - a) * 9))}`),
+  )
+  const colours = await view.evaluate<Array<string>>(
     "[...document.querySelectorAll('.t-shade.q0[data-n], .t-shade.q8[data-n]')].map((box) => getComputedStyle(box).backgroundColor)",
   )
   expect(new Set(colours).size).toBe(2)
-  await choose("view", "draft")
-  expect(new Set(await classesOf(1)).size).toBe(9)
+  await choose(view, "view", "draft")
+  expect(new Set(await classesOf(view, 1)).size).toBe(9)
 })
 
 inBrowser(
   "the slider steps through recorded choices; between first and last step there are no other numbers",
-  async () => {
-    await choose("view", "kept")
-    await focusOn(1, 40)
+  async (view) => {
+    await choose(view, "view", "kept")
+    await focusOn(view, 1, 40)
     for (const [i, moment] of [0, 0.5, 1].entries()) {
-      await choose("moment", String(i), "input")
+      await choose(view, "moment", String(i), "input")
       const { kept } = snapshotAt(texts.arms[1]!, moment)
-      expect(await classesOf(1)).toEqual(Array.from(kept!, (one) => (one ? "t-kept" : "t-dropped")))
-      expect(await panel()).toContain(`step ${100 * moment} of 100`)
-      const says = (await panel()).includes("records the filter's choice alone")
+      expect(await classesOf(view, 1)).toEqual(Array.from(kept!, (one) => (one ? "t-kept" : "t-dropped")))
+      expect(await panel(view)).toContain(`step ${100 * moment} of 100`)
+      const says = (await panel(view)).includes("records the filter's choice alone")
       expect(says).toBe(moment === 0.5)
     }
   },
 )
 
-inBrowser("keys move the focus: along the text, by line, by text, to the other arm, to marked tokens", async () => {
-  await choose("view", "kept")
-  await focusOn(1, 35)
+inBrowser("keys move the focus: along the text, by line, by text, to the other arm, to marked tokens", async (view) => {
+  await choose(view, "view", "kept")
+  await focusOn(view, 1, 35)
   const after = async (key: string) => {
-    await page.press(key)
-    return focus()
+    await press(view, key)
+    return focus(view)
   }
   expect(await after("ArrowRight")).toEqual([1, 36])
   expect(await after("ArrowLeft")).toEqual([1, 35])
@@ -114,46 +122,46 @@ inBrowser("keys move the focus: along the text, by line, by text, to the other a
   const kept = snapshotAt(texts.arms[1]!, 1).kept!
   expect(await after("n")).toEqual([1, kept.indexOf(1, 31)])
   expect(await after("p")).toEqual([1, kept.lastIndexOf(1, kept.indexOf(1, 31) - 1)])
-  await focusOn(1, 33)
-  const top = () => page.evaluate<number>("document.activeElement.getBoundingClientRect().top")
+  await focusOn(view, 1, 33)
+  const top = () => view.evaluate<number>("document.activeElement.getBoundingClientRect().top")
   const before = await top()
   await after("ArrowDown")
   expect(await top()).toBeGreaterThan(before)
   await after("ArrowUp")
   expect(await top()).toBeCloseTo(before, 0)
   // Tab comes to one token alone.
-  expect(await page.evaluate<number>("document.querySelectorAll('[data-n][tabindex=\"0\"]').length")).toBe(1)
+  expect(await view.evaluate<number>("document.querySelectorAll('[data-n][tabindex=\"0\"]').length")).toBe(1)
 })
 
-inBrowser("a token in the focus has a name with its choice, its verdict and its place", async () => {
-  await choose("view", "kept")
-  await focusOn(1, 40)
-  await page.press("ArrowRight")
-  const name = await page.evaluate<string>("document.activeElement.getAttribute('aria-label')")
+inBrowser("a token in the focus has a name with its choice, its verdict and its place", async (view) => {
+  await choose(view, "view", "kept")
+  await focusOn(view, 1, 40)
+  await press(view, "ArrowRight")
+  const name = await view.evaluate<string>("document.activeElement.getAttribute('aria-label')")
   const role = roles[texts.arms[1]!.decoding!.role[41]!]!
   expect(name).toContain(snapshotAt(texts.arms[1]!, 1).kept![41] ? ", kept, " : ", dropped, ")
   expect(name).toContain(`, ${role}, `)
   expect(name).toEndWith("token 12 of text 2, adaspec")
-  expect(await page.evaluate<string>("document.activeElement.getAttribute('role')")).toBe("option")
-  expect(await page.evaluate<string>("document.activeElement.parentElement.getAttribute('aria-label')")).toBe(
+  expect(await view.evaluate<string>("document.activeElement.getAttribute('role')")).toBe("option")
+  expect(await view.evaluate<string>("document.activeElement.parentElement.getAttribute('aria-label')")).toBe(
     "text 2, adaspec",
   )
 })
 
-inBrowser("the pointer shows the statistics that the filter read, and the top tokens of both models", async () => {
+inBrowser("the pointer shows the statistics that the filter read, and the top tokens of both models", async (view) => {
   const n = 44
-  const { left, top } = await page.evaluate<DOMRectLike>(
+  const { left, top } = await view.evaluate<DOMRectLike>(
     `(() => { const box = document.querySelector('[data-arm="1"] > [data-n="${n}"]'); box.scrollIntoView({ block: "center" }); const { left, top, width, height } = box.getClientRects()[0]; return { left: left + width / 2, top: top + height / 2 } })()`,
   )
-  await page.move(left, top)
-  const says = await panel()
+  await moveTo(view, left, top)
+  const says = await panel(view)
   const { statistics, draft, acceptance } = snapshotAt(texts.arms[1]!, 1)
   const { pieceOf } = pageOf(document)
   expect(says).toContain(alone(pieceOf(texts.tokens[n]!)))
   expect(says).toContain("filter: draft loss")
   for (const value of [statistics.get("draftLoss_N")![n]!, statistics.get("referenceLoss_N")![n]!, acceptance![n]!])
     expect(says).toContain(`\t${figureText(value)}\n`)
-  const rows = await page.evaluate<Array<Array<string>>>(
+  const rows = await view.evaluate<Array<Array<string>>>(
     "[...document.querySelectorAll('#panel .top')].map((table) => [...table.querySelectorAll('code')].map((code) => code.textContent))",
   )
   const words = ({ ids, k }: { ids: Uint32Array; k: number }) =>
@@ -161,9 +169,9 @@ inBrowser("the pointer shows the statistics that the filter read, and the top to
   expect(rows).toEqual([words(texts.target!), words(draft!)])
 })
 
-inBrowser("a click in the plane leads to the nearest token", async () => {
-  await page.evaluate("document.getElementById('plane-box').open = true; scrollTo(0, 0)")
-  const box = await page.evaluate<{ left: number; top: number; w: number; h: number }>(
+inBrowser("a click in the plane leads to the nearest token", async (view) => {
+  await view.evaluate("scrollTo(0, 0)")
+  const box = await view.evaluate<{ left: number; top: number; w: number; h: number }>(
     "(() => { const of = document.getElementById('plane'); const { left, top } = of.getBoundingClientRect(); return { left, top, w: of.clientWidth, h: of.clientHeight } })()",
   )
   const { statistics } = snapshotAt(texts.arms[1]!, 1)
@@ -178,25 +186,23 @@ inBrowser("a click in the plane leads to the nearest token", async () => {
   for (const n of [7, 100, N - 1]) {
     const at = { x: Math.round(box.left + x[n]!), y: Math.round(box.top + y[n]!) }
     const far = (i: number) => Math.hypot(box.left + x[i]! - at.x, box.top + y[i]! - at.y)
-    await page.evaluate("scrollTo(0, 0)")
-    await page.click(at.x, at.y)
-    const [arm, chosen] = await focus()
+    await view.evaluate("scrollTo(0, 0)")
+    await clickAt(view, at.x, at.y)
+    const [arm, chosen] = await focus(view)
     expect(arm).toBe(1)
     expect(far(chosen)).toBeLessThan(Math.min(...Array.from({ length: N }, (_, i) => far(i))) + 0.6)
   }
 })
 
-inBrowser("no width scrolls sideways, and nothing complains", async () => {
+inBrowser("no width scrolls sideways", async (view) => {
   for (const width of [400, 900, 1500])
     for (const scheme of ["light", "dark"] as const) {
-      await page.resize(width, 900, scheme)
-      const wide = await page.evaluate<number>(
+      await view.look(width, 900, scheme)
+      const wide = await view.evaluate<number>(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth",
       )
       expect([width, wide]).toEqual([width, 0])
     }
-  await page.resize(1500, 1000)
-  expect(page.complaints).toEqual([])
 })
 
 interface DOMRectLike {

@@ -1,6 +1,6 @@
 /** A token page: one HTML file that holds its data, its style and its code, and asks no network for anything. */
 import { join } from "node:path"
-import { escapeHtml, list } from "../report/html.ts"
+import { escapeHtml, list, notes } from "../report/html.ts"
 import { baseStyle } from "../report/style.ts"
 import type { TokensDocument } from "./document.ts"
 import { tokenStyle } from "./style.ts"
@@ -30,7 +30,7 @@ const controls = `
 
 /** The page of a document. */
 export const tokensPage = async (document: TokensDocument): Promise<string> => {
-  const { experiment, run, question, facts } = document
+  const { experiment, run, question, facts, notes: said } = document
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -44,7 +44,7 @@ export const tokensPage = async (document: TokensDocument): Promise<string> => {
 <header>
 <p class="slug">${escapeHtml(`${experiment} / ${run} / tokens`)}</p>
 <h1>${escapeHtml(question)}</h1>
-${list(facts)}
+${list(facts)}${notes(said)}
 </header>
 <noscript><p class="note">This page needs JavaScript, which it carries itself.</p></noscript>
 ${controls}
