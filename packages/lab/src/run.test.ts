@@ -113,7 +113,7 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
   const html = readFileSync(join(first.directory, "report.html"), "utf8")
   expect(html.match(/<svg/g)?.length).toBe(2 * 8) // Wide and narrow. No forest plot: two seeds allow no comparison. No kept fraction: it is constant.
   expect(html).toContain("<mark>")
-  expect(html).not.toMatch(/(src|href)="(?!#|run.json|counts.json|metrics.jsonl)/) // The page is self-contained.
+  expect(html).not.toMatch(/(src|href)="(?!#|run.json|counts.json|metrics.jsonl|tokens.html)/) // The page is self-contained.
   expect(existsSync(join(folder, "artifacts", "target"))).toBe(true)
 }, 60_000)
 

@@ -5,9 +5,8 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { armLayer, DataError, Filter, type InvalidInput, isDraftHead, Loss, provideNeeds, reads } from "@winnow/core"
-import { collate } from "@winnow/data"
-import { driven, type Pieces } from "@winnow/generation"
-import { frozenReference, frozenTarget, headFor, keptWeights } from "@winnow/training"
+import { driven } from "@winnow/generation"
+import { frozenReference, frozenTarget } from "@winnow/training"
 import { Context, Effect, Layer } from "effect"
 import type { Arm } from "../cells.ts"
 import { plain, plainSpec } from "../experiment/plain-json.ts"
@@ -16,6 +15,8 @@ import { layersOf, usedServices } from "../experiment/services.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
+import { choicesOn } from "../tokens/choices.ts"
+import { cutTo, textsOf } from "../tokens/texts.ts"
 import type { Distilling } from "./distilling.ts"
 import { openModel, openOwnHead, openReference, readsPieces } from "./models.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
@@ -90,32 +91,14 @@ export const keptStage = (
           const rollouts = yield* readRollouts(artifact("greedy")!)
           // Tokens that all models can read: fewer than the text has if one model has a short context.
           const readable = Math.min(...models.flatMap((model) => model?.architecture.maxLength ?? []))
-          const read = rollouts.map(({ prompt, tokens }) => tokens.subarray(0, Math.max(0, readable - prompt.length)))
-          const kept = read.map((tokens) => new Uint8Array(tokens.length))
-          const losses = headFor({ filter, loss })
-          function* divided(): Pieces<void> {
-            for (let from = 0, micro = 0; from < rollouts.length; from += batchSize, micro++) {
-              const part = rollouts
-                .slice(from, from + batchSize)
-                .flatMap(({ prompt }, i) => (read[from + i]!.length > 0 ? [{ prompt, index: from + i }] : []))
-              if (part.length === 0) continue
-              const batch = collate(
-                part.map(({ prompt, index }) => ({
-                  ids: Int32Array.from([...prompt, ...read[index]!]),
-                  promptLength: prompt.length,
-                })),
-              )
-              const of = { draft, target, reference, filter, head: losses }
-              const weights_N = keptWeights({ ...of, batch, step: 0, steps, seed, micro })
-              for (const [n, w] of weights_N.entries()) {
-                const b = batch.sequence_N[n]!
-                const { prompt, index } = part[b]!
-                kept[index]![batch.position_N[n]! - prompt.length] = w > 0 ? 1 : 0
-              }
-              yield
-            }
-          }
-          yield* decodingStep(`tokens that ${arm.name} keeps`, (signal) => driven(divided(), signal))
+          const texts = textsOf(cutTo(rollouts, readable))
+          const of = { draft, target, reference, filter, loss, batchSize, step: 0, steps, seed }
+          const { kept_N } = yield* decodingStep(`tokens that ${arm.name} keeps`, (signal) =>
+            driven(choicesOn(texts, of), signal),
+          )
+          const kept = texts.texts.map(({ tokens }, i) =>
+            kept_N.subarray(texts.from[i]!, texts.from[i]! + tokens.length),
+          )
           writeFileSync(join(context.directory, file), JSON.stringify(kept.map((bits) => bits.join(""))))
           const tokens = kept.reduce((sum, bits) => sum + bits.length, 0)
           return { tokens, kept: kept.reduce((sum, bits) => sum + bits.reduce((a, b) => a + b, 0), 0) / tokens }

@@ -14,8 +14,8 @@ const reading = type({
   "+": "reject",
   /** float32 [N], nats; infinite where the model cannot predict the token. */
   nll: numbers,
-  /** Entries a place: at most `mostTokens`. */
-  k: "number.integer >= 1",
+  /** Entries a place: at most `mostTokens`; 0 of a head. */
+  k: "number.integer >= 0",
   /** uint32 [N, k] */
   ids: numbers,
   /** float32 [N, k], 0 to 1 */

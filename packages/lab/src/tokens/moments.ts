@@ -8,8 +8,10 @@ import {
   type Draft,
   type Encoder,
   Filter,
+  type FilterInstance,
   isDraftHead,
   Loss,
+  nextToken,
   provideNeeds,
   type Sampling,
   type ServiceUse,
@@ -51,6 +53,15 @@ const readable = (model: Draft | undefined): Decoder | undefined =>
     ? undefined
     : asDecoder(model, "a model of the page")
 
+/** Keeps all tokens, so that their statistics are computed. */
+const collector: FilterInstance = {
+  name: "every",
+  needs: ["draftNll_N", "acceptance_N"],
+  select: ({ N }) => new Uint8Array(N).fill(1),
+  save: () => null,
+  restore: () => {},
+}
+
 /** The filter's choice at a moment; its memory is that of a filter that has seen nothing. */
 const choiceAt = (
   texts: Texts,
@@ -85,6 +96,23 @@ const choiceAt = (
     }
   })
 
+/** Of a head the loss and the acceptance of its first place in a block, as the step's own head computes them. */
+const headReading = (texts: Texts, head: Draft, { arm, target, seed, sampling }: MomentOf) =>
+  Effect.gen(function* () {
+    const { batchSize, steps } = arm
+    const loss = yield* nextToken().instance
+    const choosing = { draft: head, target, filter: collector, loss, batchSize, step: 0, steps, seed }
+    const { statistics } = yield* decodingStep("the head's answers", (signal) =>
+      driven(choicesOn(texts, choosing), signal),
+    )
+    const of = (name: string) => packed(statistics.get(name)!)
+    const isPlain = sampling.temperature === 1 && sampling.topK === undefined && sampling.topP === undefined
+    return {
+      draft: { nll: of("draftNll_N"), k: 0, ids: "", probabilities: "" },
+      acceptance: isPlain ? of("acceptance_N") : null,
+    }
+  })
+
 /**
  * All that a page shows of a moment.
  *
@@ -98,6 +126,8 @@ export const snapshotAt = (
 ): Effect.Effect<Snapshot, StageError, Datasets> =>
   Effect.gen(function* () {
     const choice = yield* choiceAt(texts, beyond, of, moment)
+    if (isDraftHead(moment.draft))
+      return { step: moment.step, ...choice, ...(yield* headReading(texts, moment.draft, of)) }
     const [draft, target] = [readable(moment.draft), readable(of.target)]
     const reading =
       draft && (yield* decodingStep("the draft's answers", (signal) => driven(readingOf(draft, texts), signal)))

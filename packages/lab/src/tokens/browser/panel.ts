@@ -75,7 +75,7 @@ export const showToken = (state: State, place: Place): void => {
     `<p class="where">${escaped(name)}, step ${step} of ${steps}; token ${n - texts.starts[text]! + 1} of text ${text + 1}, id ${id}</p>` +
     `<div class="parts"><div><p>${escaped(verdictSentence(state, place))}</p>${blockLine(state, place)}${numbersTable(state, place)}` +
     `${note === null ? "" : `<p class="where">${escaped(note)}</p>`}` +
-    `${draft === null ? '<p class="where">Between the first and the last step a training records the filter\'s choice alone.</p>' : ""}</div>` +
-    `<div class="tops">${texts.target ? topList(state, "Target", texts.target, n) : ""}${draft ? topList(state, "Draft", draft, n) : ""}</div>` +
+    `${step > 0 && step < steps && draft === null ? '<p class="where">Between the first and the last step a training records the filter\'s choice alone.</p>' : ""}</div>` +
+    `<div class="tops">${texts.target ? topList(state, "Target", texts.target, n) : ""}${draft && draft.k > 0 ? topList(state, "Draft", draft, n) : ""}</div>` +
     `<div class="others-box">${otherArms(state, place)}</div></div>`
 }

@@ -144,7 +144,7 @@ export class Plane {
     this.#points = []
     if (x === null || y === null) {
       g.fillStyle = faint
-      g.fillText("At this step only the filter's choice is recorded.", margin.left, height / 2)
+      g.fillText("No numbers of this arm are known at this step.", margin.left, height / 2)
       return
     }
     const { kept, score } = this.state.snapshot(this.#arm)
