@@ -4,12 +4,15 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import { FileError, fileErrorOf, writeWhole } from "@winnow/files"
 import {
+  docsFrom,
   houseRoot,
   type RunEntry,
   type RunFile,
+  readMetrics,
   readRun,
   renderHome,
   renderPage,
+  renderReport,
   severalReport,
   wrap,
   writeFiles,
@@ -54,16 +57,48 @@ export const exportFiles = Effect.fn("runs.export")(function* (file: RunFile, to
   )
 })
 
-/** Writes the report of several runs. @error InvalidInput for a run that this version cannot read */
+/** A run that was asked for. */
+interface OpenedRun {
+  readonly entry: RunEntry
+  readonly file: RunFile
+}
+
+/** @error InvalidInput for a record that this version cannot read */
+const recordOf = ({ entry, file: { record } }: OpenedRun) =>
+  record === undefined
+    ? Effect.fail(
+        new InvalidInput({ what: `run ${entry.run}`, problems: ["has a record of another version; run it again"] }),
+      )
+    : Effect.succeed(record)
+
+/** Writes report.html of a run anew, from its record. */
+export const renewReport = Effect.fn("runs.report")(function* (run: OpenedRun) {
+  const { directory } = run.file
+  const record = yield* recordOf(run)
+  const metrics = yield* readMetrics(directory)
+  const html = yield* Effect.promise(() => renderReport(record, metrics, docsFrom(directory)))
+  yield* written(join(directory, "report.html"), html)
+  yield* Console.log(nearby(join(directory, "report.html")))
+})
+
+/** Writes the report of several runs. @error InvalidInput without a file's name, and for a run that this version cannot read */
 export const reportSeveral = Effect.fn("runs.report")(function* (
-  opened: ReadonlyArray<{ readonly entry: RunEntry; readonly file: RunFile }>,
-  to: string,
+  opened: ReadonlyArray<OpenedRun>,
+  to: string | undefined,
 ) {
+  if (to === undefined)
+    return yield* new InvalidInput({
+      what: `the report of ${opened.length} runs`,
+      problems: ["has no place: name its file by --to FILE.html"],
+    })
+  if (opened.length < 2)
+    return yield* new InvalidInput({
+      what: `--to ${to}`,
+      problems: ["found one run, expected two or more; without --to the run's own report.html is written anew"],
+    })
   const place = yield* pageAt(to)
-  const runs = yield* Effect.forEach(opened, ({ entry, file: { record } }) =>
-    record === undefined
-      ? new InvalidInput({ what: `run ${entry.run}`, problems: ["has a record of another version; run it again"] })
-      : Effect.succeed({ record, folder: linkFrom(dirname(place), entry.directory) }),
+  const runs = yield* Effect.forEach(opened, (run) =>
+    Effect.map(recordOf(run), (record) => ({ record, folder: linkFrom(dirname(place), run.entry.directory) })),
   )
   const html = yield* Effect.promise(() => renderPage(severalReport(runs), { docs: null }))
   yield* written(place, html)

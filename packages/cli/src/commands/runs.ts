@@ -23,7 +23,7 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { jsonFlag, resultsFlag } from "../shared-flags.ts"
 import { terminalColumns } from "../terminal.ts"
-import { exportFiles, reportSeveral, writeHome } from "./runs-pages.ts"
+import { exportFiles, renewReport, reportSeveral, writeHome } from "./runs-pages.ts"
 
 const root = Command.make("runs", {
   experiment: Flag.String("experiment").pipe(
@@ -137,16 +137,21 @@ const exported = Command.make(
 const report = Command.make(
   "report",
   {
-    runs: name("RUN").pipe(Argument.atLeast(2)),
-    to: Flag.String("to").pipe(Flag.withMetavar("FILE"), Flag.withDescription("the page's file, .html")),
+    runs: name("RUN").pipe(Argument.atLeast(1)),
+    to: Flag.String("to").pipe(
+      Flag.optional,
+      Flag.withMetavar("FILE"),
+      Flag.withDescription("the page of several runs, .html; one run has its report.html written anew without it"),
+    ),
   },
   Effect.fn("runs.report")(function* (flags) {
     const { results } = yield* root
-    yield* reportSeveral(yield* withRuns(results)(Effect.forEach(flags.runs, opened)), flags.to)
+    const runs = yield* withRuns(results)(Effect.forEach(flags.runs, opened))
+    yield* runs.length === 1 && Option.isNone(flags.to)
+      ? renewReport(runs[0]!)
+      : reportSeveral(runs, Option.getOrUndefined(flags.to))
   }),
-).pipe(
-  Command.withDescription("Write one report of several runs: verdicts, shared comparisons, arms, settings that differ"),
-)
+).pipe(Command.withDescription("Write one report of several runs, or that of one run anew from its record"))
 
 const home = Command.make(
   "home",

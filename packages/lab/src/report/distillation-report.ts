@@ -3,6 +3,7 @@ import { armsRun } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { standingsLine } from "../record/standings.ts"
 import type { StudyRecord } from "../study/record.ts"
+import type { StudyTable } from "../study/table.ts"
 import { caption, score, sourceLine } from "../table/caption.ts"
 import { costTable } from "../table/cost.ts"
 import { acceptanceTable, distillationTables, timeTable } from "../table/distillation.ts"
@@ -115,6 +116,22 @@ export const distillationReport = (run: RunRecord, metrics: ReadonlyArray<Report
   }
 }
 
+/** Tables of a study that have a section each; a list of all would bury the others. */
+const ownSections = 4
+
+const studySections = (tables: ReadonlyArray<StudyTable>): ReadonlyArray<Section> => {
+  const own = tables.length > ownSections + 1 ? ownSections : tables.length
+  const further = tables.slice(own)
+  return [
+    ...tables.slice(0, own).flatMap((table) => section(`study-${table.name}`, table.title, tableParts(table))),
+    ...section(
+      "study-further",
+      "Further tables",
+      further.flatMap((table) => [html(`<h3>${escapeHtml(table.title)}</h3>`), ...tableParts(table)]),
+    ),
+  ]
+}
+
 /** The report of a study: its verdict and its first table, then its other tables and its drafts, folded. */
 export const studyReport = (study: StudyRecord, metrics: ReadonlyArray<ReportLine>): Report => {
   const { drafts, verdict, conclusions, tables } = study
@@ -132,7 +149,7 @@ export const studyReport = (study: StudyRecord, metrics: ReadonlyArray<ReportLin
         ? []
         : section("result", first.title, tableParts(first, { first: firstColumns }), { folded: false })),
       ...section("study-conclusions", "Conclusions", conclusionList(conclusions, verdict)),
-      ...others.flatMap((table) => section(`study-${table.name}`, table.title, tableParts(table))),
+      ...studySections(others),
       ...section("drafts", "The drafts", resultParts(drafts)),
       ...section("differences", "Differences of the drafts", plots([differencesPlot(armsRun(drafts))])),
       ...draftSections(drafts, metrics),

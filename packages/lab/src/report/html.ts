@@ -63,7 +63,7 @@ export const htmlTable = (table: StudyTable, { first, links, about }: TableOptio
   }
   const more = table.columns.length - shown
   const toggle = folds
-    ? `<input type="checkbox" class="more-columns" id="more-${table.name}"><label for="more-${table.name}"><span class="more">${more} more columns</span><span class="fewer">fewer columns</span></label>`
+    ? `<input type="checkbox" class="more-columns" id="more-${table.name}"><label for="more-${table.name}"><span class="more">${more} more ${more === 1 ? "column" : "columns"}</span><span class="fewer">fewer columns</span></label>`
     : ""
   const isMany = shown > 6 || table.columns.some(({ kind }) => kind === "text")
   return `<div class="table">${toggle}<table role="table" id="table-${table.name}" class="${isMany ? "many" : "few"}" style="--few:${shown}"><thead role="rowgroup"><tr role="row">${heads.join("")}</tr></thead><tbody role="rowgroup">${body.map(line).join("")}</tbody></table></div>`

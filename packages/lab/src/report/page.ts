@@ -25,10 +25,22 @@ ${body}
 const htmlPart = async (part: Part, about: string | null): Promise<string> => {
   if (part.kind === "html") return part.html
   if (part.kind === "table") return htmlTable(part.table, { ...part, about })
-  const figures = await Promise.all(part.plots.map(htmlFigure))
-  return figures.length === 1 && part.plots[0]!.size === "whole"
-    ? figures[0]!
-    : `<div class="pair">${figures.join("\n")}</div>`
+  const pieces: Array<string> = []
+  let pair: Array<string> = []
+  const endPair = () => {
+    if (pair.length > 0) pieces.push(`<div class="pair">${pair.join("\n")}</div>`)
+    pair = []
+  }
+  for (const plot of part.plots) {
+    const figure = await htmlFigure(plot)
+    if (plot.size === "half") pair.push(figure)
+    else {
+      endPair()
+      pieces.push(figure)
+    }
+  }
+  endPair()
+  return pieces.join("\n")
 }
 
 const htmlSection = async ({ id, title, folded, parts }: Section, about: string | null): Promise<string> => {

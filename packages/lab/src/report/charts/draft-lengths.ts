@@ -4,7 +4,7 @@ import type { RunRecord } from "../../record/schema.ts"
 import { rowColours } from "../colours.ts"
 import type { Plot } from "../plot.ts"
 import type { Chart } from "../svg.ts"
-import { across, below, colour, dashes, halfHeight, ordinalAxis, quantity } from "./layout.ts"
+import { across, below, colour, dashes, halfHeight, ofLines, ordinalAxis, quantity, sizeFor } from "./layout.ts"
 
 /** tau against gamma, a line for each arm: the mean of the seeds, with a point for each seed. */
 export const tauPlot = (run: RunRecord, decoding: "greedy" | "sampled"): Plot => {
@@ -24,7 +24,7 @@ export const tauPlot = (run: RunRecord, decoding: "greedy" | "sampled"): Plot =>
   const y = quantity("tau", "tau, tokens per target call")
   const look = rowColours(run)
   const draw = (width: number) => {
-    const legend = below(names, width)
+    const legend = ofLines(look, below(names, width))
     const color = colour(look, legend)
     const line = { x, y: { ...y, aggregate: "mean" }, color, ...dashes(look, legend) }
     return {
@@ -44,7 +44,7 @@ export const tauPlot = (run: RunRecord, decoding: "greedy" | "sampled"): Plot =>
       decoding === "greedy"
         ? "Lines: means over seeds. Points: seeds."
         : `Expected, temperature ${run.conditions.temperature}.`,
-    size: "half",
+    size: sizeFor(names),
     data: values.map(({ name, ...rest }) => ({ arm: name, ...rest })),
     draw,
   }

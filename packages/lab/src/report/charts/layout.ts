@@ -8,6 +8,11 @@ import { textWidth } from "../svg.ts"
 /** A picture of this width in all, labels included: the drawing takes what they leave. */
 export const across = (width: number) => ({ width, autosize: { type: "fit-x", contains: "padding" } }) as const
 
+/** Arms whose lines have room in half a row; more of them, and the legend they need, get a whole one. */
+const fewArms = 8
+export const sizeFor = (names: ReadonlyArray<string>): "half" | "whole" =>
+  new Set(names).size > fewArms ? "whole" : "half"
+
 /** Height of the drawing in plots that stand beside another one. */
 export const halfHeight = 240
 
@@ -67,6 +72,10 @@ export const colour = (
     scale: { domain, range },
     ...(legend === undefined ? { legend: null } : { sort: legend.values, legend }),
   }) as const
+
+/** The legend of lines that are dashed: strokes, as dashes around a point say nothing. */
+export const ofLines = (look: RowLook, legend: ReturnType<typeof below>) =>
+  look.repeats ? { ...legend, symbolType: "stroke", symbolSize: 300 } : legend
 
 /** The dashes of lines by name, if colours alone do not tell them apart; with the legend of their colours. */
 export const dashes = (look: RowLook, legend: ReturnType<typeof below>) =>

@@ -18,6 +18,7 @@ import {
   ordinalAxis,
   shapes,
   shares,
+  sizeFor,
 } from "./layout.ts"
 
 /** Greedy acceptance of the first, second, ... token of a block, with the intervals of all arms side by side. */
@@ -50,7 +51,7 @@ export const positionPlot = (run: RunRecord): Plot => {
     name: "acceptance-by-place",
     title: "By place in a block",
     caption: `Greedy, gamma = ${run.conditions.gamma}. Lines: 95 % intervals.`,
-    size: "half",
+    size: sizeFor(names),
     data: all.map(({ name, position, tested, ...of }) => ({ arm: name, place: position, tested, ...ends(of) })),
     draw,
   }

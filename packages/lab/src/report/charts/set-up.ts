@@ -6,7 +6,7 @@ import type { IntervalRecord, RowRecord, RunRecord } from "../../record/schema.t
 import { faint, ink, rim, rowColours } from "../colours.ts"
 import type { Plot } from "../plot.ts"
 import type { Chart } from "../svg.ts"
-import { across, below, colour, halfHeight, intervals, isWhole, quantity } from "./layout.ts"
+import { across, below, colour, halfHeight, intervals, isWhole, quantity, sizeFor } from "./layout.ts"
 
 const measured: ReadonlyMap<string, readonly [title: string, format: string]> = new Map([
   ["greedyAcceptance", ["greedy acceptance, validation", ".1%"]],
@@ -71,7 +71,7 @@ export const sweepPlot = (run: {
     title: path === "optimizer.learningRate" ? "Learning rates" : `The search over ${path}`,
     caption:
       "Under seeds that are not measured. Point: chosen. A setting at which training stopped itself has no point.",
-    size: "half",
+    size: sizeFor(names),
     data: arms.flatMap(({ name, tried, chosen }) =>
       tried.map(({ set, score }) => ({
         arm: name,
@@ -131,7 +131,7 @@ export const capacityPlot = (run: RunRecord): Plot | undefined => {
     name: "capacity",
     title: "How low a draft of this size comes",
     caption: "One long run on all tokens, measured at half its steps and at the end. Lines: 95 % intervals.",
-    size: "half",
+    size: sizeFor(names),
     data: [...arms, ...points].map(({ name, ...of }) => ({ draft: name, ...of })),
     draw,
   }

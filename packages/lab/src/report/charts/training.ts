@@ -4,7 +4,7 @@ import type { RowRecord } from "../../record/schema.ts"
 import { ink, rowColours } from "../colours.ts"
 import { isNarrow, type Plot } from "../plot.ts"
 import type { Chart } from "../svg.ts"
-import { across, below, colour, dashes, halfHeight, quantity } from "./layout.ts"
+import { across, below, colour, dashes, halfHeight, ofLines, quantity } from "./layout.ts"
 
 /** The part of a record that plots of training read. */
 export interface TrainedRun {
@@ -87,7 +87,7 @@ const linesAt = (
   const names = armsOf(run)
     .map(({ name }) => name)
     .filter((name) => values.some((value) => value.name === name))
-  const legend = below(names, width)
+  const legend = ofLines(look, below(names, width))
   return {
     ...across(width),
     height: halfHeight,

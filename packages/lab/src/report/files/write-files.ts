@@ -19,6 +19,15 @@ import { tableMarkdown } from "./markdown.ts"
 import { pdfsOf } from "./pdf.ts"
 import { tableSvg } from "./table-svg.ts"
 
+/** Seconds in which a browser prints all pictures, on a busy machine too; it then hangs. */
+const longest = 180
+
+const inTime = <A>(work: Promise<A>): Promise<A> => {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`it did not answer for ${longest} s`)), 1000 * longest)
+  return Promise.race([work, promise]).finally(() => clearTimeout(timer))
+}
+
 /** The files that were written. */
 export interface WrittenFiles {
   readonly directory: string
@@ -79,7 +88,7 @@ export const writeFiles = Effect.fn("runs.export")(function* ({ directory, writt
     browserPath() === undefined
       ? []
       : yield* Effect.tryPromise({
-          try: () => pdfsOf(pictures.map(({ svg }) => svg)),
+          try: () => inTime(pdfsOf(pictures.map(({ svg }) => svg))),
           catch: (error) =>
             new DataError({
               message: `the browser ${browserPath()} printed no PDF: ${String(error)}; set BUN_CHROME_PATH to another one, or to nothing for no PDF`,
