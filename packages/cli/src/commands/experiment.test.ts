@@ -150,7 +150,7 @@ test("--repeat makes a run again from its record alone: 0 where it is the same, 
   const record = JSON.parse(readFileSync(file, "utf8"))
   record.rows[1].budget[0].arm.tokensTrained += 1
   writeFileSync(file, JSON.stringify(record))
-  const other = await winnow("--repeat", file, "--json")
+  const other = await winnow("--repeat", file, "--jobs", "1", "--json")
   expect(other.code).toBe(5)
   expect(other.err).toContain("was not reproduced: 1 of ")
   expect(JSON.parse(other.out).deviations).toMatchObject([
