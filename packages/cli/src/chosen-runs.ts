@@ -1,6 +1,6 @@
 /** Runs the experiment that a command names: the flags of all such commands, and their one way from a name to tables. */
 import { dirname } from "node:path"
-import { brief, cut, InvalidInput } from "@winnow/core"
+import { brief, cut, didYouMean, InvalidInput } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import {
   applySettings,
@@ -57,11 +57,12 @@ const chosenParts = (found: Found, part: string | undefined, preset: string | nu
   Effect.flatMap(loadExperiment(found, preset), (parts) => {
     const chosen = part === undefined ? parts : parts.filter((p) => p.part === part)
     if (chosen.length > 0) return Effect.succeed(chosen)
-    const have = parts.flatMap((p) => p.part ?? []).join(", ") || "none: it is one experiment"
+    const names = parts.flatMap((p) => p.part ?? [])
+    const have = names.join(", ") || "none: it is one experiment"
     return Effect.fail(
       new InvalidInput({
         what: `experiment ${found.slug}/${part}`,
-        problems: [`there is no such part; there are: ${have}`],
+        problems: [`there is no such part${didYouMean(part ?? "", names)}; there are: ${have}`],
       }),
     )
   })

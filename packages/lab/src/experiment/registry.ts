@@ -2,6 +2,7 @@
 import {
   type AnyUse,
   bothFilter,
+  didYouMean,
   isUse,
   type Plugin,
   type PluginKind,
@@ -63,7 +64,7 @@ export const pluginNamed = (
   if (make) return make(revive(registry, "options", node["options"] ?? {}, fail, true))
   const have = [...registry.keys()].filter((k) => k.startsWith(`${kind} `)).map((k) => k.slice(kind.length + 1))
   throw fail(
-    `no ${kind} ${(JSON.stringify(name) ?? "without a name").slice(0, 100)} here; there are ${have.join(", ") || "none"} (add others to the experiment's plugins)`,
+    `no ${kind} ${(JSON.stringify(name) ?? "without a name").slice(0, 100)} here${typeof name === "string" ? didYouMean(name, have) : ""}; there are ${have.join(", ") || "none"} (add others to the experiment's plugins)`,
   )
 }
 

@@ -3,6 +3,7 @@ import {
   cut,
   DataError,
   decode,
+  didYouMean,
   type FilterUse,
   InvalidInput,
   type LossUse,
@@ -245,8 +246,9 @@ export const resolve = Effect.fn("resolve")(function* (
   const names = options.arms ?? Object.keys(spec.arms)
   const unknown = names.filter((name) => !Object.hasOwn(spec.arms, name))
   if (unknown.length > 0) {
+    const all = Object.keys(spec.arms)
     const problems = [
-      `no arm named ${unknown.map((name) => `'${cut(name, 60)}'`).join(" or ")}; it has ${Object.keys(spec.arms).join(", ")}`,
+      `no arm named ${unknown.map((name) => `'${cut(name, 60)}'`).join(" or ")}${didYouMean(unknown[0]!, all)}; it has ${all.join(", ")}`,
     ]
     return yield* new InvalidInput({ what, problems })
   }

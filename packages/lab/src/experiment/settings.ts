@@ -1,7 +1,7 @@
 /**
  * `--set path=value`: changes one setting of an experiment from outside, or gives an error that lists the valid names.
  */
-import { type AnyUse, fieldsAt, InvalidInput, isUse } from "@winnow/core"
+import { type AnyUse, didYouMean, fieldsAt, InvalidInput, isUse } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
 import { optimizerOptions, signalsOptions } from "@winnow/training"
 import { Effect } from "effect"
@@ -155,7 +155,8 @@ class Change {
       const creatable = possible.includes(key) && (deeper.length === 0 || schemaAt(path.slice(0, depth + 1)))
       if (!newArm && !creatable) {
         const where = done.length === 0 ? "the experiment" : done.join(".")
-        throw this.fail(`${where} has no ${key}; it has ${possible.filter((k) => k !== "plugins").join(", ")}`)
+        const names = possible.filter((k) => k !== "plugins")
+        throw this.fail(`${where} has no ${key}${didYouMean(key, names)}; it has ${names.join(", ")}`)
       }
     }
     return { ...node, [key]: this.apply(own ?? (deeper.length > 0 ? {} : undefined), depth + 1) }
