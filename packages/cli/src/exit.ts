@@ -1,5 +1,5 @@
 /**
- * Translates failures to one line on stderr and an exit code for scripts.
+ * Translates failures to one line on stderr, with the code of its section in docs/errors.md, and an exit code for scripts.
  *
  * 0 done; 1 wrong input (usage, unknown name, setting, data that preflight refuses); 2 a needed thing is missing or
  * damaged (data set, model, artifact, disk); 3 training stopped itself (loss not finite); 4 the tensor engine cannot be
@@ -9,6 +9,7 @@
 import { faultIn } from "@winnow/core"
 import { isClosedReader, machineErrorOf } from "@winnow/files"
 import { Cause, Data, Effect, Runtime } from "effect"
+import { bugCode, errorCodeOf, faultCode, machineCode, withCode } from "./error-codes.ts"
 
 /** A failure with its code, whose message was already printed. */
 export class Exit extends Data.TaggedError("Exit")<{ readonly message: string; readonly code: number }> {
@@ -26,16 +27,6 @@ export class NotReproduced extends Data.TaggedError("NotReproduced")<{ readonly 
 
 /** A run is finished, and some of its figures are missing. */
 export class Incomplete extends Data.TaggedError("Incomplete")<{ readonly message: string }> {}
-
-const codes: ReadonlyMap<string, number> = new Map([
-  ["InvalidInput", 1],
-  ["DataError", 2],
-  ["FileError", 2],
-  ["TrainingStopped", 3],
-  ["EngineClosed", 4],
-  ["NotReproduced", 5],
-  ["Incomplete", 6],
-])
 
 /** Most characters of a message: a message with a whole file helps nobody. */
 const most = 2000
@@ -58,23 +49,26 @@ export interface ExitOf {
   readonly code: number
   /** The text for stderr. */
   readonly text: string
+  /** The section of docs/errors.md. */
+  readonly errorCode: string
 }
 
 /** A failure's code and text; undefined for an error of the command line itself, which has been printed. */
 export const exitOf = <E>(cause: Cause.Cause<E>): ExitOf | undefined => {
   const error = Cause.squash(cause)
-  const tag = typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : ""
-  const exitCode = cause.reasons.some(Cause.isFailReason) ? codes.get(tag) : undefined
+  const known = cause.reasons.some(Cause.isFailReason) ? errorCodeOf(error) : undefined
   const text = error instanceof Error ? error.message : String(error)
-  if (exitCode !== undefined) return { code: exitCode, text: shownMessage(text) }
+  if (known !== undefined) return { code: known.exit, text: shownMessage(text), errorCode: known.code }
   // A refusal of the disk or of memory is the machine's, wherever it was thrown.
   const machine = machineErrorOf(error)
-  if (machine !== undefined) return { code: isClosedReader(machine) ? 141 : 2, text: shownMessage(machine.message) }
+  if (machine !== undefined)
+    return { code: isClosedReader(machine) ? 141 : 2, text: shownMessage(machine.message), errorCode: machineCode }
   if (!Cause.hasDies(cause)) return undefined
   // Code outside of Winnow threw it: a plugin, a task or an experiment's file is at fault.
   const fault = faultIn(error)
-  if (fault !== undefined) return { code: 1, text: shownMessage(fault.message) }
-  return { code: 70, text: `a bug in winnow, please report it:\n${shownMessage(Cause.pretty(cause))}` }
+  if (fault !== undefined) return { code: 1, text: shownMessage(fault.message), errorCode: faultCode }
+  const bug = `a bug in winnow, please report it:\n${shownMessage(Cause.pretty(cause))}`
+  return { code: 70, text: bug, errorCode: bugCode }
 }
 
 /** Reports failures in one line and gives them their codes; errors of the command line itself pass unchanged. */
@@ -83,8 +77,8 @@ export const withExitCodes = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.
     if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
     const failure = exitOf(cause)
     if (failure === undefined) return Effect.failCause(cause)
-    const { code, text } = failure
+    const { code, text, errorCode } = failure
     // The reader of stdout has closed it because it needs no more.
-    if (code !== 141) process.stderr.write(`error: ${text}\n`)
+    if (code !== 141) process.stderr.write(`error: ${withCode(text, errorCode)}\n`)
     return Effect.fail(new Exit({ message: text, code }))
   })

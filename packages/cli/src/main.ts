@@ -6,7 +6,7 @@ if (import.meta.main) {
   const problem = limitProblem(commandsNeed)
   if (problem === undefined) await (await import("./start.ts")).start()
   else {
-    writeSync(2, `error: memory: ${problem}\n`)
+    writeSync(2, `error: memory: ${problem} [WN-203]\n`)
     process.exit(2)
   }
 }

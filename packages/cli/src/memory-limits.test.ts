@@ -20,7 +20,7 @@ test.skipIf(process.platform !== "linux")(
       const { code, out, err } = await limited(kilobytes, "runs")
       expect([code, out]).toEqual([2, ""])
       expect(err).toMatch(
-        /^error: memory: winnow needs 2\.5 GB of addresses, and the limit on this process is \d\.\d GB; raise it \(`ulimit -v unlimited`\)\n$/,
+        /^error: memory: winnow needs 2\.5 GB of addresses, and the limit on this process is \d\.\d GB; raise it \(`ulimit -v unlimited`\) \[WN-203\]\n$/,
       )
     }
     expect((await limited(2_600_000, "runs", "--help")).code).toBe(0)

@@ -76,5 +76,7 @@ test("model, logits and evaluate take a reference", async () => {
 test("a repository that there is not has exit code 2 and a remedy", async () => {
   const { code, out, err } = await winnow(["logits", "hf:large/model", "--ids", "[[1]]"])
   expect([code, out]).toEqual([2, ""])
-  expect(err).toMatch(/^error: hf:large\/model: http:.* answered 404; there is no such repository: check the name\n$/)
+  expect(err).toMatch(
+    /^error: hf:large\/model: http:.* answered 404; there is no such repository: check the name \[WN-201\]\n$/,
+  )
 })

@@ -115,7 +115,7 @@ test("a damaged folder is refused as the loader refuses it, with its exit code",
   }
   const cut = run(folder)
   expect([cut.exitCode, cut.stdout]).toEqual([2, ""])
-  expect(cut.stderr).toMatch(/^error: .*the header describes \d+ bytes, the file has \d+: truncated\n$/)
+  expect(cut.stderr).toMatch(/^error: .*the header describes \d+ bytes, the file has \d+: truncated \[WN-201\]\n$/)
   const json = run(join(root, "llama"), "--json")
   expect([json.exitCode, json.stderr]).toEqual([0, ""])
   expect(JSON.parse(json.stdout)).toMatchObject({ family: "llama", tiedHead: true, layers: 2 })
