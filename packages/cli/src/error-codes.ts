@@ -32,6 +32,8 @@ export const errorCodes: ReadonlyArray<ErrorCode> = [
   { code: "WN-202", exit: 2, tag: "FileError" },
   // The machine refused, wherever it did.
   { code: "WN-203", exit: 2 },
+  // A package is not installed: main.ts.
+  { code: "WN-204", exit: 2 },
   { code: "WN-301", exit: 3, tag: "TrainingStopped" },
   { code: "WN-401", exit: 4, tag: "EngineClosed" },
   { code: "WN-501", exit: 5, tag: "NotReproduced" },
