@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { mkdtempSync, readFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { Glob } from "bun"
@@ -82,6 +82,12 @@ test("a run's tables and plots as files, a report of several runs, and the home 
     expect(all.length).toBeGreaterThan(1)
     for (const target of all) expect([target, await Bun.file(target).exists()]).toEqual([target, true])
   }
+  const copy = join(home, "copies", "005-tasks", arms[0]!.run)
+  cpSync(arms[0]!.folder, copy, { recursive: true })
+  rmSync(join(copy, "report.html"))
+  const renewed = await winnow("runs", "report", copy)
+  expect([renewed.code, renewed.err]).toEqual([0, ""])
+  expect(await Bun.file(join(copy, "report.html")).text()).toContain(`<h1>`)
   const refused = await winnow("runs", "report", arms[0]!.run, arms[1]!.run, "--to", join(home, "several.pdf"))
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("name a file that ends with .html")])
 }, 120_000)

@@ -116,7 +116,9 @@ test("a run of another version is shown as far as it can be read; a list is one 
   })
   expect(failed).toMatch(/^000-tiny\/echo aaaa is failed and has no record yet/)
   expect(failed).toMatch(/failed +7 +experiment tiny +loss is NaN$/)
-  expect(renderRuns([{ ...entry, state: "done", headline, arms }], 40).split("\n")[2]).toHaveLength(40)
+  const narrow = renderRuns([{ ...entry, state: "done", headline, arms }], 40).split("\n")
+  expect(narrow.length).toBe(3)
+  for (const line of narrow) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(40)
 })
 
 test("two seeds show no interval, and no figure is marked as different", () => {
