@@ -105,6 +105,12 @@ export const briefView = (options: ViewOptions): View => {
     downloads.set(file, now())
     screen.line(text)
   }
+  const onQueue = (text: string) => {
+    if (text === "") screen.bottom.delete("queue")
+    else screen.bottom.set("queue", `  ${text}`)
+    redraw()
+    if (text !== "") plain(text)
+  }
   const over = (event: Of<"done"> | Of<"failed">) => {
     screen.bottom.delete(nameOf(event))
     meter.ended(event.stage, event._tag === "done" && event.reused)
@@ -121,6 +127,9 @@ export const briefView = (options: ViewOptions): View => {
         break
       case "download":
         onDownload(event)
+        break
+      case "queue":
+        onQueue(event.text)
         break
       case "waiting":
         screen.line(`${event.stage}: waiting for ${event.holder}, which is making it`)

@@ -1,22 +1,28 @@
 /** Where a command computes its stages: `--launcher` and the flags of each launcher. */
 import { InvalidInput } from "@winnow/core"
-import { askedJobs, local, workers } from "@winnow/lab"
+import { askedJobs, local, slurm, workers } from "@winnow/lab"
 import { Effect, type Layer, Option } from "effect"
 import { Flag } from "effect/cli"
 
 /** The flags of every command that runs stages. */
 export const launcherFlags = {
-  launcher: Flag.Literals("launcher", ["local", "workers"]).pipe(
+  launcher: Flag.Literals("launcher", ["local", "workers", "slurm"]).pipe(
     Flag.withDefault("workers"),
-    Flag.withDescription(
-      "where stages run: in this process (local), or in several processes on this machine (workers)",
-    ),
+    Flag.withDescription("where stages run: this process, several on this machine, or jobs of a Slurm cluster"),
   ),
   jobs: Flag.Int("jobs").pipe(
     Flag.optional,
     Flag.withDescription(
       "processes that run stages at once, each on its share of the cores; as many as cores and memory allow if left out",
     ),
+  ),
+  slurm: Flag.File("slurm").pipe(
+    Flag.optional,
+    Flag.withDescription("settings of Slurm over slurm.json beside the experiment and in the store: docs/clusters.md"),
+  ),
+  onStop: Flag.Literals("on-stop", ["leave", "cancel"]).pipe(
+    Flag.optional,
+    Flag.withDescription("Ctrl-C leaves the jobs in Slurm's queue, or cancels them; leave if left out"),
   ),
 }
 
@@ -25,11 +31,28 @@ type FlagValue<F> = F extends Flag.Flag<infer A> ? A : never
 type LauncherFlags = { readonly [K in keyof typeof launcherFlags]: FlagValue<(typeof launcherFlags)[K]> }
 
 /** The launcher that the flags name. @error InvalidInput for flags that do not go together */
-export const launcherOf = ({ launcher, jobs }: LauncherFlags): Effect.Effect<Layer.Layer<never>, InvalidInput> =>
+export const launcherOf = ({
+  launcher,
+  jobs,
+  slurm: settings,
+  onStop,
+}: LauncherFlags): Effect.Effect<Layer.Layer<never>, InvalidInput> =>
   Effect.gen(function* () {
     const asked = yield* askedJobs(Option.getOrUndefined(jobs))
+    const others = {
+      "--jobs": launcher !== "workers" && asked !== undefined,
+      "--slurm": launcher !== "slurm" && Option.isSome(settings),
+      "--on-stop": launcher !== "slurm" && Option.isSome(onStop),
+    }
+    const idle = Object.entries(others).flatMap(([flag, is]) => (is ? [flag] : []))
+    if (idle.length > 0) {
+      const problems = [`--launcher ${launcher} does not read it; leave out one of the two`]
+      return yield* new InvalidInput({ what: idle.join(", "), problems })
+    }
+    if (launcher === "local") return local
     if (launcher === "workers") return workers(asked)
-    if (asked === undefined) return local
-    const problems = [`--launcher ${launcher} starts no workers; leave out one of the two`]
-    return yield* new InvalidInput({ what: `--jobs ${asked}`, problems })
+    return slurm({
+      settings: Option.getOrUndefined(settings),
+      onStop: Option.getOrElse(onStop, () => "leave" as const),
+    })
   })

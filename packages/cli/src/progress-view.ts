@@ -71,6 +71,16 @@ export const progressView = (options: ViewOptions): View => {
     line(text)
   }
 
+  const onQueue = (text: string) => {
+    if (!terminal) {
+      if (text !== "") line(text)
+      return
+    }
+    if (text === "") bottom.delete("queue")
+    else bottom.set("queue", text)
+    screen.draw()
+  }
+
   const report = (event: ProgressEvent): void => {
     switch (event._tag) {
       case "note":
@@ -79,6 +89,9 @@ export const progressView = (options: ViewOptions): View => {
         break
       case "download":
         onDownload(event)
+        break
+      case "queue":
+        onQueue(event.text)
         break
       case "waiting":
         flush()

@@ -4,11 +4,12 @@ import { Command } from "effect/cli"
 import { withExitCodes } from "./exit.ts"
 import { runMain } from "./platform.ts"
 
-/** Commands on model folders, which run without the lab: it takes longer to load than a model. */
+/** Commands that load alone: those on model folders need no lab, and a job of a cluster needs no other command. */
 const alone = {
   generate: async () => (await import("./commands/generate.ts")).generate,
   serve: async () => (await import("./commands/serve.ts")).serve,
   evaluate: async () => (await import("./commands/evaluate.ts")).evaluate,
+  stage: async () => (await import("./commands/stage.ts")).stageCommand,
 }
 const isAlone = (name: string | undefined): name is keyof typeof alone =>
   name !== undefined && Object.hasOwn(alone, name)

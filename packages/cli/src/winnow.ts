@@ -15,6 +15,7 @@ import { plugins } from "./commands/plugins.ts"
 import { rank } from "./commands/rank.ts"
 import { runs } from "./commands/runs.ts"
 import { serve } from "./commands/serve.ts"
+import { stageCommand } from "./commands/stage.ts"
 import { tokens } from "./commands/tokens.ts"
 
 /** The command line, with its subcommands. */
@@ -37,5 +38,6 @@ export const winnow = Command.make("winnow").pipe(
     doctor,
     model,
     logits,
+    stageCommand,
   ]),
 )

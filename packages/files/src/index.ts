@@ -4,9 +4,17 @@ export { DownloadFailed, type Fetch } from "./download-answer.ts"
 export { FileError, fileErrorOf, isSystemError } from "./file-error.ts"
 export { atOnce, hashingFile, hashingTexts, sha256, sha256OfFile, sha256OfFileInTurns } from "./hash.ts"
 export { jsonProblem, parseJson } from "./json.ts"
-export { type HeldLock, type LockOptions, type LockTimes, tryLock, withLock } from "./lock.ts"
+export { type HeldLock, type LockOptions, type LockTimes, releaseJob, tryLock, withLock } from "./lock.ts"
 export { machineErrorOf, outOfMemory } from "./machine-error.ts"
-export { isAlive, type Owner, type ProcessIdentity, parseOwner, thisOwner, thisProcess } from "./owner.ts"
+export {
+  isAlive,
+  type JobAttempt,
+  type Owner,
+  type ProcessIdentity,
+  parseOwner,
+  thisOwner,
+  thisProcess,
+} from "./owner.ts"
 export { type OpenFile, openRegular, readRegular, readRegularText, type SizeLimit } from "./read.ts"
 export { isClosedReader, writeStdout } from "./stdout.ts"
 export { discard, placeFolder, syncFile, syncPath, writeWhole } from "./write.ts"

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
-import { withLock } from "./lock.ts"
+import { releaseJob, tryLock, withLock } from "./lock.ts"
 import { isAlive, type Owner, parseOwner, thisOwner } from "./owner.ts"
 
 const temporaryFolder = () => {
@@ -70,6 +70,42 @@ test("a wait lasts until the holder's heartbeat is stale, for a living process a
   expect(await takes(path)).toBe("after waiting")
   writeLock(path, { host: `not-${hostname()}`, pid: 1 }, 60)
   expect(await takes(path)).toBe("at once")
+})
+
+test("a later attempt of a job takes the lock of an earlier one on any host; no other job does", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "a.lock")
+  const other = { host: `not-${hostname()}`, pid: 1 }
+  const attempt = async (id: string, attempt: string, holder: Partial<Owner>) => {
+    writeLock(path, { ...other, ...holder })
+    Object.assign(process.env, { WINNOW_JOB: id, WINNOW_JOB_ATTEMPT: attempt })
+    try {
+      const lock = await tryLock(path, quick)
+      if ("release" in lock) await lock.release()
+      return "release" in lock
+    } finally {
+      delete process.env["WINNOW_JOB"]
+      delete process.env["WINNOW_JOB_ATTEMPT"]
+    }
+  }
+  const job = { id: "slurm a 7", attempt: 1 }
+  expect(await attempt("slurm a 7", "2", { job })).toBe(true)
+  expect(await attempt("slurm a 7", "1", { job })).toBe(false)
+  expect(await attempt("slurm a 8", "2", { job })).toBe(false)
+  expect(await attempt("slurm a 7", "2", {})).toBe(false)
+  writeLock(path, { ...other, job })
+  await releaseJob(path, "slurm a 8")
+  expect(existsSync(path)).toBe(true)
+  await releaseJob(path, "slurm a 7")
+  expect(readdirSync(folder.path)).toEqual([])
+  await releaseJob(path, "slurm a 7")
+})
+
+test("a process of another process table, or of another machine of the same name, cannot be asked", () => {
+  const owner = thisOwner()
+  expect(isAlive({ ...owner, table: "elsewhere pid:[1]" })).toBeUndefined()
+  const { table: _, ...earlier } = owner
+  expect(isAlive({ ...earlier, started: "another boot 12345" })).toBe(false)
 })
 
 test("a lock file without an owner goes stale by age alone", async () => {

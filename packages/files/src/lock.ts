@@ -2,12 +2,12 @@
  * A lock file between processes, on one machine or on a shared disk.
  *
  * The file names its owner, who touches it every two seconds. It is stale when the owner's process is gone (at once,
- * even after a kill) or when it was not touched for a minute (an owner on another machine, or a stopped one). A process
- * that finds it stale takes it over. A process that stops and continues can bring about two owners. The lock only saves
+ * even after a kill), when the owner is an earlier attempt of the same job of a cluster, or when it was not touched for a
+ * minute (an owner on another machine, or a stopped one). A process that finds it stale takes it over. A process that stops and continues can bring about two owners. The lock only saves
  * double work: the work under it must appear by one rename, so that two owners do no harm.
  */
 import { link, open, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises"
-import { isAlive, type Owner, parseOwner, thisOwner } from "./owner.ts"
+import { isAlive, isEarlierAttempt, type Owner, parseOwner, thisOwner } from "./owner.ts"
 
 /** Times in milliseconds. */
 export interface LockTimes {
@@ -34,7 +34,8 @@ export const tryLock = async (
     const seen = await readIfThere(path)
     if (seen === undefined) continue
     const holder = parseOwner(seen.text)
-    const alive = holder === undefined ? undefined : isAlive(holder)
+    const over = holder !== undefined && isEarlierAttempt(holder, owner)
+    const alive = holder === undefined ? undefined : !over && isAlive(holder)
     if (alive !== false && Date.now() - seen.modified <= times.staleAfter) return { heldBy: holder }
     await takeAway(path, seen.text, owner)
   }
@@ -49,6 +50,12 @@ export const tryLock = async (
     if (seen !== undefined && parseOwner(seen.text)?.token === owner.token) await rm(path, { force: true })
   }
   return { owner, release }
+}
+
+/** Removes the lock at `path` if a process of this job holds it, which is known to be over. */
+export const releaseJob = async (path: string, job: string): Promise<void> => {
+  const seen = await readIfThere(path)
+  if (seen !== undefined && parseOwner(seen.text)?.job?.id === job) await takeAway(path, seen.text, thisOwner())
 }
 
 /** Options of waiting for a lock. */

@@ -46,7 +46,8 @@ export const writeWhole = (
   content: string | Uint8Array | ((fd: number) => void),
   { flush = true }: { readonly flush?: boolean } = {},
 ): void => {
-  const beside = `${file}.${process.pid}.tmp`
+  // Processes of two machines may have one number.
+  const beside = `${file}.${process.pid}-${crypto.randomUUID().slice(0, 8)}.tmp`
   let opened = false
   try {
     mkdirSync(dirname(file), { recursive: true })

@@ -26,6 +26,8 @@ export type ProgressEvent =
   | ({ readonly _tag: "done"; readonly reused: boolean; readonly seconds: number; readonly key: string } & At)
   /** A stage failed. Stages that depend on it are left out; the rest of the run goes on. */
   | ({ readonly _tag: "failed"; readonly message: string } & At)
+  /** The state of a cluster's queue in words; an empty text ends it. */
+  | { readonly _tag: "queue"; readonly text: string }
   /** Downloaded bytes of a data set, inside a stage. */
   | { readonly _tag: "download"; readonly file: string; readonly done: number; readonly total: number }
   /** `detail`: shown only to people who ask for details. */

@@ -185,7 +185,7 @@ test("a stage that fails costs its own figures, in workers too: the rest is prin
   const both = await winnow("--launcher", "local", "--jobs", "2")
   expect([both.code, both.err]).toEqual([
     1,
-    expect.stringContaining("--jobs 2: --launcher local starts no workers; leave out one of the two"),
+    expect.stringContaining("--jobs: --launcher local does not read it; leave out one of the two"),
   ])
   const most = await winnow(...failing, "--jobs", "999")
   expect(most.err).toMatch(/^--jobs 999, \d+ stages? runs? at once: (there|a worker takes)/m)

@@ -8,6 +8,7 @@ import { FileError, fileErrorOf, writeWhole } from "@winnow/files"
 import {
   compareRuns,
   isTablesRecord,
+  launchesInQueue,
   plotRuns,
   type RunEntry,
   type RunFile,
@@ -181,7 +182,13 @@ export const runs = root.pipe(
         Effect.flatMap(RunStore, (store) => store.list(Option.getOrUndefined(experiment))),
       )
       if (json) return yield* Console.log(JSON.stringify(entries, null, 2))
-      yield* Console.log(renderRuns(entries, terminalColumns()))
+      const launches = yield* launchesInQueue(winnowHome())
+      const jobs = launches.map(({ experiment, part, name, text }) => {
+        const of = part === null ? experiment : `${experiment}/${part}`
+        return `${of} in Slurm's queue as ${name}: ${text}`
+      })
+      const list = renderRuns(entries, terminalColumns())
+      yield* Console.log([list, ...jobs].join("\n"))
     }),
   ),
   Command.withDescription("List the runs, the newest first"),

@@ -4,15 +4,14 @@
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { Progress } from "../progress.ts"
-import type { Open } from "../schedule/messages.ts"
+import type { Opened } from "../schedule/messages.ts"
 import type { StageError } from "../stage.ts"
 import type { Store } from "../store/store.ts"
 import { here, type StageRunner } from "./runner.ts"
 
 /** A run whose stages other processes can compute: they build the stages again from these facts. */
 export interface Launch {
-  /** The experiment and its texts, in the form of a message. */
-  readonly experiment: Omit<Open, "_tag" | "home">
+  readonly experiment: Opened
   /** An estimate of the memory of one stage's process, in bytes. */
   readonly memory: number
 }

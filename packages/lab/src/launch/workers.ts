@@ -26,7 +26,7 @@ const workersFor = (
 ): Effect.Effect<StageRunner, never, Scope.Scope | Store> =>
   Effect.gen(function* () {
     const { home } = yield* Store
-    const open: Open = { _tag: "open", home, ...experiment }
+    const open: Open = { _tag: "open", home, experiment }
     const idle: Array<WorkerProcess> = []
     const all = new Set<WorkerProcess>()
     yield* Effect.addFinalizer(() =>

@@ -18,12 +18,9 @@ const artifact = type({
   "part?": type({ name: "string", key: "string" }).or("undefined"),
 })
 
-/** To a worker, the first message: the experiment whose stages it will run. */
-const open = type({
+/** An experiment in the form in which another process builds its stages again. */
+export const opened = type({
   "+": "reject",
-  _tag: "'open'",
-  /** Folder of the store. */
-  home: "string",
   slug: "string",
   /** Defines the experiment, and so the plugins that `config` names. */
   file: "string",
@@ -36,6 +33,10 @@ const open = type({
   /** Hashes of its texts, in the order of `tasksOf`. */
   texts: type({ train: "string", validation: "string", test: "string" }).array(),
 })
+export type Opened = typeof opened.infer
+
+/** To a worker, the first message: the experiment whose stages it will run, and the folder of the store. */
+const open = type({ "+": "reject", _tag: "'open'", home: "string", experiment: opened })
 export type Open = typeof open.infer
 
 /** To a worker: a stage to run. */
@@ -95,7 +96,7 @@ export const errorFrom = (plain: typeof failure.infer): StageError | StageCrashe
 
 /** True if a worker passes an event of its progress on; the run itself reports the end of a stage. */
 export const isPassedOn = (e: ProgressEvent): e is typeof event.infer =>
-  e._tag !== "planned" && e._tag !== "done" && e._tag !== "failed"
+  e._tag !== "planned" && e._tag !== "done" && e._tag !== "failed" && e._tag !== "queue"
 
 /** A line as a message; undefined for a line that is none. */
 export const parsed = <A>(schema: (value: unknown) => A | type.errors, line: string): A | undefined => {

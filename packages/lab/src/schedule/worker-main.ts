@@ -4,22 +4,15 @@
  */
 import "@winnow/core/no-jit"
 import { createInterface } from "node:readline"
-import { InvalidInput } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { openEngine } from "@winnow/tensor"
 import { Cause, Effect, Exit, Fiber, Layer, Queue } from "effect"
-import { resolveConfig } from "../experiment/from-config.ts"
-import { registryOf } from "../experiment/registry.ts"
-import { loadExperiment } from "../experiments.ts"
 import { Families } from "../families.ts"
-import { stagesOf } from "../graph.ts"
-import { loadPlugins, withPlugins } from "../outside/load-plugins.ts"
 import { Progress } from "../progress.ts"
-import { judgedBefore, sizesFrom } from "../run.ts"
 import { sharedModels } from "../stages/models.ts"
 import { Store } from "../store/store.ts"
-import { toldTexts } from "../texts.ts"
 import { type FromWorker, isPassedOn, type Open, parsed, type Run, toWorker } from "./messages.ts"
+import { openedStages } from "./opened-stages.ts"
 import { serve } from "./worker.ts"
 
 const send = (message: FromWorker): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
@@ -28,21 +21,6 @@ process.on("SIGHUP", () => {}) // The terminal is gone, and stdin closes as well
 process.on("SIGINT", () => {}) // A terminal's Ctrl-C also reaches the run, which closes its workers.
 // A plugin's print must not look like a message.
 console.log = console.error
-
-/** The experiment of the run, from the file with its plugins and from its config. */
-const resolvedFrom = ({ slug, file, preset, part, plugins: files, config }: Open) =>
-  Effect.gen(function* () {
-    const written = (yield* loadExperiment({ slug, file }, preset)).find((p) => p.part === part)
-    const { plugins } = yield* loadPlugins(files)
-    if (written) {
-      const own = withPlugins(written.experiment, plugins)
-      return yield* resolveConfig(config, registryOf(own), own.plugins)
-    }
-    return yield* new InvalidInput({
-      what: file,
-      problems: [`has no part ${part}: was it changed since the run began?`],
-    })
-  })
 
 const program = Effect.gen(function* () {
   const opened = yield* Queue.unbounded<Open>()
@@ -61,16 +39,8 @@ const program = Effect.gen(function* () {
   const work = Effect.gen(function* () {
     const open = yield* Queue.take(opened)
     yield* Effect.promise(() => openEngine())
-    const resolved = yield* resolvedFrom(open)
+    const { resolved, stages } = yield* openedStages(open.experiment)
     const store = Store.layer(open.home)
-    const stages = Effect.flatMap(Store, (store) =>
-      stagesOf(
-        resolved,
-        toldTexts(resolved, open.texts),
-        (data) => sizesFrom(store.find(data.kind, data.key)),
-        judgedBefore(store),
-      ),
-    )
     const datasets = datasetsLayer({
       onProgress: ({ file, received }) =>
         send({ _tag: "event", event: { _tag: "download", file: file.path, done: received, total: file.bytes } }),

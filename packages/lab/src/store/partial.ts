@@ -19,6 +19,17 @@ export const hasCheckpoint = (partial: string): boolean => {
   return has(join(partial, checkpoints), "step-") || has(partial, "piece-") || has(partial, ".portion-")
 }
 
+/** A text that changes with each new checkpoint, piece of signals or portion of a text. */
+export const attemptMark = (partial: string): string => {
+  const names = (folder: string) => (existsSync(folder) ? readdirSync(folder) : [])
+  const pieces = names(partial).filter((name) => name.startsWith("piece-") || name.startsWith(".portion-"))
+  const steps = names(join(partial, checkpoints)).filter((name) => name.startsWith("step-"))
+  return [...pieces, ...steps]
+    .filter((name) => !isTemporary(name))
+    .toSorted()
+    .join(" ")
+}
+
 const isTemporary = (path: string) => path.endsWith(".tmp")
 const isOwn = (name: string) => name === checkpoints || name.startsWith(".") || isTemporary(name)
 

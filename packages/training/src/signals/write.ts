@@ -208,7 +208,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
     const done = yield* attempt(() => {
       mkdirSync(directory, { recursive: true })
       for (const name of readdirSync(directory)) // Unfinished writes of a killed attempt.
-        if (/^(piece-\d+\.bin|table\.bin|signals\.json|pieces\.jsonl)\.\d+\.tmp$/.test(name))
+        if (/^(piece-\d+\.bin|table\.bin|signals\.json|pieces\.jsonl)\.[\w-]+\.tmp$/.test(name))
           rmSync(join(directory, name))
       const done = finished(options, plan)
       const tableBytes = (table?.shape ?? [0]).reduce((a, b) => a * b, 4)

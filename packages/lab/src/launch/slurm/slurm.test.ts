@@ -1,0 +1,156 @@
+/** Stages as jobs of a real Slurm cluster: two nodes on this machine, of which the test kills one. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { openEngine } from "@winnow/tensor"
+import { Effect, Fiber } from "effect"
+import { type Cluster, startCluster, waitFor, whyNoCluster } from "../../../test/slurm/cluster.ts"
+import { contentsOf, processesOf, slurmRun } from "../../../test/slurm/run.ts"
+import { resumesOf } from "../../../test/store-contents.ts"
+import type { ProgressEvent } from "../../progress.ts"
+import { makeStore } from "../../store/store.ts"
+import { launchesIn, readLaunch } from "../launch-folder.ts"
+import { local } from "../launcher.ts"
+import { launchesInQueue } from "./in-queue.ts"
+import { slurm } from "./slurm.ts"
+
+const why = whyNoCluster()
+if (why !== undefined) console.log(`skipped: jobs of Slurm: ${why}`)
+
+/** Long enough to be stopped in the middle: some 500 steps of a training, with a checkpoint each tenth of a second. */
+const long = ["target.pretraining.steps=500", "draft.start.pretraining.steps=500", "arms.all.steps=300"]
+
+describe.skipIf(why !== undefined)("jobs of Slurm", () => {
+  const folder = mkdtempSync(join(tmpdir(), "winnow-slurm-"))
+  const before = { ...process.env }
+  let cluster: Cluster
+  beforeAll(async () => {
+    await openEngine()
+    cluster = await startCluster(folder, { nodes: [1, 1] })
+    Object.assign(process.env, cluster.env, { WINNOW_CHECKPOINT_SECONDS: "0.1" })
+  }, 60_000)
+  afterAll(async () => {
+    await cluster?.stop()
+    for (const name of ["SLURM_CONF", "WINNOW_CHECKPOINT_SECONDS"]) {
+      if (before[name] === undefined) delete process.env[name]
+      else process.env[name] = before[name]
+    }
+    rmSync(folder, { recursive: true, force: true })
+  }, 60_000)
+
+  /** Running jobs: the id and the node by the comment, which names the stage. */
+  const runningJob = (stage: string): { readonly id: string; readonly node: string } | undefined => {
+    const lines = cluster.run("squeue", "--noheader", "--states=RUNNING", "--format=%i|%N|%k").split("\n")
+    const [id, node] = lines.find((line) => line.split("|")[2] === stage)?.split("|") ?? []
+    return id === undefined ? undefined : { id, node: node! }
+  }
+
+  test("a node dies, a process is killed, a time ends: the run ends as in one process, byte by byte", async () => {
+    const home = join(folder, "faults")
+    const notes: Array<string> = []
+    const begun = new Map<string, number>()
+    const done = new Set<string>()
+    const faults: Readonly<Record<string, (job: { id: string; node: string }) => Promise<void>>> = {
+      // Slurm itself queues its jobs again, on the other node.
+      target: async ({ node }) => {
+        cluster.kill(node)
+        await cluster.until("down", [node])
+        cluster.boot(node)
+      },
+      // The job fails, and the command submits the stage again.
+      "draft start, seed 1": async () => {
+        const { stages } = readLaunch(launchesIn(home)[0]!)
+        const { key } = stages.find(({ label }) => label === "draft start, seed 1")!
+        for (const pid of processesOf(key)) process.kill(pid, "SIGKILL")
+      },
+      // The signal of the time limit: a checkpoint, then the job queues itself again.
+      "arm all, seed 1": async ({ id }) => void cluster.run("scancel", "--batch", "--signal=USR2", id),
+    }
+    const working: Array<Promise<void>> = []
+    const report = (event: ProgressEvent) => {
+      if (event._tag === "note") notes.push(event.text)
+      if (event._tag === "started") begun.set(event.stage, (begun.get(event.stage) ?? 0) + 1)
+      if (event._tag !== "progress" || event.unit !== "steps" || done.has(event.stage) || event.done < 3) return
+      const job = runningJob(event.stage)
+      if (faults[event.stage] === undefined || job === undefined) return
+      done.add(event.stage)
+      working.push(faults[event.stage]!(job))
+    }
+    const finished = await Effect.runPromise(slurmRun({ home, set: long, launcher: slurm(), report }))
+    await Promise.all(working)
+    expect([...done].toSorted()).toEqual(["arm all, seed 1", "draft start, seed 1", "target"])
+    // Each of the three began twice, the second time from a checkpoint.
+    const { root } = makeStore(home)
+    for (const [kind, label] of [
+      ["target", "target"],
+      ["start", "draft start, seed 1"],
+      ["arm", "arm all, seed 1"],
+    ] as const) {
+      const { key } = JSON.parse(readFileSync(join(finished.directory, "run.json"), "utf8")).stages.find(
+        (of: { kind: string; label: string }) => of.kind === kind,
+      )
+      expect([label, resumesOf(join(root, kind, key)).length]).toEqual([label, 1])
+    }
+    expect(notes.filter((text) => text.includes("it is submitted again"))).toEqual([
+      expect.stringMatching(/^draft start, seed 1: job \d+ ended as FAILED; it is submitted again$/),
+    ])
+    // Nothing is left of the launch.
+    expect(launchesIn(home)).toEqual([])
+
+    const alone = join(folder, "alone")
+    const expected = await Effect.runPromise(slurmRun({ home: alone, set: long, launcher: local }))
+    expect(contentsOf(home, finished)).toEqual(contentsOf(alone, expected))
+    expect(finished.computed).toBe(expected.computed)
+  }, 600_000)
+
+  test("a stopped command leaves its jobs, which end without it, and the same command takes what they made", async () => {
+    const home = join(folder, "left")
+    const notes: Array<string> = []
+    let stop = () => {}
+    const report = (event: ProgressEvent) => {
+      if (event._tag === "note") notes.push(event.text)
+      if (event._tag === "queue" && /running/.test(event.text)) stop()
+    }
+    const fiber = Effect.runFork(slurmRun({ home, launcher: slurm(), report }))
+    stop = () => fiber.interruptUnsafe()
+    await Effect.runPromise(Fiber.await(fiber))
+    expect(notes.at(-1)).toMatch(/^\d+ jobs stay in Slurm's queue: .* scancel --name=winnow-[0-9a-f]{12} ends them$/)
+    const inQueue = () => Effect.runSync(Effect.result(Effect.sync(() => cluster.run("squeue", "--noheader"))))
+    expect(await Effect.runPromise(launchesInQueue(home))).toMatchObject([
+      { experiment: "000-killed", part: null, text: expect.stringMatching(/\d+ (running|waiting|after others)/) },
+    ])
+    await waitFor("an empty queue", 300, () => {
+      const queue = inQueue()
+      return queue._tag === "Success" && queue.success.trim() === ""
+    })
+    expect(await Effect.runPromise(launchesInQueue(home))).toEqual([])
+    const began = performance.now()
+    const finished = await Effect.runPromise(slurmRun({ home, launcher: slurm() }))
+    expect(finished.computed).toBeGreaterThan(5)
+    expect(finished.record?.missing).toEqual([])
+    expect(cluster.run("squeue", "--noheader")).toBe("")
+    expect(performance.now() - began).toBeLessThan(60_000)
+  }, 600_000)
+
+  test("a stopped command cancels its jobs where it is asked to", async () => {
+    const home = join(folder, "cancelled")
+    let stop = () => {}
+    const report = (event: ProgressEvent) => {
+      if (event._tag === "progress" && event.unit === "steps") stop()
+    }
+    const set = ["target.pretraining.steps=100000", "draft.start.pretraining.steps=100000"]
+    const fiber = Effect.runFork(slurmRun({ home, set, launcher: slurm({ onStop: "cancel" }), report }))
+    stop = () => fiber.interruptUnsafe()
+    await Effect.runPromise(Fiber.await(fiber))
+    await waitFor("an empty queue", 60, () => cluster.run("squeue", "--noheader").trim() === "")
+  }, 120_000)
+
+  test("a cluster that refuses the resources is told before any work", async () => {
+    const home = join(folder, "refused")
+    const error = await Effect.runPromise(Effect.flip(slurmRun({ home, launcher: slurm(), slurm: { cores: 64 } })))
+    expect(error.message).toMatch(
+      /^sbatch .*--cpus-per-task=64.*: the cluster refuses it \(.+\); set what it takes in slurm\.json/,
+    )
+  }, 60_000)
+})
