@@ -35,7 +35,7 @@ const environment = (): Record<string, string | undefined> =>
 
 /** Texts of sbatch about a queue that is full; it would wait and try again by itself for two minutes. */
 const fullTexts =
-  /queue full|temporarily unable to accept job|MaxSubmitJob|MaxJobCount|JobSubmitLimit|job submit limit/i
+  /queue full|temporarily unable to accept job|Resource temporarily unavailable|MaxSubmitJob|MaxJobCount|JobSubmitLimit|job submit limit/i
 
 /**
  * Runs a client to its end.
@@ -78,9 +78,9 @@ export const submit = (args: ReadonlyArray<string>, script: string): Effect.Effe
   // "id" or "id;cluster"
   Effect.map(client("sbatch", ["--parsable", ...args, script], 180_000), (out) => out.trim().split(";")[0]!)
 
-/** Asks if the cluster could ever run such a job. @error SlurmFailed with the reason why not */
-export const tryOut = (args: ReadonlyArray<string>, script: string): Effect.Effect<void, SlurmFailed> =>
-  withoutFull(Effect.asVoid(client("sbatch", ["--test-only", ...args, script])))
+/** Asks if the cluster could ever run such a job. @error SlurmFailed with the reason why not; QueueFull if it cannot say now */
+export const tryOut = (args: ReadonlyArray<string>, script: string): Effect.Effect<void, SlurmFailed | QueueFull> =>
+  Effect.asVoid(client("sbatch", ["--test-only", ...args, script]))
 
 const parsed = (out: string): ReadonlyMap<string, JobState> =>
   new Map(

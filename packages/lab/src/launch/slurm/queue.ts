@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { DataError, InvalidInput } from "@winnow/core"
 import { releaseJob, writeWhole } from "@winnow/files"
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Semaphore } from "effect"
 import type { Stage } from "../../stage.ts"
 import { withLock } from "../../store/lock.ts"
 import type { StoreService } from "../../store/store.ts"
@@ -130,11 +130,11 @@ export const openQueue = (options: QueueOptions): Effect.Effect<Queue, DataError
         const shape = own.join(" ")
         if (!tried.has(shape)) {
           const what = `sbatch ${shape}`
-          yield* Effect.mapError(client.tryOut(own, script), ({ message }) => {
+          yield* Effect.catchTag(client.tryOut(own, script), "SlurmFailed", ({ message }) => {
             const problems = [
               `the cluster refuses it (${message}); set what it takes in slurm.json, see docs/clusters.md`,
             ]
-            return new InvalidInput({ what, problems })
+            return Effect.fail(new InvalidInput({ what, problems }))
           })
           tried.add(shape)
         }
@@ -159,12 +159,15 @@ export const openQueue = (options: QueueOptions): Effect.Effect<Queue, DataError
     const noted = Effect.sync(() => {
       for (const [key, job] of jobsOf(folder)) jobs.set(key, job)
     })
-    /** One process at a time submits the jobs of a launch. */
+    const turns = yield* Semaphore.make(1)
+    /** One process at a time submits the jobs of a launch, and in a process one stage at a time. */
     const submitting = <A, E>(use: Effect.Effect<A, E>) =>
-      withLock(
-        join(folder, "submit.lock"),
-        (holder) => say(`${holder} submits the jobs of this run; waiting for it`),
-        Effect.andThen(noted, use),
+      turns.withPermits(1)(
+        withLock(
+          join(folder, "submit.lock"),
+          (holder) => say(`${holder} submits the jobs of this run; waiting for it`),
+          Effect.andThen(noted, use),
+        ),
       )
     const room = () => (settings.maxJobs ?? Number.POSITIVE_INFINITY) - liveJobs().length
 
