@@ -58,7 +58,7 @@ test("a run records the choices of its filters, and trains the same drafts as wi
   const { overlap, chance } = cells(first, "stability-seeds", "behind")
   expect(overlap!.value).toBeWithin(0, 1.001)
   expect(chance!.value).toBeWithin(0.2, 0.6)
-  expect(readFileSync(join(first.directory, "report.html"), "utf8")).toContain("How far kept sets agree")
+  expect(readFileSync(join(first.directory, "report.html"), "utf8")).toContain("How stable the choice is")
   const again = await run(probed)
   expect([again.computed, tablesIn(again)]).toEqual([0, tablesIn(first)])
 }, 60_000)
@@ -124,7 +124,7 @@ test("a run without acceptance, with cached signals and other references, record
   // Before the first step the average is the draft itself, so all is kept.
   expect(cells(judged, "stability-course", "average 0")["kept"]!.value).toBe(1)
   expect(cells(judged, "stability-course", "few 6")["kept"]!.value).toBeWithin(0.1, 0.5)
-  expect(readFileSync(join(judged.directory, "report.html"), "utf8")).toContain("How far kept sets agree")
+  expect(readFileSync(join(judged.directory, "report.html"), "utf8")).toContain("How stable the choice is")
 }, 60_000)
 
 test("a probe of text with corrupted answers tells how many of their tokens are kept", async () => {

@@ -260,10 +260,10 @@ test("an arm that begins with no other arm that can be begun with is refused, wi
   const costed = arms({ more: arm({ ...trained, steps: { computeOf: "all" } }) })
   expect(await refused(costed, "arms.all.start=arm:more")).toContain("has no number of steps itself")
   expect(await refused(arms({}), "arms.all.start=somewhere")).toContain(
-    'expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, resized:hidden_size=512,intermediate_size=1024, draft, untrained, reference, arm:NAME, or an object as JSON (was "somewhere")',
+    'expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, resized:hidden_size=512,intermediate_size=1024, draft, untrained, reference, arm:NAME, best:NAME,NAME, or an object as JSON (was "somewhere")',
   )
   expect(await refused(arms({}), "draft.start=reference")).toContain(
-    'draft.start.kind must be "head", "folder", "fresh", "layers", "resized" or "tuned" (was "reference")',
+    'draft.start.kind must be "head", "folder", "fresh", "layers", "resized", "tuned" or "scored" (was "reference")',
   )
   expect(await refused(arms({}), "target=layers:0")).toContain(
     'target.kind must be "folder", "fresh" or "tuned" (was "layers")',
