@@ -62,7 +62,7 @@ const chosenParts = (found: Found, part: string | undefined, preset: string | nu
     return Effect.fail(
       new InvalidInput({
         what: `experiment ${found.slug}/${part}`,
-        problems: [`there is no such part${didYouMean(part ?? "", names)}; there are: ${have}`],
+        problems: [`there is no such part${didYouMean(part ?? "", names) || ";"} there are: ${have}`],
       }),
     )
   })

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, realpathSync, statSync } from "node:fs"
 import { homedir } from "node:os"
 import { basename, dirname, join, relative, resolve as resolvePath } from "node:path"
 import { pathToFileURL } from "node:url"
-import { cut, didYouMean, InvalidInput, nearest } from "@winnow/core"
+import { cut, InvalidInput, nearest, ofThese } from "@winnow/core"
 import { Cause, Effect } from "effect"
 import type { Experiment } from "./experiment/define.ts"
 import { encodingProblem, importFault } from "./experiment/import-fault.ts"
@@ -85,11 +85,11 @@ export const experimentNamed = (name: string, all = findExperiments()): Effect.E
   // A name may leave out the number, and so may a name that is nearly right.
   const bare = new Map(all.map(({ slug }) => [isNumbered(slug) ? slug.slice(4) : slug, slug]))
   const near = nearest(name, [...all.map(({ slug }) => slug), ...bare.keys()])
-  const meant = near === undefined ? "" : `; did you mean ${bare.get(near) ?? near}?`
-  const problem = matching.length === 0 ? `there is no such experiment${meant}` : "several experiments are called so"
+  const meant = near === undefined ? "" : ` did you mean ${bare.get(near) ?? near}?`
+  const problem = matching.length === 0 ? `there is no such experiment;${meant}` : "several experiments are called so;"
   const have = (matching.length === 0 ? all : matching).map(({ slug }) => slug).join(", ") || "none"
   return Effect.fail(
-    new InvalidInput({ what: `experiment ${cut(name, 80)}`, problems: [`${problem}; there are: ${have}`] }),
+    new InvalidInput({ what: `experiment ${cut(name, 80)}`, problems: [`${problem} there are: ${have}`] }),
   )
 }
 
@@ -147,7 +147,7 @@ export const loadExperiment = (
     const problems =
       preset === null
         ? ["has no experiment as its default export; end it with export default defineExperiment({ ... })"]
-        : [`has no preset ${preset}${didYouMean(preset, presets)}; it has ${presets.join(", ") || "none"}`]
+        : [`has no preset ${preset}${ofThese(preset, presets, "it has")}`]
     return yield* new InvalidInput({ what, problems })
   })
 

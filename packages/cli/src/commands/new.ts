@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { basename, dirname, join, relative, resolve } from "node:path"
-import { cut, didYouMean, InvalidInput } from "@winnow/core"
+import { cut, InvalidInput, ofThese } from "@winnow/core"
 import { FileError, fileErrorOf, writeWhole } from "@winnow/files"
 import { houseModule, houseModules, houseRoot } from "@winnow/lab"
 import { Console, Effect, Option } from "effect"
@@ -88,9 +88,7 @@ export const writeNew = Effect.fn("new")(function* ({
   const what = `new ${cut(kind, 40)} ${cut(name, 60)}`
   const refuse = (problem: string) => new InvalidInput({ what, problems: [problem] })
   if (!templateKinds().includes(kind))
-    return yield* refuse(
-      `there is no template of ${cut(kind, 40)}${didYouMean(kind, templateKinds())}; there are ${templateKinds().join(", ")}`,
-    )
+    return yield* refuse(`there is no template of ${cut(kind, 40)}${ofThese(kind, templateKinds(), "there are")}`)
   if (!names.test(name) || name.length > 40)
     return yield* refuse("expected a name of lower-case letters and digits, joined by hyphens, 40 at the most")
   const folderName = kind === "experiment" ? name : `${kind}-${name}`

@@ -1,5 +1,5 @@
 /** The fields of a request to OpenAI's API: those that are followed, those without an effect here, and all others. */
-import { didYouMean, fieldsAt } from "@winnow/core"
+import { fieldsAt, ofThese } from "@winnow/core"
 import { type Type, type } from "arktype"
 import { ApiError } from "./api-error.ts"
 
@@ -80,7 +80,7 @@ export const fieldsOf = <T extends Type<object>>(schema: T, body: unknown): T["i
         400,
         unfollowed.has(key)
           ? `${key} is not followed here; leave it out`
-          : `${key} is no field that is known here${didYouMean(key, known)}; there are ${[...known].sort().join(", ")}`,
+          : `${key} is no field that is known here${ofThese(key, [...known].sort(), "there are")}`,
         { param: key, code: unfollowed.has(key) ? "unsupported_parameter" : "unknown_parameter" },
       )
   }

@@ -26,6 +26,13 @@ export const nearest = (name: string, names: Iterable<string>): string | undefin
   return near ? best.candidate : undefined
 }
 
+/** "; did you mean x? it has x, y", or "; it has x, y" where no name is near. @param has the words before the names */
+export const ofThese = (name: unknown, names: Iterable<string>, has: "it has" | "there are"): string => {
+  const all = [...names]
+  const meant = typeof name === "string" ? nearest(name, all) : undefined
+  return `; ${meant === undefined ? "" : `did you mean ${meant}? `}${has} ${all.join(", ") || "none"}`
+}
+
 /** "; did you mean x?", or nothing. */
 export const didYouMean = (name: string, names: Iterable<string>): string => {
   const meant = nearest(name, names)

@@ -9,10 +9,10 @@ import {
   type Architecture,
   type DataError,
   type Datasets,
-  didYouMean,
   everyToken,
   InvalidInput,
   type LossUse,
+  ofThese,
   type TaskUse,
 } from "@winnow/core"
 import { readRegularText, sha256 } from "@winnow/files"
@@ -169,7 +169,7 @@ const measuredPlan = (request: DraftRequest, { train, heldOut }: PromptCounts): 
     if (request.size !== undefined && !names.includes(request.size))
       return yield* refuse(
         `--size ${request.size}`,
-        `is no size of this target${didYouMean(request.size, names)}; there are ${names.join(", ")}`,
+        `is no size of this target${ofThese(request.size, names, "there are")}`,
       )
     const costs = yield* Effect.sync(() => targetCosts(target))
     const measured = yield* Effect.forEach(sizes, (size) =>

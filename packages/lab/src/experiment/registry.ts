@@ -2,8 +2,8 @@
 import {
   type AnyUse,
   bothFilter,
-  didYouMean,
   isUse,
+  ofThese,
   type Plugin,
   type PluginKind,
   scheduleFilter,
@@ -64,7 +64,7 @@ export const pluginNamed = (
   if (make) return make(revive(registry, "options", node["options"] ?? {}, fail, true))
   const have = [...registry.keys()].filter((k) => k.startsWith(`${kind} `)).map((k) => k.slice(kind.length + 1))
   throw fail(
-    `no ${kind} ${(JSON.stringify(name) ?? "without a name").slice(0, 100)} here${typeof name === "string" ? didYouMean(name, have) : ""}; there are ${have.join(", ") || "none"} (add others to the experiment's plugins)`,
+    `no ${kind} ${(JSON.stringify(name) ?? "without a name").slice(0, 100)} here${ofThese(name, have, "there are")} (add others to the experiment's plugins)`,
   )
 }
 

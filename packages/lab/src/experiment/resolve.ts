@@ -3,11 +3,11 @@ import {
   cut,
   DataError,
   decode,
-  didYouMean,
   type FilterUse,
   InvalidInput,
   type LossUse,
   type ObjectiveUse,
+  ofThese,
   reads,
 } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
@@ -248,7 +248,7 @@ export const resolve = Effect.fn("resolve")(function* (
   if (unknown.length > 0) {
     const all = Object.keys(spec.arms)
     const problems = [
-      `no arm named ${unknown.map((name) => `'${cut(name, 60)}'`).join(" or ")}${didYouMean(unknown[0]!, all)}; it has ${all.join(", ")}`,
+      `no arm named ${unknown.map((name) => `'${cut(name, 60)}'`).join(" or ")}${ofThese(unknown[0], all, "it has")}`,
     ]
     return yield* new InvalidInput({ what, problems })
   }

@@ -89,7 +89,7 @@ test("a reference may be set whole, and an arm added", async () => {
 
 test("an unknown path is refused with the known ones", async () => {
   expect(await refused("arms.nope.steps=3")).toContain("arms has no nope; it has all, behind")
-  expect(await refused("arms.all.stepz=3")).toMatch(/arms\.all has no stepz; did you mean steps\?; it has .*steps/)
+  expect(await refused("arms.all.stepz=3")).toMatch(/arms\.all has no stepz; did you mean steps\? it has .*steps/)
   expect(await refused("arms.all.filter=best")).toContain('no filter "best" here; there are everything, behind')
   expect(await refused("arms.behind.filter.q=1")).toContain("filter behind: q must be removed; there are k")
   expect(await refused("arms.behind.filter.k=7")).toContain("k must be at most 1 (was 7)")

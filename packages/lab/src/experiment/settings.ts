@@ -1,7 +1,7 @@
 /**
  * `--set path=value`: changes one setting of an experiment from outside, or gives an error that lists the valid names.
  */
-import { type AnyUse, didYouMean, fieldsAt, InvalidInput, isUse } from "@winnow/core"
+import { type AnyUse, fieldsAt, InvalidInput, isUse, ofThese } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
 import { optimizerOptions, signalsOptions } from "@winnow/training"
 import { Effect } from "effect"
@@ -156,7 +156,7 @@ class Change {
       if (!newArm && !creatable) {
         const where = done.length === 0 ? "the experiment" : done.join(".")
         const names = possible.filter((k) => k !== "plugins")
-        throw this.fail(`${where} has no ${key}${didYouMean(key, names)}; it has ${names.join(", ")}`)
+        throw this.fail(`${where} has no ${key}${ofThese(key, names, "it has")}`)
       }
     }
     return { ...node, [key]: this.apply(own ?? (deeper.length > 0 ? {} : undefined), depth + 1) }
