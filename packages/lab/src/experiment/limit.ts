@@ -54,10 +54,13 @@ const shortenedSearch = (sweep: SweepSpec, n: number): SweepSpec | undefined => 
     const different = [...new Map(short.map((value) => [JSON.stringify(value), value])).values()]
     return different.length < 2 ? [] : [[path, different] as const]
   })
+  const { seeds, ...rest } = sweep
   return over.length === 0
     ? undefined
     : {
-        ...(shortened(sweep, n) as SweepSpec),
+        ...(shortened(rest, n) as SweepSpec),
+        // one of several seeds
+        ...(seeds && { seed: seeds[0]! }),
         over: Object.fromEntries(over.map(([path, values]) => [path, [...values]])),
       }
 }

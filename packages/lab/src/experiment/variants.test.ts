@@ -63,10 +63,10 @@ test("a limit cuts the values of a search, and written texts to two of any lengt
       mixed: arm({ ...one, text: mixture({ own: { weight: 1, text: taskText() }, other: { weight: 1, text } }) }),
       behind: arm({ ...one, filter: behind(), reference: fresh(tinyModel(8)) }),
     },
-    sweep: { over, prompts: 40 },
+    sweep: { over, prompts: 40, seeds: [7, 8] },
   }
   const short = limited(experiment, 5)
-  expect(short.sweep).toEqual({ over: { steps: [3, 5], "filter.k": [0.5, 1] }, prompts: 5 })
+  expect(short.sweep).toEqual({ over: { steps: [3, 5], "filter.k": [0.5, 1] }, prompts: 5, seed: 7 })
   const { arms } = await Effect.runPromise(resolve(short))
   expect(arms[0]!.text).toMatchObject({ kind: "written", prompts: 2, maxNew: 32, keep: "all" })
   expect(arms[1]!.text).toMatchObject({ parts: { other: { text: { prompts: 2, maxNew: 32, keep: "all" } } } })

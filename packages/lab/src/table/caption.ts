@@ -35,6 +35,7 @@ const budgetLine = (run: RunRecord): string => {
   const totals = armsOf(run).map((row) => meanTotal(row, "flops"))
   const [least, most] = [Math.min(...totals), Math.max(...totals)]
   const what = `Cost: means over seeds. Second number: including the full cost of its ${withStarts(armsOf(run)) ? "start, reference, caches and texts. The target is excluded." : "reference, caches and texts. Target and start are excluded."}`
+  if (totals.length === 0) return what
   if (most / least < 1.03) return `${what} All arms cost the same compute.`
   return `${what} All arms together range over ${(most / least).toFixed(1)} times the FLOPs: rows are not to be compared at face value.`
 }

@@ -89,6 +89,7 @@ test("costs stand beside every acceptance, with the reference's", () => {
   expect(cost("adaspec")).toEqual(["400 / 800", "0.60", "110k / 386k", "460k / 920k", "133G / 341G", "5.9 / 14.3"])
   expect(caption(run).join("\n")).toContain("All arms together range over 3.9 times the FLOPs")
   expect(caption(aRun()).join("\n")).toContain("All arms cost the same compute.")
+  expect(caption({ ...run, rows: run.rows.filter(({ role }) => role !== "arm") }).join("\n")).not.toContain("NaN")
 })
 
 test("tables fit the terminal: fewer columns, no broken line; rows other than arms are in brackets; missing rows are named with the command that continues", () => {
