@@ -29,7 +29,7 @@ struct Top {
 
 Case a_case(check::Random& random) {
   Case c(random);
-  c.temperature = 1;
+  c.temperature = c.target_temperature = 1;
   if (random.coin(0.3)) {  // Candidates come and go in several parts of the vocabulary.
     c.V = random.between(400, 3000);
     c.N = std::min(c.N, 40L);
