@@ -9,9 +9,8 @@ import { engine } from "../engine.ts"
 import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
 import { nearby } from "../nearby.ts"
 import { viewed } from "../run-view.ts"
-import { jsonFlag } from "../shared-flags.ts"
+import { described, jsonFlag, trainingFlags } from "../shared-flags.ts"
 
-const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))
 const whole = (n: number) => n.toLocaleString("en").replaceAll(",", " ")
 
 /** The folders, the sizes, the texts and the next command. */
@@ -60,9 +59,9 @@ export const adaptCommand = Command.make(
       "between shared and private; none: a sum, which merges into a plain model",
     ),
     steps: described(Flag.Int("steps").pipe(Flag.withDefault(500)), "of the training"),
-    batchSize: described(Flag.Int("batch-size").pipe(Flag.withDefault(16)), "texts a step"),
+    batchSize: trainingFlags.batchSize,
     learningRate: described(Flag.Finite("learning-rate").pipe(Flag.withDefault(3e-3)), "at its height"),
-    loss: described(Flag.String("loss").pipe(Flag.withDefault("kl")), "a plugin, from the target's distribution"),
+    loss: trainingFlags.loss,
     general: described(
       Flag.String("general").pipe(Flag.optional, Flag.withMetavar("FILE")),
       'general text, {"text": "..."} a line: then the examples furthest from it are read',
@@ -70,11 +69,11 @@ export const adaptCommand = Command.make(
     keep: described(Flag.Finite("keep").pipe(Flag.withDefault(0.5)), "share of the examples beside --general"),
     temperature: described(Flag.Finite("temperature").pipe(Flag.withDefault(0)), "of the target's text; 0 is greedy"),
     maxNew: described(Flag.Int("max-new").pipe(Flag.withDefault(256)), "most tokens of a text"),
-    maxLength: described(Flag.Int("max-length").pipe(Flag.withDefault(512)), "most tokens of a prompt with its text"),
+    maxLength: trainingFlags.maxLength,
     seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of the private weights and the order of texts"),
-    eos: described(Flag.String("eos").pipe(Flag.optional), "text of the token that ends a text, if no file names it"),
+    eos: trainingFlags.eos,
     plugin: familyFlag,
-    verbose: described(Flag.Boolean("verbose").pipe(Flag.withDefault(false)), "each stage as it runs"),
+    verbose: trainingFlags.verbose,
     json: jsonFlag,
   },
   Effect.fn("adapt")(function* ({ plugin, json, verbose, general, keep, size, gate, eos, loss, ...flags }) {

@@ -20,9 +20,7 @@ import { engine } from "../engine.ts"
 import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
 import { nearby } from "../nearby.ts"
 import { viewed } from "../run-view.ts"
-import { jsonFlag } from "../shared-flags.ts"
-
-const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))
+import { described, jsonFlag, trainingFlags } from "../shared-flags.ts"
 
 /** The verdict, the folders and the next commands. */
 export const draftReport = (made: MadeDraft, target: string, page: string, columns = 80): string => {
@@ -58,17 +56,17 @@ export const draftCommand = Command.make(
       "of the table; the recommended one if left out",
     ),
     maxNew: described(Flag.Int("max-new").pipe(Flag.withDefault(128)), "most tokens of a text"),
-    maxLength: described(Flag.Int("max-length").pipe(Flag.withDefault(512)), "most tokens of a prompt with its text"),
-    batchSize: described(Flag.Int("batch-size").pipe(Flag.withDefault(16)), "texts a step"),
+    maxLength: trainingFlags.maxLength,
+    batchSize: trainingFlags.batchSize,
     learningRate: described(
       Flag.Finite("learning-rate").pipe(Flag.optional),
       "at its height; 0.003, less for widths above 256, if left out",
     ),
-    loss: described(Flag.String("loss").pipe(Flag.withDefault("kl")), "a plugin, from the target's distribution"),
+    loss: trainingFlags.loss,
     seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of texts, weights and their order"),
-    eos: described(Flag.String("eos").pipe(Flag.optional), "text of the token that ends a text, if no file names it"),
+    eos: trainingFlags.eos,
     plugin: familyFlag,
-    verbose: described(Flag.Boolean("verbose").pipe(Flag.withDefault(false)), "each stage as it runs"),
+    verbose: trainingFlags.verbose,
     json: jsonFlag,
   },
   Effect.fn("draft")(function* ({ plugin, json, verbose, plan, to, size, eos, learningRate, loss, ...flags }) {

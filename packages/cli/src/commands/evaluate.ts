@@ -7,10 +7,11 @@ import { depthOfShape } from "@winnow/decoding"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { aModel, familyFlag, precisionFlags, withFamilies } from "../model.ts"
-import { jsonFlag } from "../shared-flags.ts"
+import { described, jsonFlag, optional } from "../shared-flags.ts"
 import { viewOnStderr } from "../view.ts"
 import { evaluationReport } from "./evaluate-report.ts"
 import { computeEvaluation } from "./evaluate-run.ts"
+import { draftFlag, samplingFlags, specialTokensFlag } from "./text-flags.ts"
 import { parseTree, treeFlag } from "./tree-flag.ts"
 
 /** @error InvalidInput for a text that is no list of whole numbers */
@@ -26,17 +27,12 @@ const parseLengths = (text: string): Effect.Effect<Array<number>, InvalidInput> 
 /** A path as typed; its reader reports faults, in more detail than a flag of a folder's kind can. */
 const path = (name: string) => Flag.String(name).pipe(Flag.map((text) => resolve(text)))
 
-const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))
-
 /** The command; `--json` prints the `EvaluationRecord`. */
 export const evaluate = Command.make(
   "evaluate",
   {
     target: described(Flag.String("target"), `the model that verifies: ${aModel}`),
-    draft: described(
-      Flag.String("draft").pipe(Flag.optional),
-      "the model that proposes, of the same vocabulary, or a head on this target: a folder or hf:owner/name",
-    ),
+    draft: draftFlag,
     proposer: described(
       Flag.String("proposer").pipe(Flag.optional, Flag.withMetavar("NAME")),
       'in the place of a draft: a plugin such as ngram, a path to one, or {"name": "ngram", "options": {...}}',
@@ -47,9 +43,7 @@ export const evaluate = Command.make(
       Flag.String("draft-length").pipe(Flag.optional),
       "tokens proposed a target call, one result each: 1,2,4,8 if left out, of a tree as many as it has levels, or 4",
     ),
-    temperature: described(Flag.Finite("temperature").pipe(Flag.withDefault(0)), "0 is greedy"),
-    topK: described(Flag.Int("top-k").pipe(Flag.optional), "only the k most probable tokens"),
-    topP: described(Flag.Finite("top-p").pipe(Flag.optional), "the most probable tokens that together reach p"),
+    ...samplingFlags,
     maxNew: described(Flag.Int("max-new").pipe(Flag.withDefault(128)), "most tokens after a prompt"),
     eos: described(
       Flag.String("eos").pipe(Flag.atLeast(0), Flag.withMetavar("ID")),
@@ -59,10 +53,7 @@ export const evaluate = Command.make(
       Flag.String("stop").pipe(Flag.atLeast(0), Flag.withMetavar("TEXT")),
       "a text also ends with the token that completes TEXT; repeatable",
     ),
-    specialTokens: described(
-      Flag.Literals("special-tokens", ["text", "ids"]).pipe(Flag.withDefault("text" as const)),
-      "how a prompt's text that spells a special token is encoded; ids: for chat templates",
-    ),
+    specialTokens: specialTokensFlag,
     seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of what is sampled"),
     rounds: described(Flag.Int("rounds").pipe(Flag.withDefault(3)), "timed rounds, after one untimed; 0: no speed-up"),
     timedPrompts: described(
@@ -96,13 +87,13 @@ export const evaluate = Command.make(
     const request = {
       ...flags,
       draftLengths: Option.isSome(draftLength) ? yield* parseLengths(draftLength.value) : usual,
-      ...Option.match(draft, { onNone: () => ({}), onSome: (draft) => ({ draft }) }),
+      ...optional("draft", draft),
       ...(shape && { tree: shape }),
-      ...Option.match(draftPrecision, { onNone: () => ({}), onSome: (draftPrecision) => ({ draftPrecision }) }),
-      ...Option.match(proposer, { onNone: () => ({}), onSome: (proposer) => ({ proposer }) }),
-      ...Option.match(topK, { onNone: () => ({}), onSome: (topK) => ({ topK }) }),
-      ...Option.match(topP, { onNone: () => ({}), onSome: (topP) => ({ topP }) }),
-      ...Option.match(dataset, { onNone: () => ({}), onSome: (dataset) => ({ dataset }) }),
+      ...optional("draftPrecision", draftPrecision),
+      ...optional("proposer", proposer),
+      ...optional("topK", topK),
+      ...optional("topP", topP),
+      ...optional("dataset", dataset),
     }
     const record = yield* withFamilies(plugin, computeEvaluation(request, view)).pipe(
       Effect.ensuring(Effect.sync(view.end)),

@@ -3,14 +3,12 @@ import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { shownMessage } from "../exit.ts"
 import { withFamilies } from "../model.ts"
-import { jsonFlag } from "../shared-flags.ts"
+import { described, jsonFlag, optional } from "../shared-flags.ts"
 import { shownAs, wantsColour } from "../text/token-kinds.ts"
 import type { Piece } from "../text/write-text.ts"
 import { generationReport, legend } from "./generate-report.ts"
 import { computeGeneration } from "./generate-run.ts"
-import { optional, writerFlags, writerRequestOf } from "./text-flags.ts"
-
-const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))
+import { samplingFlags, writerFlags, writerRequestOf } from "./text-flags.ts"
 
 /** Writes pieces to stdout; a terminal gets no control characters of a model. */
 const writer = (show: boolean, colour: boolean) => {
@@ -26,9 +24,7 @@ export const generate = Command.make(
   {
     ...writerFlags,
     prompt: described(Flag.String("prompt"), "the text to go on with, as it stands"),
-    temperature: described(Flag.Finite("temperature").pipe(Flag.withDefault(0)), "0 is greedy"),
-    topK: described(Flag.Int("top-k").pipe(Flag.optional), "only the k most probable tokens"),
-    topP: described(Flag.Finite("top-p").pipe(Flag.optional), "the most probable tokens that together reach p"),
+    ...samplingFlags,
     maxNew: described(Flag.Int("max-new").pipe(Flag.withDefault(128)), "most tokens"),
     show: described(
       Flag.Boolean("show").pipe(Flag.withDefault(false)),

@@ -6,10 +6,9 @@ import { Command, Flag } from "effect/cli"
 import { withFamilies } from "../model.ts"
 import { startServer } from "../serve/server.ts"
 import { templateOf } from "../serve/template.ts"
+import { described } from "../shared-flags.ts"
 import { namedWriter, type WriterRequest } from "../text/writer.ts"
 import { writerFlags, writerRequestOf } from "./text-flags.ts"
-
-const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))
 
 /** The request of a server. */
 export interface ServeRequest extends WriterRequest {

@@ -4,18 +4,33 @@ import { depthOfShape } from "@winnow/decoding"
 import { Effect, Option } from "effect"
 import { Flag } from "effect/cli"
 import { aModel, familyFlag, precisionFlags } from "../model.ts"
+import { described, optional } from "../shared-flags.ts"
 import type { WriterRequest } from "../text/writer.ts"
 import { parseTree, treeFlag } from "./tree-flag.ts"
 
-const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))
+/** `--draft`: the model or the head that proposes. */
+export const draftFlag = described(
+  Flag.String("draft").pipe(Flag.optional),
+  "the model that proposes, of the same vocabulary, or a head on this target: a folder or hf:owner/name",
+)
+
+/** `--special-tokens`: what a prompt that spells one means. */
+export const specialTokensFlag = described(
+  Flag.Literals("special-tokens", ["text", "ids"]).pipe(Flag.withDefault("text" as const)),
+  "how a prompt's text that spells a special token is encoded; ids: for chat templates",
+)
+
+/** Flags of the distribution that tokens are drawn from. */
+export const samplingFlags = {
+  temperature: described(Flag.Finite("temperature").pipe(Flag.withDefault(0)), "0 is greedy"),
+  topK: described(Flag.Int("top-k").pipe(Flag.optional), "only the k most probable tokens"),
+  topP: described(Flag.Finite("top-p").pipe(Flag.optional), "the most probable tokens that together reach p"),
+}
 
 /** The models of a text, and the length of a block. */
 export const writerFlags = {
   target: described(Flag.String("target"), `the model that writes, and checks a draft's proposals: ${aModel}`),
-  draft: described(
-    Flag.String("draft").pipe(Flag.optional),
-    "the model that proposes, of the same vocabulary, or a head on this target: a folder or hf:owner/name",
-  ),
+  draft: draftFlag,
   proposer: described(
     Flag.String("proposer").pipe(Flag.optional, Flag.withMetavar("NAME")),
     "in the place of a draft: a plugin such as ngram, as in winnow evaluate",
@@ -29,10 +44,7 @@ export const writerFlags = {
     Flag.String("eos").pipe(Flag.atLeast(0), Flag.withMetavar("ID")),
     "token that ends the text, as in winnow evaluate; repeatable",
   ),
-  specialTokens: described(
-    Flag.Literals("special-tokens", ["text", "ids"]).pipe(Flag.withDefault("text" as const)),
-    "how a prompt's text that spells a special token is encoded; ids: for chat templates",
-  ),
+  specialTokens: specialTokensFlag,
   ...precisionFlags,
   plugin: familyFlag,
 }
@@ -58,10 +70,6 @@ const parseLength = (text: string): Effect.Effect<number | "auto", InvalidInput>
       : Effect.fail(
           new InvalidInput({ what: `--draft-length ${text}`, problems: ["expected a number from 1, or auto"] }),
         )
-
-/** A field with the value of an optional flag, or none. */
-export const optional = <K extends string, A>(key: K, value: Option.Option<A>) =>
-  Option.match(value, { onNone: () => ({}), onSome: (value) => ({ [key]: value }) as { readonly [_ in K]: A } })
 
 /** The request that flags make. @error InvalidInput for a length or a tree that cannot be */
 export const writerRequestOf = Effect.fnUntraced(function* (values: WriterFlagValues) {
