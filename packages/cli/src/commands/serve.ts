@@ -1,6 +1,6 @@
 /** `winnow serve`: an OpenAI-compatible endpoint of a target, with a draft or without. */
 import { basename } from "node:path"
-import { InvalidInput } from "@winnow/core"
+import { InvalidInput, outOfRange } from "@winnow/core"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { withFamilies } from "../model.ts"
@@ -32,16 +32,12 @@ const TRIAL = "Hello"
  */
 export const serving = Effect.fnUntraced(function* (request: ServeRequest) {
   const { atOnce, queue, port, draftLength, specialTokens } = request
-  for (const [flag, value, least, most] of [
+  const odd = outOfRange([
     ["--at-once", atOnce, 1, 64],
     ["--queue", queue, 0, 100_000],
     ["--port", port, 0, 65_535],
-  ] as const)
-    if (value < least || value > most)
-      return yield* new InvalidInput({
-        what: `${flag} ${value}`,
-        problems: [`expected a number from ${least} to ${most}`],
-      })
+  ])
+  if (odd !== undefined) return yield* odd
   const found = yield* namedWriter(request)
   const template = yield* templateOf(found.folder, request.chatTemplate)
   const [trial] = (yield* found.tokenizer.encode([TRIAL])) as [Int32Array]

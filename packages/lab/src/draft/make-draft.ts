@@ -13,6 +13,7 @@ import {
   InvalidInput,
   type LossUse,
   ofThese,
+  outOfRange,
   type TaskUse,
 } from "@winnow/core"
 import { readRegularText, sha256 } from "@winnow/files"
@@ -106,15 +107,14 @@ interface PromptCounts {
 const checkRequest = (request: DraftRequest): Effect.Effect<PromptCounts, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const { minutes, maxNew, maxLength, batchSize, learningRate, prompts: file } = request
-    for (const [flag, value, least, most] of [
+    const odd = outOfRange([
       ["--minutes", minutes, 0.05, 100_000],
       ["--max-new", maxNew, 2, 1_000_000],
       ["--max-length", maxLength, 16, 1_000_000],
       ["--batch-size", batchSize, 1, 4096],
       ["--learning-rate", learningRate ?? 1e-3, 1e-8, 10],
-    ] as const)
-      if (!(value >= least && value <= most))
-        return yield* refuse(`${flag} ${value}`, `expected a number from ${least} to ${most}`)
+    ])
+    if (odd !== undefined) return yield* odd
     const content = yield* io(() => readRegularText(file, { most: 2 ** 30, what: "a file of prompts" }))
     const examples = yield* Effect.try({
       try: () => examplesOf(file, content),
