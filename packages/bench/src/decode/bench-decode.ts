@@ -1,10 +1,18 @@
-/** `bun run bench decode` times the target alone and with a draft, against transformers on the same pair of folders. */
+/**
+ * `bun run bench decode` times the target alone and with a draft, against transformers on the same pair of folders, or
+ * against llama.cpp and its fork on the same pair converted.
+ */
 import { begin, type Header } from "../side-by-side/header.ts"
 import { shownRatio } from "../side-by-side/peer-sides.ts"
 import { quietLine } from "../side-by-side/rounds.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
+import { engineLines } from "./engines/lines.ts"
+import { type EnginesResult, runEngines } from "./engines/run-engines.ts"
 import { decodeUsage, parseDecode } from "./options.ts"
 import { type DecodeResult, type DecodeSide, modes, runDecode } from "./run-decode.ts"
+
+/** The report that `--json` prints beside llama.cpp. */
+export type EnginesReport = Header & EnginesResult
 
 /** The report that `--json` prints. */
 export type DecodeReport = Header & DecodeResult
@@ -52,6 +60,10 @@ export const benchDecode = async (args: ReadonlyArray<string>): Promise<void> =>
   if (options.help) return console.log(decodeUsage)
   if (options.peer !== undefined) await checkPeer(options.peer)
   const { progress, finish } = begin("decode", args, options)
+  if (options.engines.length > 0) {
+    const result = await runEngines(options, progress)
+    return finish(result satisfies EnginesResult, engineLines(result))
+  }
   const result = await runDecode(options, progress)
   finish(result satisfies DecodeResult, decodeLines(result))
 }

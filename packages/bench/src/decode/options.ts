@@ -1,4 +1,5 @@
 /** The options of `bun run bench decode`; all are checked before a process starts. */
+import { existsSync } from "node:fs"
 import {
   choice,
   count,
@@ -8,6 +9,7 @@ import {
   ratio,
   readOptions,
   refuse,
+  text,
   UsageError,
   type ValuesOf,
   value,
@@ -15,6 +17,7 @@ import {
 import { type PairName, pairNames, pairSizes } from "../shapes/shapes.ts"
 import { checkSizes, commonOptions, type Sizes, sizes } from "../side-by-side/common-options.ts"
 import { type PeerPrecision, peerPrecisions, peersFor } from "../side-by-side/peer-sides.ts"
+import { type Engine, engineAt } from "./engines/engines.ts"
 
 /** The values of `--margins`. */
 export const marginKinds = ["wide", "small"] as const
@@ -53,6 +56,25 @@ const options = {
         : refuse(list, `some of ${decodingPrecisions.join(", ")}, as in q8,float32`)
     }),
   ),
+  "llama-bench": optional(
+    text(
+      "PATH",
+      "",
+      "llama.cpp as you built it, its folder of programs or its llama-bench: ours beside it instead of transformers, each turn a process, in --precision and --also",
+    ),
+  ),
+  "ik-llama-bench": optional(text("PATH", "", "the same of ik_llama.cpp, its weights repacked (-rtr)")),
+  "gguf-converter": optional(
+    value(
+      "COMMAND",
+      "",
+      "a Python and the convert_hf_to_gguf.py of llama.cpp, as in 'python llama.cpp/convert_hf_to_gguf.py': makes both engines' files",
+      (command) => {
+        const words = command.trim().split(/\s+/)
+        return words.length === 2 ? words : refuse(command, "a Python and a script, with a space between")
+      },
+    ),
+  ),
   draft: optional(sizes("", `(${usual.draft})`)),
   target: optional(sizes("", `of the target (${usual.target})`)),
   vocab: optional(count("V", usual.vocab, `vocabulary of both (${usual.vocab})`)),
@@ -84,12 +106,36 @@ type Values = ValuesOf<typeof options>
 
 /** The options' values; sizes that are left out are those of `small` or of the command. */
 export interface DecodeOptions
-  extends Omit<Values, "draft" | "target" | "vocab" | "small" | "peerPrecision" | "shape"> {
+  extends Omit<
+    Values,
+    "draft" | "target" | "vocab" | "small" | "peerPrecision" | "shape" | "llamaBench" | "ikLlamaBench"
+  > {
+  /** llama.cpp and its fork; if there are some, they are the peers. */
+  readonly engines: ReadonlyArray<Engine>
   readonly shape: PairName | undefined
   readonly peers: ReadonlyArray<PeerPrecision>
   readonly draft: Sizes
   readonly target: Sizes
   readonly vocab: number
+}
+
+/** Checks what a comparison with llama.cpp needs besides it. @error UsageError */
+const checkEngines = ({
+  peer,
+  draftPrecision,
+  ggufConverter,
+}: Pick<Values, "peer" | "draftPrecision" | "ggufConverter">) => {
+  if (peer !== undefined || draftPrecision !== undefined)
+    throw new UsageError(
+      "--llama-bench and --ik-llama-bench are a comparison of their own, with target and draft in one precision: leave out --peer and --draft-precision",
+    )
+  if (ggufConverter === undefined)
+    throw new UsageError(
+      "--llama-bench and --ik-llama-bench need files in GGUF: give --gguf-converter 'python llama.cpp/convert_hf_to_gguf.py'",
+    )
+  const script = ggufConverter[1]!
+  if (!existsSync(script))
+    throw new UsageError(`--gguf-converter: there is no ${script}; expected the convert_hf_to_gguf.py of llama.cpp`)
 }
 
 /**
@@ -99,7 +145,7 @@ export interface DecodeOptions
  */
 export const parseDecode = (args: ReadonlyArray<string>): DecodeOptions => {
   const { values } = readOptions("decode", args, options)
-  const { small: isSmall, peerPrecision, shape, ...rest } = values
+  const { small: isSmall, peerPrecision, shape, llamaBench, ikLlamaBench, ...rest } = values
   if (shape !== undefined && (isSmall || rest.margins === "small" || rest.draft || rest.target || rest.vocab))
     throw new UsageError(
       "--shape fixes draft, target and vocabulary, and its margins are wide: leave out --draft, --target, --vocab, --small and --margins small",
@@ -116,5 +162,10 @@ export const parseDecode = (args: ReadonlyArray<string>): DecodeOptions => {
     checkSizes("target", target, vocab)
   }
   const peers = peersFor(shape === undefined ? peerPrecision : "bf16")
-  return { ...rest, shape, draft, target, vocab, peers }
+  const engines = [
+    ...(llamaBench === undefined ? [] : [engineAt("llama.cpp", llamaBench)]),
+    ...(ikLlamaBench === undefined ? [] : [engineAt("ik_llama.cpp", ikLlamaBench)]),
+  ]
+  if (engines.length > 0) checkEngines(rest)
+  return { ...rest, shape, draft, target, vocab, peers, engines }
 }

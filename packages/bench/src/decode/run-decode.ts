@@ -1,7 +1,7 @@
 /**
  * One comparison of decoding: writes the pair, starts all sides, alternates them by prompt; the result is plain data.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
@@ -15,11 +15,10 @@ import {
   speedRatio,
 } from "../side-by-side/peer-sides.ts"
 import { type Quietness, runRounds } from "../side-by-side/rounds.ts"
-import { runScript } from "../side-by-side/run-child.ts"
 import { type Answer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type DecodeFloor, decodeFloor, pairReads } from "./floor.ts"
 import type { DecodeOptions, Margins, OurPrecision } from "./options.ts"
-import { promptsOf } from "./texts.ts"
+import { writePair } from "./write-pair.ts"
 
 /** Decoding by the target alone, and with the draft. */
 export const modes = ["plain", "assisted"] as const
@@ -114,21 +113,6 @@ type Done = Readonly<Record<Mode, ReadonlyArray<Decoded>>>
 
 const WARM_UP = 1
 
-/** Writes the pair and the prompts of all rounds; returns the target's text of each, and the bandwidth. */
-const write = async (
-  o: DecodeOptions,
-  folder: string,
-): Promise<{ readonly texts: ReadonlyArray<ReadonlyArray<number>>; readonly bandwidth: number }> => {
-  const { shape, draft, target, vocab, margins, agreement, gamma, prompt, new: fresh, threads } = o
-  const models = shape === undefined ? { draft, target, vocab, margins } : { shape }
-  const settings = Object.entries({ ...models, agreement, gamma, prompt, new: fresh, threads })
-  const flags = settings.flatMap(([name, value]) => [`--${name}`, String(value)])
-  writeFileSync(join(folder, "prompts.json"), JSON.stringify(promptsOf(o, WARM_UP + o.rounds)))
-  const stdout = await runScript(join(import.meta.dir, "make-pair.ts"), [folder, ...flags])
-  const json = readFileSync(join(folder, "texts.json"), "utf8")
-  return { texts: JSON.parse(json), bandwidth: JSON.parse(stdout).bandwidth }
-}
-
 /** The flags of our worker. */
 const ofPrecision = (precision: string, draft: string = precision): ReadonlyArray<string> => [
   ...["--precision", precision],
@@ -213,7 +197,7 @@ const summarise = async (
 export const runDecode = async (o: DecodeOptions, say: (line: string) => void): Promise<DecodeResult> => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
   try {
-    const files = await write(o, folder)
+    const files = await writePair(o, folder, WARM_UP)
     const texts = files.texts.slice(WARM_UP)
     const sides = await start(o, folder, say)
     const { answers, ...quietness } = await runRounds(

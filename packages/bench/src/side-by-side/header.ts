@@ -17,6 +17,7 @@ export const headerOf = (command: string, args: ReadonlyArray<string>): Header =
   const folders = { "--target": "DIR", "--draft": "DIR", "--prompts": "FILE" }
   const masked = Object.entries({
     ...{ "--peer": "PYTHON", "--folder": "DIR" },
+    ...{ "--llama-bench": "PATH", "--ik-llama-bench": "PATH", "--gguf-converter": "COMMAND" },
     ...(command === "precision" ? folders : {}),
   })
   const words = args.map((arg, i) => {
