@@ -5,9 +5,9 @@ const planned = {
   _tag: "planned",
   beginning: true,
   stages: [
-    { stage: "data", flops: 0 },
-    { stage: "target", flops: 300 },
-    { stage: "arm", flops: 100 },
+    { stage: "data", kind: "data", key: "data", unit: "", flops: 0 },
+    { stage: "target", kind: "target", key: "target", unit: "steps", flops: 300 },
+    { stage: "arm", kind: "arm", key: "arm", unit: "steps", flops: 100 },
   ],
 } as const
 const target = { stage: "target", index: 2, of: 3, unit: "steps" }

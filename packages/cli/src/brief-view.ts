@@ -1,55 +1,9 @@
 /** A run's progress in short: the finished share, the time left, the running stages, the failures. */
-import type { ProgressEvent } from "@winnow/lab"
+import { makeMeter, type ProgressEvent } from "@winnow/lab"
 import { bar, makeScreen, type View, type ViewOptions } from "./screen.ts"
 import { clock } from "./time.ts"
 
 type Of<Tag extends ProgressEvent["_tag"]> = Extract<ProgressEvent, { _tag: Tag }>
-
-/** Measures the progress of a run's stages by their FLOPs. A stage without FLOPs costs next to nothing. */
-const makeMeter = (now: () => number) => {
-  let work = new Map<string, number>()
-  let began: number | undefined
-  /** By a stage's label, the finished fraction, and the fraction that an earlier attempt finished. */
-  const done = new Map<string, number>()
-  const before = new Map<string, number>()
-  const all = () => [...work.values()].reduce((a, b) => a + b, 0)
-  const flopsOf = (parts: ReadonlyMap<string, number>) =>
-    [...work].reduce((sum, [stage, flops]) => sum + flops * (parts.get(stage) ?? 0), 0)
-  return {
-    plan: ({ stages, beginning }: Of<"planned">) => {
-      work = new Map(stages.map(({ stage, flops }) => [stage, flops]))
-      if (!beginning) return
-      began = undefined
-      done.clear()
-      before.clear()
-    },
-    begin: () => {
-      began ??= now()
-    },
-    /**
-     * Reports the finished fraction of a stage, 0 to 1. The first report of a stage gives the fraction of an earlier
-     * attempt.
-     */
-    at: (stage: string, part: number) => {
-      if (!before.has(stage)) before.set(stage, part)
-      done.set(stage, part)
-    },
-    ended: (stage: string, reused: boolean) => {
-      if (!before.has(stage)) before.set(stage, reused ? 1 : 0)
-      done.set(stage, 1)
-    },
-    /** The number of finished stages, and of all stages. */
-    counts: () => ({ over: [...done.values()].filter((part) => part === 1).length, of: work.size }),
-    fraction: () => (all() === 0 ? 0 : flopsOf(done) / all()),
-    /** Seconds until the end at the pace so far; undefined while there is too little data. */
-    left: (): number | undefined => {
-      const [total, flopsDone, old] = [all(), flopsOf(done), flopsOf(before)]
-      const seconds = began === undefined ? 0 : now() - began
-      if (seconds < 2 || flopsDone - old <= 0.005 * (total - old)) return undefined
-      return ((total - flopsDone) * seconds) / (flopsDone - old)
-    },
-  }
-}
 
 /**
  * The short view. On a terminal it redraws a line for the whole run and one for each running stage; elsewhere it writes

@@ -2,6 +2,7 @@
 import { datasetsLayer } from "@winnow/data"
 import { Progress } from "@winnow/lab"
 import { Effect, Layer } from "effect"
+import { withPage } from "./live-page.ts"
 import { viewOnStderr } from "./view.ts"
 
 const howToGoOn = Effect.sync(() =>
@@ -14,20 +15,28 @@ const howToGoOn = Effect.sync(() =>
  * A program with a view of its progress on stderr, in full or in short, and data sets whose downloads are shown in it.
  *
  * @param options.beside folder of the experiment, where relative paths of data are looked for first
+ * @param options.watch true: a page shows the runs as well
  */
 export const viewed = <A, E, R>(
   program: Effect.Effect<A, E, R>,
-  { verbose, beside }: { readonly verbose: boolean; readonly beside?: string | undefined },
+  {
+    verbose,
+    beside,
+    watch = false,
+  }: { readonly verbose: boolean; readonly beside?: string | undefined; readonly watch?: boolean | undefined },
 ) =>
   Effect.suspend(() => {
     const view = viewOnStderr({ brief: !verbose })
-    const datasets = datasetsLayer({
-      beside,
-      onProgress: ({ file, received }) =>
-        view.report({ _tag: "download", file: file.path, done: received, total: file.bytes }),
+    const running = Effect.gen(function* () {
+      const shown = watch ? yield* withPage(view) : view
+      const datasets = datasetsLayer({
+        beside,
+        onProgress: ({ file, received }) =>
+          shown.report({ _tag: "download", file: file.path, done: received, total: file.bytes }),
+      })
+      return yield* program.pipe(Effect.provide(Layer.merge(datasets, Layer.succeed(Progress, shown))))
     })
-    return program.pipe(
-      Effect.provide(Layer.merge(datasets, Layer.succeed(Progress, view))),
+    return Effect.scoped(running).pipe(
       Effect.ensuring(Effect.sync(view.end)),
       Effect.onInterrupt(() => howToGoOn),
     )

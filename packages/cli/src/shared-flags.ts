@@ -31,3 +31,11 @@ export const trainingFlags = {
   eos: described(Flag.String("eos").pipe(Flag.optional), "text of the token that ends a text, if no file names it"),
   verbose: described(Flag.Boolean("verbose").pipe(Flag.withDefault(false)), "each stage as it runs"),
 }
+
+/** `--watch` of a command that makes runs. */
+export const watchFlag = Flag.Boolean("watch").pipe(
+  Flag.withDefault(false),
+  Flag.withDescription(
+    "a live page on this machine: its address is printed; `winnow watch` shows runs of other processes",
+  ),
+)

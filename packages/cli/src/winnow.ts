@@ -17,6 +17,7 @@ import { runs } from "./commands/runs.ts"
 import { serve } from "./commands/serve.ts"
 import { stageCommand } from "./commands/stage.ts"
 import { tokens } from "./commands/tokens.ts"
+import { watch } from "./commands/watch.ts"
 
 /** The command line, with its subcommands. */
 export const winnow = Command.make("winnow").pipe(
@@ -29,6 +30,7 @@ export const winnow = Command.make("winnow").pipe(
     rank,
     draftCommand,
     runs,
+    watch,
     tokens,
     adaptCommand,
     exportCommand,

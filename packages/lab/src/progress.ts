@@ -11,13 +11,59 @@ export interface At {
   readonly unit: string
 }
 
+/** The facts of a run at its beginning. */
+export interface RunFacts {
+  /** NNN-slug. */
+  readonly experiment: string
+  readonly part: string | null
+  readonly preset: string | null
+  readonly question: string
+  readonly run: string
+  /** Folder of its results. */
+  readonly directory: string
+  readonly seeds: ReadonlyArray<number>
+  readonly arms: ReadonlyArray<string>
+  /** Arguments of the process. */
+  readonly command: ReadonlyArray<string>
+  /** The file that its events are written to; null where that is not possible. */
+  readonly log: string | null
+}
+
+/** A stage of a run's plan. */
+export interface PlannedPart {
+  readonly stage: string
+  readonly kind: string
+  readonly key: string
+  readonly unit: string
+  readonly flops: number
+}
+
+/** A draft of the run, and the keys of its stages. */
+export interface PlannedRow {
+  readonly name: string
+  readonly role: "start" | "reference" | "arm" | "capacity" | "study"
+  readonly seed: number
+  /** Its training; null of a row that reads an artifact of another row. */
+  readonly trained: string | null
+  /** The stages with its figures, and the name of each figure that is a plugin's; null for acceptance. */
+  readonly figures: ReadonlyArray<{ readonly key: string; readonly measure: string | null }>
+}
+
 export type ProgressEvent =
-  /** The stages of a run and their FLOPs, reported at its beginning and again when more stages are known. */
+  /** A run begins. */
+  | ({ readonly _tag: "begun" } & RunFacts)
+  /** The run has its final name and folder, which may depend on a search. */
+  | { readonly _tag: "named"; readonly run: string; readonly directory: string }
+  /** The drafts whose figures the run makes. */
+  | { readonly _tag: "rows"; readonly rows: ReadonlyArray<PlannedRow> }
+  /** The run ended; `message` says why where it failed. */
   | {
-      readonly _tag: "planned"
-      readonly beginning: boolean
-      readonly stages: ReadonlyArray<{ readonly stage: string; readonly flops: number }>
+      readonly _tag: "ended"
+      readonly state: "done" | "incomplete" | "stopped" | "failed"
+      readonly message: string | null
     }
+  /** The stages of a run, reported at its beginning and again when more stages are known. */
+  | { readonly _tag: "planned"; readonly beginning: boolean; readonly stages: ReadonlyArray<PlannedPart> }
   /** A stage begins, or goes on from a checkpoint. */
   | ({ readonly _tag: "started"; readonly resuming: boolean } & At)
   | ({ readonly _tag: "progress"; readonly done: number; readonly total: number; readonly detail: string } & At)

@@ -15,13 +15,14 @@ import { buildGraph, type Graph, measuring } from "./graph.ts"
 import type { Judge } from "./judge.ts"
 import { Launcher } from "./launch/launcher.ts"
 import { here, Runner } from "./launch/runner.ts"
+import { logged } from "./live/logged.ts"
 import { withMachineErrors } from "./machine-errors.ts"
 import { contextProblems, readerProblems } from "./preflight/contexts.ts"
 import { checkMemory, leastLength } from "./preflight/memory.ts"
 import { batchNotes, settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
 import { tryPlugins } from "./preflight/try-plugins.ts"
-import { Progress } from "./progress.ts"
+import { type PlannedRow, Progress } from "./progress.ts"
 import { commit, versions } from "./record/machine.ts"
 import { runName } from "./record/name.ts"
 import type { MadeBy } from "./record/parts.ts"
@@ -279,15 +280,19 @@ export const runExperiment = (
     yield* checkModels(resolved, texts, planned)
     const { slug: experiment, part = null } = options
     const beginning = { experiment, part, seeds: resolved.seeds, arms: resolved.arms.map(({ name }) => name) }
-    return yield* entered(
-      { ...beginning, commit: madeBy.commit, ...nameIn(options, resolved, planned) },
+    const named = { ...beginning, ...nameIn(options, resolved, planned) }
+    const isIncomplete = (finished: Finished) => documentOf(finished).missing.length > 0
+    const making = entered(
+      { ...named, commit: madeBy.commit },
       (rename) =>
         Effect.andThen(
           sayNotes([...untried, ...settingsNotes(resolved, planned.architectures), ...ofTasks]),
           runPlanned(resolved, options, texts, planned, madeBy, rename),
         ),
-      (finished) => documentOf(finished).missing.length > 0,
+      isIncomplete,
     )
+    const { preset = null } = options
+    return yield* logged({ ...named, preset, question: resolved.question }, making, isIncomplete)
   }).pipe(Effect.provideService(Families, resolved.families), withMachineErrors(options.results))
 
 /** Notes each plugin whose results do not follow from its key. */
@@ -306,6 +311,28 @@ const sayNotes = (notes: ReadonlyArray<string>) =>
 const nameIn = ({ results, slug, part }: RunOptions, resolved: Resolved, graph: Graph): RunName => {
   const run = runName(resolved, graph)
   return { run, directory: ownFolder(absolute(results, slug, part ? `${part}-${run}` : run)) }
+}
+
+/** The drafts of a run, and the rows of its study, by the keys of their stages. */
+const rowsIn = ({ measured, measures, study, reading }: Graph): ReadonlyArray<PlannedRow> => {
+  const drafts = measured.map(({ name, role, seed, trained, measure, more }): PlannedRow => {
+    const plugins = more.map(({ key }, i) => ({ key, measure: measures[i]?.name ?? null }))
+    return {
+      name,
+      role,
+      seed,
+      trained: trained.key,
+      figures: [...(measure ? [{ key: measure.key, measure: null }] : []), ...plugins],
+    }
+  })
+  const own = [...(study?.stages ?? []), ...(reading?.stages ?? [])].map(
+    ({ row, seed, stage: { key } }): PlannedRow => ({
+      ...{ name: row, role: "study", seed, trained: null },
+      figures: [{ key, measure: null }],
+    }),
+  )
+  const known = new Set(drafts.flatMap(({ figures }) => figures.map(({ key }) => key)))
+  return [...drafts, ...own.filter(({ figures }) => !known.has(figures[0]!.key))]
 }
 
 /** The body of a run, after the plan of its stages. Settings that the search has yet to choose may add stages. */
@@ -327,6 +354,9 @@ const runPlanned = (
     const graph = yield* buildGraph(resolved, texts, (data) => sizesFrom(text.get(data.key)), judgedNow(run))
     const named = nameIn(options, resolved, graph)
     yield* rename(named)
+    const { report } = yield* Progress
+    report({ _tag: "named", ...named })
+    report({ _tag: "rows", rows: rowsIn(graph) })
     const { directory } = named
     const outcome = yield* run(graph.leaves, [...graph.trials, ...graph.leaves])
     const { artifacts } = outcome

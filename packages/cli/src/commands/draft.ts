@@ -20,7 +20,7 @@ import { engine } from "../engine.ts"
 import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
 import { nearby } from "../nearby.ts"
 import { viewed } from "../run-view.ts"
-import { described, jsonFlag, trainingFlags } from "../shared-flags.ts"
+import { described, jsonFlag, trainingFlags, watchFlag } from "../shared-flags.ts"
 
 /** The verdict, the folders and the next commands. */
 export const draftReport = (made: MadeDraft, target: string, page: string, columns = 80): string => {
@@ -67,9 +67,10 @@ export const draftCommand = Command.make(
     eos: trainingFlags.eos,
     plugin: familyFlag,
     verbose: trainingFlags.verbose,
+    watch: watchFlag,
     json: jsonFlag,
   },
-  Effect.fn("draft")(function* ({ plugin, json, verbose, plan, to, size, eos, learningRate, loss, ...flags }) {
+  Effect.fn("draft")(function* ({ plugin, json, verbose, watch, plan, to, size, eos, learningRate, loss, ...flags }) {
     const target = (yield* namedFolder(flags.target)).folder
     const request: DraftRequest = {
       ...flags,
@@ -90,7 +91,7 @@ export const draftCommand = Command.make(
       return yield* Console.log(json ? JSON.stringify(planned) : [...lines, "", chosen].join("\n"))
     }
     const making = makeDraft(request).pipe(Effect.provide(Store.layer()))
-    const made = yield* withFamilies(plugin, viewed(making, { verbose }))
+    const made = yield* withFamilies(plugin, viewed(making, { verbose, watch }))
     const page = join(request.to, "README.md")
     const at = { target: nearby(target), prompts: nearby(request.prompts), to: nearby(request.to) }
     const names = {

@@ -35,7 +35,7 @@ export const experiment = Command.make(
     ...experimentFlags,
   },
   Effect.fn("experiment")(function* ({ name, list, repeat: again, ...flags }) {
-    const { set, arms, dryRun, fresh, verbose, json, results } = flags
+    const { set, arms, dryRun, fresh, verbose, watch, json, results } = flags
     if (list) return yield* listed(json)
     if (Option.isSome(again)) {
       const given = {
@@ -50,7 +50,7 @@ export const experiment = Command.make(
       const loaded = yield* loadPlugins(flags.plugin)
       const found = name === "quickstart" ? undefined : (yield* experimentOf(name)).found
       const launcher = yield* launcherOf(flags)
-      return yield* repeat(again.value, { results, launcher, verbose, json, given, found, loaded })
+      return yield* repeat(again.value, { results, launcher, verbose, watch, json, given, found, loaded })
     }
     const prepared = yield* prepareRuns(name, flags)
     yield* dryRun ? printPlans(prepared, flags) : runPrepared(prepared, flags)

@@ -83,6 +83,12 @@ const ranking = (name: Ranked) =>
         const problems = [`it has ${found}, and expected is ${expected}; there are: ${there}`]
         return yield* new InvalidInput({ what: `rank ${name} ${study}`, problems })
       }
+      if (scoresOnly && flags.watch) {
+        const problems = [
+          "scores take seconds and train nothing, so there is nothing to watch; leave out one of the two",
+        ]
+        return yield* new InvalidInput({ what: "--watch --scores-only", problems })
+      }
       if (flags.dryRun) return yield* printPlans(prepared, flags)
       if (!scoresOnly && prepared.runs.some(({ resolved }) => !has(expected, resolved))) {
         const problems = [

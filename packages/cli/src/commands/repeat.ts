@@ -34,6 +34,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     results,
     launcher,
     verbose,
+    watch,
     json,
     given: options,
     found: experiment,
@@ -42,6 +43,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     readonly results: string
     readonly launcher: Layer.Layer<never>
     readonly verbose: boolean
+    readonly watch: boolean
     readonly json: boolean
     readonly given: OtherSettings
     /** The experiment's file, if the record's name does not lead to it. */
@@ -64,7 +66,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
   const beside = at && dirname(at.file)
   const repeated = yield* repeatRun(directory, { found: experiment, loaded }).pipe(
     Effect.provide(launcher),
-    (running) => viewed(running, { verbose, beside }),
+    (running) => viewed(running, { verbose, watch, beside }),
   )
   yield* Console.log(json ? JSON.stringify(repeated, null, 2) : renderRepeat(repeated))
   process.stderr.write(`\nthe repeat's own record and report: ${repeated.directory}\n`)

@@ -149,8 +149,9 @@ export const makeRunStore = (
   return { begin, rename, finish, list, find }
 }
 
-const outcomeOf = <E>(exit: Exit.Exit<{ readonly incomplete: boolean }, E>): Outcome => {
-  if (Exit.isSuccess(exit)) return { state: exit.value.incomplete ? "incomplete" : "done" }
+/** The end of an attempt. */
+export const outcomeOf = <A, E>(exit: Exit.Exit<A, E>, isIncomplete: (result: A) => boolean): Outcome => {
+  if (Exit.isSuccess(exit)) return { state: isIncomplete(exit.value) ? "incomplete" : "done" }
   if (Cause.hasInterruptsOnly(exit.cause)) return { state: "stopped" }
   const error = Cause.squash(exit.cause)
   return { state: "failed", message: error instanceof Error ? error.message : String(error) }
@@ -174,6 +175,6 @@ export const entered = <A, E, R>(
     const attempt = yield* begin({ ...beginning, command: process.argv.slice(2) })
     return yield* Effect.onExit(
       use((to) => rename(attempt, to)),
-      (exit) => finish(attempt, outcomeOf(Exit.map(exit, (result) => ({ incomplete: isIncomplete(result) })))),
+      (exit) => finish(attempt, outcomeOf(exit, isIncomplete)),
     )
   })

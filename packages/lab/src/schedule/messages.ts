@@ -53,7 +53,8 @@ export type Run = typeof run.infer
 
 export const toWorker = open.or(run)
 
-const event = type({ _tag: "'started'", resuming: "boolean", ...at })
+/** An event that a worker passes on. */
+export const passedEvent = type({ _tag: "'started'", resuming: "boolean", ...at })
   .or({ _tag: "'progress'", done: "number", total: "number", detail: "string", ...at })
   .or({ _tag: "'waiting'", holder: "string", ...at })
   .or({ _tag: "'download'", file: "string", done: "number", total: "number" })
@@ -65,7 +66,7 @@ const failure = type({ _tag: "'DataError' | 'StageCrashed'", message: "string" }
   .or({ _tag: "'FileError'", message: "string", path: "string", code: "string | null" })
 
 /** From a worker: its progress, and the result of a stage. */
-export const fromWorker = type({ "+": "reject", _tag: "'event'", event })
+export const fromWorker = type({ "+": "reject", _tag: "'event'", event: passedEvent })
   .or({ "+": "reject", _tag: "'made'", artifact })
   .or({ "+": "reject", _tag: "'failed'", error: failure })
 export type FromWorker = typeof fromWorker.infer
@@ -94,9 +95,16 @@ export const errorFrom = (plain: typeof failure.infer): StageError | StageCrashe
   }
 }
 
+const passed: ReadonlySet<string> = new Set<(typeof passedEvent.infer)["_tag"]>([
+  "started",
+  "progress",
+  "waiting",
+  "download",
+  "note",
+])
+
 /** True if a worker passes an event of its progress on; the run itself reports the end of a stage. */
-export const isPassedOn = (e: ProgressEvent): e is typeof event.infer =>
-  e._tag !== "planned" && e._tag !== "done" && e._tag !== "failed" && e._tag !== "queue"
+export const isPassedOn = (e: ProgressEvent): e is typeof passedEvent.infer => passed.has(e._tag)
 
 /** A line as a message; undefined for a line that is none. */
 export const parsed = <A>(schema: (value: unknown) => A | type.errors, line: string): A | undefined => {

@@ -38,7 +38,10 @@ const schedule = <E, F>(
     report({
       _tag: "planned",
       beginning: artifacts.size === 0,
-      stages: planned.map(({ label, work }) => ({ stage: label, flops: work.flops ?? 0 })),
+      stages: planned.map(({ label, kind, key, unit, work }) => ({
+        ...{ stage: label, kind, key, unit },
+        flops: work.flops ?? 0,
+      })),
     })
     const order = slots === 1 ? inOrder(leaves) : longestFirst(inOrder(leaves))
     const waiting = new Set(order.filter(({ key }) => !artifacts.has(key) && !failed.has(key)))

@@ -196,6 +196,13 @@ const digits = (counts: ReadonlyArray<Int32Array>): ReadonlyArray<string> =>
 
 const file = "figures.json"
 
+/** Expected acceptance of a finished measurement, over all positions; null where none was measured. */
+export const expectedAt = (directory: string): number | null => {
+  const { overlap } = JSON.parse(readFileSync(join(directory, file), "utf8")) as Figures
+  const [sum, count] = overlap.reduce(([s, n], [x, m]) => [s + x, n + m], [0, 0])
+  return count === 0 ? null : sum / count
+}
+
 const withoutRuns = ({ runs: _, ...summary }: Awaited<ReturnType<typeof measureSpeedup>>): Speedup => summary
 
 /** The figures of a measurement. */

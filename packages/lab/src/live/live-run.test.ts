@@ -1,0 +1,145 @@
+/** A run as another process reads it from its log and the store. */
+import { afterAll, expect, test } from "bun:test"
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Curve } from "./curve.ts"
+import { writtenRun } from "./live.fixture.ts"
+import { LiveRun } from "./live-run.ts"
+import { logsIn, parsedLine } from "./log.ts"
+import { openTail } from "./tail.ts"
+
+const home = mkdtempSync(join(tmpdir(), "winnow-live-"))
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+const root = join(home, "artifacts")
+
+test("stages, curves, figures and errors are those that the run has written, at each moment", () => {
+  const run = writtenRun(home)
+  const steps: Array<readonly [string | undefined, number | undefined, number]> = []
+  const live = new LiveRun(run.log, root, (_, row, { step }) => steps.push([row?.name, row?.seed, step]))
+  live.refresh()
+  expect(live.snapshot()).toMatchObject({ state: "running", of: 0, run: { experiment: "001-quickstart" } })
+
+  run.plan()
+  run.start("target")
+  run.train("target", 0, 10, 40)
+  live.refresh()
+  const now = live.snapshot()
+  expect(now.running).toMatchObject([{ stage: "target", done: 10, total: 40, unit: "steps", detail: "loss 1.265" }])
+  expect([now.over, now.of, now.columns]).toEqual([0, 9, []])
+  expect(live.curves(false)).toMatchObject([{ stage: "target", name: null, seed: null }])
+  expect(live.curves(false)).toEqual([])
+
+  run.train("target", 10, 25, 40) // Within a second: the log leaves it out, and the training's own steps tell it.
+  live.refresh()
+  expect(live.snapshot().running).toMatchObject([{ done: 25, total: 40 }])
+  run.train("target", 25, 40, 40)
+  run.finish("target", {})
+  run.start("arm adaspec, seed 2")
+  run.train("arm adaspec, seed 2", 0, 20, 20)
+  run.finish("arm adaspec, seed 2", {})
+  run.finish("acceptance of adaspec, seed 2", { greedyAcceptance: 0.75, blockEfficiency: 2.5 })
+  run.finish("acceptance of adaspec, seed 1", { greedyAcceptance: 0.25, blockEfficiency: null })
+  run.fail("arm all-tokens, seed 1", "loss is not finite at step 3")
+  for (let i = 0; i < 8; i++) live.refresh() // Ended trainings are read one at a time.
+  const later = live.snapshot()
+  expect(later.over).toBe(5)
+  expect(later.columns.map(({ title }) => title)).toEqual(["greedy %", "tau"])
+  expect(later.rows).toMatchObject([
+    { name: "all-tokens", cells: {}, seeds: 2 },
+    {
+      name: "adaspec",
+      cells: { greedyAcceptance: { mean: 0.5, seeds: 2 }, blockEfficiency: { mean: 2.5, seeds: 1 } },
+      seeds: 2,
+    },
+  ])
+  expect(later.errors).toEqual([{ stage: "arm all-tokens, seed 1", message: "loss is not finite at step 3" }])
+  expect(live.curves(true)).toMatchObject([
+    { stage: "target", name: null },
+    { stage: "arm adaspec, seed 2", name: "adaspec", seed: 2, role: "arm" },
+  ])
+  expect(live.curves(true)[0]!.points.length).toBe(40)
+  expect(steps.filter(([name]) => name === undefined).map(([, , step]) => step)).toEqual(
+    Array.from({ length: 40 }, (_, i) => i + 1),
+  )
+  expect(steps.filter(([name]) => name === "adaspec").map(([, seed, step]) => [seed, step])).toEqual(
+    Array.from({ length: 20 }, (_, i) => [2, i + 1]),
+  )
+
+  run.end("incomplete")
+  live.refresh()
+  expect(live.over).toBe(true)
+  expect(live.snapshot()).toMatchObject({ state: "incomplete", report: true, left: null })
+})
+
+test("a log of a process that is gone is a stopped run; a line that a kill cut short is left out", () => {
+  const run = writtenRun(home)
+  run.plan()
+  run.cutShort()
+  const first = readFileSync(run.log, "utf8").split("\n")[0]!
+  const line = JSON.parse(first) as { process: { started: string } }
+  const gone = JSON.stringify({ ...line, process: { ...line.process, started: "another time" } })
+  writeFileSync(run.log, readFileSync(run.log, "utf8").replace(first, gone))
+  const live = new LiveRun(run.log, root)
+  live.refresh()
+  expect(live.runState).toBe("stopped")
+  expect(live.snapshot().of).toBe(9)
+  expect(live.over).toBe(true)
+})
+
+test("every event of a log is read again as it was, and the newest log is the first", () => {
+  const run = writtenRun(home)
+  run.say({ _tag: "queue", text: "slurm: 3 wait" })
+  run.say({ _tag: "note", text: "a note" })
+  run.say({ _tag: "ended", state: "failed", message: "why" })
+  const lines = readFileSync(run.log, "utf8").trimEnd().split("\n")
+  expect(lines.map((text) => parsedLine(text)?.event._tag)).toEqual(["begun", "queue", "note", "ended"])
+  expect(parsedLine('{"at":1,"event":{"_tag":"unknown"}}')).toBeUndefined()
+  expect(logsIn(home)[0]).toBe(run.log)
+  expect(logsIn(join(home, "nowhere"))).toEqual([])
+})
+
+test("of a stage's progress one line a second is written, and its last one", () => {
+  const run = writtenRun(home)
+  const at = { stage: "target", index: 1, of: 1, unit: "steps" }
+  for (let done = 0; done <= 1000; done++) run.say({ _tag: "progress", done, total: 1000, detail: "", ...at })
+  const events = readFileSync(run.log, "utf8")
+    .trimEnd()
+    .split("\n")
+    .slice(1)
+    .map((text) => parsedLine(text)!.event)
+  expect(events.length).toBeLessThan(4)
+  expect(events.at(-1)).toMatchObject({ done: 1000 })
+})
+
+test("a curve keeps the mean of each stretch of steps, and what a resume makes again is not there twice", () => {
+  const curve = new Curve()
+  for (let step = 1; step <= 1000; step++) curve.add(step, step)
+  const { points } = curve
+  expect(points.length).toBeLessThanOrEqual(240)
+  expect(points.length).toBeGreaterThan(100)
+  let before = 0
+  for (const [step, loss] of points) {
+    expect(loss).toBeCloseTo((before + 1 + step) / 2, 9) // The mean of the steps from the last point on.
+    before = step
+  }
+  expect(before).toBe(1000)
+  curve.cut(500)
+  expect(curve.points.at(-1)![0]).toBeLessThanOrEqual(500)
+  for (let step = curve.points.at(-1)![0] + 1; step <= 600; step++) curve.add(step, step)
+  expect(curve.points.at(-1)![0]).toBe(600)
+  expect(new Set(curve.points.map(([step]) => step)).size).toBe(curve.points.length)
+})
+
+test("a growing file is read in whole lines, and from its beginning once it is another", () => {
+  const file = join(home, "growing")
+  const tail = openTail(file)
+  expect(tail.read()).toEqual({ lines: [], again: false })
+  writeFileSync(file, "one\ntw")
+  expect(tail.read()).toEqual({ lines: ["one"], again: false })
+  appendFileSync(file, "o\nthree\n")
+  expect(tail.read()).toEqual({ lines: ["two", "three"], again: false })
+  rmSync(file)
+  writeFileSync(file, "x\n")
+  expect(tail.read()).toEqual({ lines: ["x"], again: true })
+})

@@ -1,0 +1,234 @@
+/** A run as a page shows it: read from its log and from the store, by its own process or by another. */
+import { existsSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { isAlive } from "@winnow/files"
+import { rowColours } from "../report/colours.ts"
+import { eventsFile } from "../stage.ts"
+import { Curve, type LiveStep, type TrainingTail, trainingTail } from "./curve.ts"
+import { type ArtifactFigures, figuresAt, figuresTable } from "./figures.ts"
+import { type LogLine, parsedLine } from "./log.ts"
+import type { LiveColours, LiveCurve, LiveRunState, LiveSnapshot, RunningStage } from "./snapshot.ts"
+import { type LiveStage, LiveState } from "./state.ts"
+import { openTail, type Tail } from "./tail.ts"
+
+/** Milliseconds after the last sign of a job in which the jobs of a command that is gone count as running. */
+const fresh = 600_000
+/** Milliseconds between two looks at the store for the jobs of a command that is gone. */
+const betweenLooks = 5000
+/** Trainings that ended before are read one at a time, so that no reading takes long. */
+const endedAtOnce = 1
+/** Figures that are read at once. */
+const figuresAtOnce = 10
+
+/** The draft of a training, by the key of its stage. */
+export interface TrainedRow {
+  readonly name: string
+  readonly role: LiveCurve["role"]
+  readonly seed: number
+}
+
+interface Training {
+  readonly tail: TrainingTail
+  readonly curve: Curve
+}
+
+export class LiveRun {
+  readonly state = new LiveState()
+  readonly #log: Tail
+  readonly #trainings = new Map<string, Training>()
+  readonly #figures = new Map<string, ArtifactFigures>()
+  /** Curves with new points, by the label of their stage. */
+  readonly #changed = new Set<string>()
+  #lookedAt = 0
+  #jobsRun = false
+
+  /**
+   * @param log the file of the run's events
+   * @param root the folder of artifacts
+   * @param onStep gets each new step of a training, of a draft its row
+   */
+  constructor(
+    readonly log: string,
+    readonly root: string,
+    readonly onStep: (stage: LiveStage, row: TrainedRow | undefined, step: LiveStep) => void = () => {},
+  ) {
+    this.#log = openTail(log)
+  }
+
+  /** Reads new events of the run; nothing of its trainings and figures. */
+  readLog(): void {
+    for (;;) {
+      const { lines } = this.#log.read()
+      for (const text of lines) {
+        const line: LogLine | undefined = parsedLine(text)
+        if (line !== undefined) this.state.add(line)
+      }
+      if (lines.length === 0) break
+    }
+    this.#lookForJobs()
+  }
+
+  /** Reads what is new. */
+  refresh(): void {
+    this.readLog()
+    this.#readTrainings()
+    this.#readFigures()
+  }
+
+  /** True once the run has ended, and nothing goes on without its process. */
+  get over(): boolean {
+    return this.runState !== "running" && this.runState !== "jobs"
+  }
+
+  get #isGone(): boolean {
+    const { ended, process } = this.state
+    return ended === undefined ? process !== undefined && isAlive(process) === false : ended.state === "stopped"
+  }
+
+  get runState(): LiveRunState {
+    if (this.#isGone) return this.#jobsRun ? "jobs" : "stopped"
+    return this.state.ended?.state ?? "running"
+  }
+
+  /** True if other machines make the stages: they go on without the command. */
+  get #isLaunched(): boolean {
+    return /--launcher[= ](?!local|workers)/.test(this.state.facts?.command.join(" ") ?? "")
+  }
+
+  /** The stages of a command that is gone, as jobs of a cluster leave them in the store. */
+  #lookForJobs(): void {
+    if (!this.#isGone || !this.#isLaunched || Date.now() - this.#lookedAt < betweenLooks) return
+    this.#lookedAt = Date.now()
+    this.#jobsRun = false
+    let left = 0
+    for (const stage of this.state.stages.values()) {
+      if (stage.state === "stored" || stage.state === "failed") continue
+      const folder = join(this.root, stage.kind, stage.key)
+      const [manifest, events] = [join(folder, "manifest.json"), join(`${folder}.partial`, eventsFile)]
+      const sign = [manifest, events].find((file) => existsSync(file))
+      const isFresh = sign !== undefined && Date.now() - statSync(sign).mtimeMs < fresh
+      this.#jobsRun ||= isFresh
+      if (sign === manifest) {
+        if (stage.state !== "done") this.state.meter.ended(stage.stage, false)
+        stage.state = "done"
+        continue
+      }
+      left++
+      stage.state = isFresh ? "running" : "waiting"
+    }
+    if (left === 0) this.#jobsRun = false
+  }
+
+  #rowOf(key: string): TrainedRow | undefined {
+    const row = this.state.rows.find(({ trained }) => trained === key)
+    return row && { name: row.name, role: row.role, seed: row.seed }
+  }
+
+  #readTrainings(): void {
+    let ended = 0
+    for (const stage of this.state.stages.values()) {
+      const { key, kind, unit, state } = stage
+      if (unit !== "steps" || key === "" || state === "waiting" || state === "failed") continue
+      const isRunning = state === "running"
+      const training = this.#trainings.get(key) ?? {
+        tail: trainingTail(join(this.root, kind, key)),
+        curve: new Curve(),
+      }
+      this.#trainings.set(key, training)
+      if (!isRunning && (training.tail.whole() || ended >= endedAtOnce)) continue
+      if (!isRunning) ended++
+      const row = this.#rowOf(key)
+      const onStep = (step: LiveStep) => {
+        training.curve.add(step.step, step.loss)
+        if (isRunning) {
+          // The log has a line a second, and of jobs without their command none.
+          stage.done = Math.max(stage.done, step.step)
+          stage.total ||= step.steps
+        }
+        this.onStep(stage, row, step)
+      }
+      if (training.tail.read(isRunning, onStep, (step) => training.curve.cut(step))) this.#changed.add(stage.stage)
+    }
+  }
+
+  #readFigures(): void {
+    const stages = new Map([...this.state.stages.values()].map((stage) => [stage.key, stage]))
+    let read = 0
+    for (const { figures } of this.state.rows)
+      for (const { key, measure } of figures) {
+        const stage = stages.get(key)
+        if (stage === undefined || this.#figures.has(key) || read >= figuresAtOnce) continue
+        if (stage.state !== "done" && stage.state !== "stored") continue
+        this.#figures.set(key, figuresAt(this.root, stage.kind, key, measure))
+        read++
+      }
+  }
+
+  /** Figures of a row's stage, by its key; undefined before it is measured. */
+  figuresOf(key: string): ArtifactFigures | undefined {
+    return this.#figures.get(key)
+  }
+
+  /** The state of the run at a time in milliseconds since 1970. */
+  snapshot(now = Date.now()): LiveSnapshot {
+    const { state } = this
+    const { facts, ended, meter } = state
+    const running = this.runState === "running" || this.runState === "jobs"
+    if (running) state.tick(now)
+    const stages = [...state.stages.values()]
+    const { over, of } = meter.counts()
+    const finished = this.runState === "done" || this.runState === "incomplete"
+    return {
+      run: facts
+        ? {
+            ...{ experiment: facts.experiment, part: facts.part, preset: facts.preset, run: facts.run },
+            ...{ question: facts.question, directory: facts.directory, seeds: facts.seeds },
+            command: facts.command.join(" "),
+          }
+        : null,
+      state: this.runState,
+      message: ended?.message ?? null,
+      elapsed: facts ? Math.max(0, (now - state.began) / 1000) : 0,
+      fraction: finished ? 1 : meter.fraction(),
+      left: running ? (meter.left() ?? null) : null,
+      ...{ over, of },
+      running: running ? stages.filter((stage) => stage.state === "running").map((stage) => runningAt(stage, now)) : [],
+      queue: [state.queue, state.download].filter((text) => text !== "").join("; "),
+      ...figuresTable(state.rows, (key) => this.#figures.get(key)),
+      ...{ errors: state.errors, notes: state.notes },
+      stages: stages.map(({ stage, state, seconds }) => ({ stage, state, seconds })),
+      report: finished && existsSync(join(facts!.directory, "report.html")),
+    }
+  }
+
+  /** All curves, or those with new points since the last call. */
+  curves(all: boolean): ReadonlyArray<LiveCurve> {
+    const changed = [...this.state.stages.values()].filter(({ stage }) => all || this.#changed.has(stage))
+    if (!all) this.#changed.clear()
+    return changed.flatMap(({ stage, key }) => {
+      const training = this.#trainings.get(key)
+      if (training === undefined) return []
+      const row = this.#rowOf(key)
+      const { name = null, role = null, seed = null } = row ?? {}
+      return [{ stage, name, role, seed, points: training.curve.points }]
+    })
+  }
+
+  /** The looks of the drafts. */
+  get colours(): LiveColours {
+    const byName = new Map(this.state.rows.map((row) => [row.name, row]))
+    const rows = [...byName.values()].map(({ name, role }) => ({ name, role: role === "study" ? "arm" : role }))
+    const { domain, range, dashes } = rowColours({ rows })
+    return Object.fromEntries(domain.map((name, i) => [name, { colour: range[i]!, dash: dashes[i]! }]))
+  }
+}
+
+const runningAt = (stage: LiveStage, now: number): RunningStage => {
+  const { stage: label, done, total, unit, detail, began = now, first } = stage
+  const rate = first && done > first.done ? (done - first.done) / Math.max(1, now - first.at) : 0
+  return {
+    ...{ stage: label, done, total, unit, detail },
+    seconds: Math.max(0, (now - began) / 1000),
+    left: rate > 0 ? (total - done) / rate / 1000 : null,
+  }
+}

@@ -1,0 +1,98 @@
+/** A run in a folder, written event by event, as its process writes it. */
+import { appendFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { PlannedRow, ProgressEvent } from "../progress.ts"
+import { addEvent } from "../schedule/events.ts"
+import { keyOf } from "../store/key.ts"
+import { sealed } from "../store/manifest.ts"
+import { openLog } from "./log.ts"
+
+const made = (stage: string) => ({ stage })
+/** A stage of these runs: its key follows from its label. */
+const planned = (stage: string, kind: string, unit = "") => ({
+  ...{ stage, kind, unit, flops: kind === "arm" ? 100 : 1 },
+  key: keyOf(made(stage)),
+})
+
+/** A run of two arms under two seeds. */
+export const writtenRun = (home: string, names = { experiment: "001-quickstart", run: "0123456789" }) => {
+  const directory = join(home, "results", names.experiment, names.run)
+  const facts = {
+    ...{ ...names, directory, part: null, preset: null, seeds: [1, 2], arms: ["all-tokens", "adaspec"] },
+    question: "Do chosen tokens make a <better> draft?",
+    command: ["experiment", "quickstart"],
+  }
+  const log = openLog(home, facts, (text) => {
+    throw new Error(text)
+  })
+  const { begun, add } = log
+  const drafts = facts.arms.flatMap((name) =>
+    facts.seeds.map((seed) => ({ name, seed, label: `${name}, seed ${seed}` })),
+  )
+  const stages = [
+    planned("target", "target", "steps"),
+    ...drafts.flatMap(({ label }) => [
+      planned(`arm ${label}`, "arm", "steps"),
+      planned(`acceptance of ${label}`, "trial", "parts"),
+    ]),
+  ]
+  const rows = drafts.map(({ name, seed, label }): PlannedRow => {
+    const figures = [{ key: planned(`acceptance of ${label}`, "trial").key, measure: null }]
+    return { name, role: "arm", seed, trained: planned(`arm ${label}`, "arm").key, figures }
+  })
+  const at = (stage: string) => {
+    const index = stages.findIndex((of) => of.stage === stage)
+    return { stage, index: index + 1, of: stages.length, unit: stages[index]!.unit }
+  }
+  const folderOf = (stage: string) => {
+    const { kind, key } = stages.find((of) => of.stage === stage)!
+    return join(home, "artifacts", kind, key)
+  }
+  return {
+    log: begun.log!,
+    directory,
+    say: (event: ProgressEvent) => add(event),
+    plan: () => {
+      add({ _tag: "planned", beginning: true, stages })
+      add({ _tag: "named", run: names.run, directory })
+      add({ _tag: "rows", rows })
+    },
+    start: (stage: string) => {
+      mkdirSync(`${folderOf(stage)}.partial`, { recursive: true })
+      add({ _tag: "started", resuming: false, ...at(stage) })
+    },
+    /** Steps of a training, from the one after `from`. */
+    train: (stage: string, from: number, to: number, total: number, loss = (step: number) => 4 / Math.sqrt(step)) => {
+      for (let step = from + 1; step <= to; step++) {
+        const more = { learningRate: 1e-3, gradNorm: 1 / step, keptFraction: 0.4 }
+        addEvent(`${folderOf(stage)}.partial`, { _tag: "step", stage, step, steps: total, loss: loss(step), ...more })
+      }
+      add({ _tag: "progress", done: to, total, detail: `loss ${loss(to).toFixed(3)}`, ...at(stage) })
+    },
+    finish: (stage: string, summary: Record<string, unknown>, seconds = 3) => {
+      const folder = folderOf(stage)
+      mkdirSync(`${folder}.partial`, { recursive: true })
+      const { kind, key } = stages.find((of) => of.stage === stage)!
+      const manifest = sealed({
+        ...{ schema: 2, stage: kind, key, made: made(stage), inputs: [], created: new Date().toISOString() },
+        ...{ seconds, versions: {}, summary, files: [] },
+      })
+      writeFileSync(join(`${folder}.partial`, "manifest.json"), JSON.stringify(manifest))
+      renameSync(`${folder}.partial`, folder)
+      try {
+        renameSync(join(folder, ".events.jsonl"), join(folder, "metrics.jsonl"))
+      } catch {
+        // No training.
+      }
+      add({ _tag: "done", reused: false, seconds, key, ...at(stage) })
+    },
+    fail: (stage: string, message: string) => add({ _tag: "failed", message, ...at(stage) }),
+    end: (state: "done" | "incomplete" | "failed", message: string | null = null) => {
+      mkdirSync(directory, { recursive: true })
+      writeFileSync(join(directory, "report.html"), "<!doctype html><title>the report</title><h1>The report</h1>")
+      add({ _tag: "ended", state, message })
+    },
+    /** A line that a kill cut short. */
+    cutShort: () => appendFileSync(begun.log!, '{"at": 1, "event": {"_tag": "no'),
+  }
+}
