@@ -1,13 +1,15 @@
 import { expect, test } from "bun:test"
 import { briefView } from "./brief-view.ts"
 
+const unknown = { expected: null, alone: false, after: [] } as const
 const planned = {
   _tag: "planned",
   beginning: true,
+  slots: 1,
   stages: [
-    { stage: "data", kind: "data", key: "data", unit: "", flops: 0 },
-    { stage: "target", kind: "target", key: "target", unit: "steps", flops: 300 },
-    { stage: "arm", kind: "arm", key: "arm", unit: "steps", flops: 100 },
+    { stage: "data", kind: "data", key: "data", unit: "", flops: 0, ...unknown, expected: 0 },
+    { stage: "target", kind: "target", key: "target", unit: "steps", flops: 300, ...unknown },
+    { stage: "arm", kind: "arm", key: "arm", unit: "steps", flops: 100, ...unknown },
   ],
 } as const
 const target = { stage: "target", index: 2, of: 3, unit: "steps" }

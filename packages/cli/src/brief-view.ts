@@ -22,7 +22,8 @@ export const briefView = (options: ViewOptions): View => {
   const state = (): string => {
     const { over, of } = meter.counts()
     const left = meter.left()
-    return `${over} of ${of} stages done${left === undefined ? "" : `, about ${clock(left)} left`}`
+    const words = left && `, ${left.atLeast ? "at least" : "about"} ${clock(left.seconds)} left`
+    return `${over} of ${of} stages done${words ?? ""}`
   }
   const redraw = () => {
     if (!terminal) return
@@ -41,7 +42,6 @@ export const briefView = (options: ViewOptions): View => {
   const nameOf = ({ index, stage }: { readonly index: number; readonly stage: string }) => `${index} ${stage}`
   const onProgress = (event: Of<"progress">) => {
     const { stage, done, total, unit, detail } = event
-    meter.at(stage, total === 0 ? 1 : Math.min(0.999, done / total))
     const count = `${Number.isInteger(done) ? done : done.toFixed(1)}/${total} ${unit}`.trim()
     screen.bottom.set(nameOf(event), `  ${stage}  ${count}${detail === "" ? "" : `  ${detail}`}`)
     redraw()
@@ -67,15 +67,12 @@ export const briefView = (options: ViewOptions): View => {
   }
   const over = (event: Of<"done"> | Of<"failed">) => {
     screen.bottom.delete(nameOf(event))
-    meter.ended(event.stage, event._tag === "done" && event.reused)
     redraw()
   }
 
   const report = (event: ProgressEvent): void => {
+    meter.add(event)
     switch (event._tag) {
-      case "planned":
-        meter.plan(event)
-        break
       case "note":
         if (!event.detail) screen.line(event.text)
         break
@@ -89,7 +86,6 @@ export const briefView = (options: ViewOptions): View => {
         screen.line(`${event.stage}: waiting for ${event.holder}, which is making it`)
         break
       case "started":
-        meter.begin()
         screen.bottom.set(nameOf(event), `  ${event.stage}${event.resuming ? ", going on where it was" : ""}`)
         redraw()
         plain(`${event.stage}${event.resuming ? ", going on where it was" : ""}`)

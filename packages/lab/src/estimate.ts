@@ -4,6 +4,7 @@ import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { Resolved } from "./experiment/resolved.ts"
 import { buildGraph } from "./graph.ts"
+import { secondsLike } from "./pace.ts"
 import { settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
 import { tryPlugins } from "./preflight/try-plugins.ts"
@@ -67,33 +68,6 @@ const measuredRate = (): number => {
  */
 const stepEfficiency = 0.4
 
-const median = (values: ReadonlyArray<number>): number | undefined =>
-  values.toSorted((a, b) => a - b)[values.length >> 1]
-
-/** A stage that is this many times smaller gives no pace: its start and end take most of its time. */
-const comparable = 20
-
-/**
- * Seconds for each unit of work (FLOPs, else tokens, else one) of the newest stages of this kind in the store, as code
- * gets faster.
- *
- * @param wanted the work to estimate; undefined if no stage in the store has a comparable size
- */
-const pace = (manifests: ReadonlyArray<Manifest>, wanted: number): number | undefined => {
-  const sized = manifests.filter(({ summary }) => amountOf(summary as Work) * comparable >= wanted)
-  return median(
-    newest(sized, 7).flatMap(({ seconds, summary }) => {
-      const amount = amountOf(summary as Work)
-      return amount > 0 ? [seconds / amount] : []
-    }),
-  )
-}
-
-const newest = <M extends { readonly created: string }>(manifests: ReadonlyArray<M>, count: number) =>
-  manifests.toSorted((a, b) => b.created.localeCompare(a.created)).slice(0, count)
-
-const amountOf = ({ flops, tokens }: Work): number => flops ?? tokens ?? 1
-
 /** The stages of a run with their sizes and states, and the time that the missing ones will take. */
 export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | DataError, Store | Datasets> =>
   Effect.gen(function* () {
@@ -125,9 +99,8 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       if (artifact) return { ...common, state: "cached", why: null, seconds: artifact.manifest.seconds, basis: "taken" }
       const why = whyOf(stage, store, manifestsOf(stage.kind))
       const state = store.partial(stage.kind, stage.key) ? "to resume" : "to do"
-      const secondsEach = pace(manifestsOf(stage.kind), amountOf(stage.work))
-      if (secondsEach !== undefined)
-        return { ...common, state, why, seconds: secondsEach * amountOf(stage.work), basis: "stages like it" }
+      const seconds = secondsLike(stage, manifestsOf(stage.kind))
+      if (seconds !== undefined) return { ...common, state, why, seconds, basis: "stages like it" }
       if (stage.work.flops === undefined) return { ...common, state, why, seconds: null, basis: "unknown" }
       rate ??= measuredRate()
       return { ...common, state, why, seconds: stage.work.flops / (rate * stepEfficiency), basis: "a matrix product" }

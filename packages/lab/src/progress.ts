@@ -36,6 +36,12 @@ export interface PlannedPart {
   readonly key: string
   readonly unit: string
   readonly flops: number
+  /** Seconds, by earlier stages of its kind; null without an estimate. */
+  readonly expected: number | null
+  /** True if no other stage runs beside it. */
+  readonly alone: boolean
+  /** Keys of the stages that it reads. */
+  readonly after: ReadonlyArray<string>
 }
 
 /** A draft of the run, and the keys of its stages. */
@@ -63,7 +69,13 @@ export type ProgressEvent =
       readonly message: string | null
     }
   /** The stages of a run, reported at its beginning and again when more stages are known. */
-  | { readonly _tag: "planned"; readonly beginning: boolean; readonly stages: ReadonlyArray<PlannedPart> }
+  | {
+      readonly _tag: "planned"
+      readonly beginning: boolean
+      /** Stages that run at once; null for any number. */
+      readonly slots: number | null
+      readonly stages: ReadonlyArray<PlannedPart>
+    }
   /** A stage begins, or goes on from a checkpoint. */
   | ({ readonly _tag: "started"; readonly resuming: boolean } & At)
   | ({ readonly _tag: "progress"; readonly done: number; readonly total: number; readonly detail: string } & At)

@@ -55,7 +55,7 @@ export const runToWatch = (home: string, name: string | undefined): Effect.Effec
   Effect.gen(function* () {
     const found: Array<Logged> = []
     for (const log of logsIn(home).slice(0, most)) {
-      const run = new LiveRun(log, join(home, "artifacts"))
+      const run = new LiveRun(log)
       run.readLog()
       if (run.state.facts === undefined) continue
       const one = { log, run }

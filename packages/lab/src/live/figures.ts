@@ -30,6 +30,15 @@ const columnOf = (measure: string | null): LiveColumn => ({
   share: false,
 })
 
+/** Expected acceptance of a measurement; undefined without its counts. */
+const expectedIn = (directory: string): number | undefined => {
+  try {
+    return expectedAt(directory) ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
 const numberIn = (value: unknown): number | undefined => {
   const inner = typeof value === "object" && value !== null ? (value as { readonly value?: unknown }).value : value
   return typeof inner === "number" && Number.isFinite(inner) ? inner : undefined
@@ -49,8 +58,11 @@ export const figuresAt = (root: string, kind: string, key: string, measure: stri
       const value = numberIn(summary[key])
       return value === undefined ? [] : [[key, value] as const]
     })
-    const expected = kind === "measure" ? expectedAt(directory) : null
-    if (expected !== null) found.push(["expectedAcceptance", expected])
+    // Of a trial that is judged by its loss.
+    const loss = numberIn(summary["loss"])
+    if (kind === "trial" && loss !== undefined) found.push(["loss", loss])
+    const expected = kind === "measure" ? expectedIn(directory) : undefined
+    if (expected !== undefined) found.push(["expectedAcceptance", expected])
     const value = numberIn(summary[plain])
     if (value !== undefined) found.push([columnOf(measure).key, value])
     return Object.fromEntries(found)

@@ -26,7 +26,7 @@ test("stages, curves, figures and errors are those that the run has written, at 
   live.refresh()
   const now = live.snapshot()
   expect(now.running).toMatchObject([{ stage: "target", done: 10, total: 40, unit: "steps", detail: "loss 1.265" }])
-  expect([now.over, now.of, now.columns]).toEqual([0, 9, []])
+  expect([now.over, now.of, now.columns]).toEqual([0, 13, []])
   expect(live.curves(false)).toMatchObject([{ stage: "target", name: null, seed: null }])
   expect(live.curves(false)).toEqual([])
 
@@ -39,17 +39,21 @@ test("stages, curves, figures and errors are those that the run has written, at 
   run.train("arm adaspec, seed 2", 0, 20, 20)
   run.finish("arm adaspec, seed 2", {})
   run.finish("acceptance of adaspec, seed 2", { greedyAcceptance: 0.75, blockEfficiency: 2.5 })
-  run.finish("acceptance of adaspec, seed 1", { greedyAcceptance: 0.25, blockEfficiency: null })
+  run.finish("acceptance of adaspec, seed 1", { greedyAcceptance: 0.25, blockEfficiency: null }, 0.5)
   run.fail("arm all-tokens, seed 1", "loss is not finite at step 3")
   for (let i = 0; i < 8; i++) live.refresh() // Ended trainings are read one at a time.
   const later = live.snapshot()
   expect(later.over).toBe(5)
-  expect(later.columns.map(({ title }) => title)).toEqual(["greedy %", "tau"])
+  expect(later.columns.map(({ title }) => title)).toEqual(["greedy %", "expected %", "tau"])
   expect(later.rows).toMatchObject([
     { name: "all-tokens", cells: {}, seeds: 2 },
     {
       name: "adaspec",
-      cells: { greedyAcceptance: { mean: 0.5, seeds: 2 }, blockEfficiency: { mean: 2.5, seeds: 1 } },
+      cells: {
+        greedyAcceptance: { mean: 0.5, seeds: 2 },
+        expectedAcceptance: { mean: 0.5, seeds: 1 },
+        blockEfficiency: { mean: 2.5, seeds: 1 },
+      },
       seeds: 2,
     },
   ])
@@ -83,7 +87,7 @@ test("a log of a process that is gone is a stopped run; a line that a kill cut s
   const live = new LiveRun(run.log, root)
   live.refresh()
   expect(live.runState).toBe("stopped")
-  expect(live.snapshot().of).toBe(9)
+  expect(live.snapshot().of).toBe(13)
   expect(live.over).toBe(true)
 })
 

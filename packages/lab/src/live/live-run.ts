@@ -1,12 +1,13 @@
 /** A run as a page shows it: read from its log and from the store, by its own process or by another. */
 import { existsSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { isAlive } from "@winnow/files"
 import { rowColours } from "../report/colours.ts"
 import { eventsFile } from "../stage.ts"
 import { Curve, type LiveStep, type TrainingTail, trainingTail } from "./curve.ts"
 import { type ArtifactFigures, figuresAt, figuresTable } from "./figures.ts"
 import { type LogLine, parsedLine } from "./log.ts"
+import type { Meter } from "./meter.ts"
 import type { LiveColours, LiveCurve, LiveRunState, LiveSnapshot, RunningStage } from "./snapshot.ts"
 import { type LiveStage, LiveState } from "./state.ts"
 import { openTail, type Tail } from "./tail.ts"
@@ -32,6 +33,9 @@ interface Training {
   readonly curve: Curve
 }
 
+/** The folder of artifacts of the store that a log lies in. */
+export const rootOf = (log: string): string => join(dirname(dirname(log)), "artifacts")
+
 export class LiveRun {
   readonly state = new LiveState()
   readonly #log: Tail
@@ -48,8 +52,8 @@ export class LiveRun {
    * @param onStep gets each new step of a training, of a draft its row
    */
   constructor(
-    readonly log: string,
-    readonly root: string,
+    log: string,
+    readonly root = rootOf(log),
     readonly onStep: (stage: LiveStage, row: TrainedRow | undefined, step: LiveStep) => void = () => {},
   ) {
     this.#log = openTail(log)
@@ -109,7 +113,7 @@ export class LiveRun {
       const isFresh = sign !== undefined && Date.now() - statSync(sign).mtimeMs < fresh
       this.#jobsRun ||= isFresh
       if (sign === manifest) {
-        if (stage.state !== "done") this.state.meter.ended(stage.stage, false)
+        if (stage.state !== "done") this.#enter(stage)
         stage.state = "done"
         continue
       }
@@ -119,7 +123,14 @@ export class LiveRun {
     if (left === 0) this.#jobsRun = false
   }
 
-  #rowOf(key: string): TrainedRow | undefined {
+  /** Tells the meter of a stage that ended without its command. */
+  #enter({ stage, unit, key }: LiveStage): void {
+    const at = { stage, unit, key, index: 0, of: 0 }
+    this.state.meter.add({ _tag: "done", ...at, reused: true, seconds: 0 })
+  }
+
+  /** The draft of a training, by the key of its stage. */
+  rowOf(key: string): TrainedRow | undefined {
     const row = this.state.rows.find(({ trained }) => trained === key)
     return row && { name: row.name, role: row.role, seed: row.seed }
   }
@@ -137,7 +148,7 @@ export class LiveRun {
       this.#trainings.set(key, training)
       if (!isRunning && (training.tail.whole() || ended >= endedAtOnce)) continue
       if (!isRunning) ended++
-      const row = this.#rowOf(key)
+      const row = this.rowOf(key)
       const onStep = (step: LiveStep) => {
         training.curve.add(step.step, step.loss)
         if (isRunning) {
@@ -162,6 +173,21 @@ export class LiveRun {
         this.#figures.set(key, figuresAt(this.root, stage.kind, key, measure))
         read++
       }
+  }
+
+  /** True once all steps of an ended training are read. */
+  isRead({ key, state }: LiveStage): boolean {
+    return (state === "done" || state === "stored") && this.#trainings.get(key)?.tail.whole() === true
+  }
+
+  /** True if there is more to read of stages that have ended. */
+  get readsMore(): boolean {
+    const ended = [...this.state.stages.values()].filter(({ state }) => state === "done" || state === "stored")
+    const keys = new Set(ended.map(({ key }) => key))
+    return (
+      ended.some((stage) => stage.unit === "steps" && !this.isRead(stage)) ||
+      this.state.rows.some(({ figures }) => figures.some(({ key }) => keys.has(key) && !this.#figures.has(key)))
+    )
   }
 
   /** Figures of a row's stage, by its key; undefined before it is measured. */
@@ -192,7 +218,9 @@ export class LiveRun {
       fraction: finished ? 1 : meter.fraction(),
       left: running ? (meter.left() ?? null) : null,
       ...{ over, of },
-      running: running ? stages.filter((stage) => stage.state === "running").map((stage) => runningAt(stage, now)) : [],
+      running: running
+        ? stages.filter((stage) => stage.state === "running").map((stage) => runningAt(stage, now, meter))
+        : [],
       queue: [state.queue, state.download].filter((text) => text !== "").join("; "),
       ...figuresTable(state.rows, (key) => this.#figures.get(key)),
       ...{ errors: state.errors, notes: state.notes },
@@ -208,7 +236,7 @@ export class LiveRun {
     return changed.flatMap(({ stage, key }) => {
       const training = this.#trainings.get(key)
       if (training === undefined) return []
-      const row = this.#rowOf(key)
+      const row = this.rowOf(key)
       const { name = null, role = null, seed = null } = row ?? {}
       return [{ stage, name, role, seed, points: training.curve.points }]
     })
@@ -223,12 +251,11 @@ export class LiveRun {
   }
 }
 
-const runningAt = (stage: LiveStage, now: number): RunningStage => {
-  const { stage: label, done, total, unit, detail, began = now, first } = stage
-  const rate = first && done > first.done ? (done - first.done) / Math.max(1, now - first.at) : 0
+const runningAt = (stage: LiveStage, now: number, meter: Meter): RunningStage => {
+  const { stage: label, done, total, unit, detail, began = now } = stage
   return {
     ...{ stage: label, done, total, unit, detail },
     seconds: Math.max(0, (now - began) / 1000),
-    left: rate > 0 ? (total - done) / rate / 1000 : null,
+    left: meter.leftOf(label) ?? null,
   }
 }

@@ -9,9 +9,10 @@ import { openLog } from "./log.ts"
 
 const made = (stage: string) => ({ stage })
 /** A stage of these runs: its key follows from its label. */
-const planned = (stage: string, kind: string, unit = "") => ({
-  ...{ stage, kind, unit, flops: kind === "arm" ? 100 : 1 },
+const planned = (stage: string, kind: string, unit = "", after: ReadonlyArray<string> = []) => ({
+  ...{ stage, kind, unit, flops: kind === "arm" ? 100 : 1, expected: null, alone: false },
   key: keyOf(made(stage)),
+  after: after.map((label) => keyOf(made(label))),
 })
 
 /** A run of two arms under two seeds. */
@@ -33,11 +34,12 @@ export const writtenRun = (home: string, names = { experiment: "001-quickstart",
     planned("target", "target", "steps"),
     ...drafts.flatMap(({ label }) => [
       planned(`arm ${label}`, "arm", "steps"),
-      planned(`acceptance of ${label}`, "trial", "parts"),
+      planned(`acceptance of ${label}`, "measure", "parts", [`arm ${label}`]),
+      planned(`trial of ${label}`, "trial", "", [`arm ${label}`]),
     ]),
   ]
   const rows = drafts.map(({ name, seed, label }): PlannedRow => {
-    const figures = [{ key: planned(`acceptance of ${label}`, "trial").key, measure: null }]
+    const figures = [{ key: planned(`acceptance of ${label}`, "measure").key, measure: null }]
     return { name, role: "arm", seed, trained: planned(`arm ${label}`, "arm").key, figures }
   })
   const at = (stage: string) => {
@@ -53,7 +55,7 @@ export const writtenRun = (home: string, names = { experiment: "001-quickstart",
     directory,
     say: (event: ProgressEvent) => add(event),
     plan: () => {
-      add({ _tag: "planned", beginning: true, stages })
+      add({ _tag: "planned", beginning: true, slots: 1, stages })
       add({ _tag: "named", run: names.run, directory })
       add({ _tag: "rows", rows })
     },
@@ -69,7 +71,8 @@ export const writtenRun = (home: string, names = { experiment: "001-quickstart",
       }
       add({ _tag: "progress", done: to, total, detail: `loss ${loss(to).toFixed(3)}`, ...at(stage) })
     },
-    finish: (stage: string, summary: Record<string, unknown>, seconds = 3) => {
+    /** @param expected expected acceptance of a measurement, whose counts are beside its summary */
+    finish: (stage: string, summary: Record<string, unknown>, expected?: number, seconds = 3) => {
       const folder = folderOf(stage)
       mkdirSync(`${folder}.partial`, { recursive: true })
       const { kind, key } = stages.find((of) => of.stage === stage)!
@@ -78,6 +81,16 @@ export const writtenRun = (home: string, names = { experiment: "001-quickstart",
         ...{ seconds, versions: {}, summary, files: [] },
       })
       writeFileSync(join(`${folder}.partial`, "manifest.json"), JSON.stringify(manifest))
+      if (expected !== undefined)
+        writeFileSync(
+          join(`${folder}.partial`, "figures.json"),
+          JSON.stringify({
+            overlap: [
+              [expected * 8, 8],
+              [0, 0],
+            ],
+          }),
+        )
       renameSync(`${folder}.partial`, folder)
       try {
         renameSync(join(folder, ".events.jsonl"), join(folder, "metrics.jsonl"))
@@ -86,6 +99,8 @@ export const writtenRun = (home: string, names = { experiment: "001-quickstart",
       }
       add({ _tag: "done", reused: false, seconds, key, ...at(stage) })
     },
+    /** The training goes on from a checkpoint. */
+    resume: (stage: string, step: number) => addEvent(`${folderOf(stage)}.partial`, { _tag: "resumed", stage, step }),
     fail: (stage: string, message: string) => add({ _tag: "failed", message, ...at(stage) }),
     end: (state: "done" | "incomplete" | "failed", message: string | null = null) => {
       mkdirSync(directory, { recursive: true })

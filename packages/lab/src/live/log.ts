@@ -41,7 +41,17 @@ const runEvent = type({
   .or({
     _tag: "'planned'",
     beginning: "boolean",
-    stages: type({ stage: "string", kind: "string", key: "string", unit: "string", flops: "number" }).array(),
+    slots: "number | null",
+    stages: type({
+      stage: "string",
+      kind: "string",
+      key: "string",
+      unit: "string",
+      flops: "number",
+      expected: "number | null",
+      alone: "boolean",
+      after: "string[]",
+    }).array(),
   })
   .or({ _tag: "'done'", reused: "boolean", seconds: "number", key: "string", ...at })
   .or({ _tag: "'failed'", message: "string", ...at })

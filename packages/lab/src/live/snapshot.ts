@@ -1,6 +1,7 @@
 /** The content of a live page, as it is sent: the state of a run, and the curves of its trainings. */
 import type { PlannedRow } from "../progress.ts"
 import type { LiveColumn, LiveRow } from "./figures.ts"
+import type { TimeLeft } from "./meter.ts"
 
 /** A running stage. */
 export interface RunningStage {
@@ -40,8 +41,8 @@ export interface LiveSnapshot {
   /** Seconds since the run began. */
   readonly elapsed: number
   readonly fraction: number
-  /** Seconds until its end; null while too little is known. */
-  readonly left: number | null
+  /** Until its end; null while too little is known. */
+  readonly left: TimeLeft | null
   readonly over: number
   readonly of: number
   readonly running: ReadonlyArray<RunningStage>

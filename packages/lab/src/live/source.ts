@@ -1,7 +1,7 @@
 /** The runs that a live page shows: one of a log, or those of a command, one after the other. */
 
 import { readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { LiveRun } from "./live-run.ts"
 import type { LiveMessage, PastRun } from "./message.ts"
 
@@ -20,7 +20,7 @@ export class WatchSource {
   /** Goes on to the run of a log, which lies in the store of the run. */
   follow(log: string): void {
     this.#end()
-    this.#current = new LiveRun(log, join(dirname(dirname(log)), "artifacts"))
+    this.#current = new LiveRun(log)
     this.#reset = true
   }
 

@@ -9,11 +9,11 @@ export interface LiveStage {
   readonly kind: string
   readonly key: string
   readonly unit: string
+  /** Keys of the stages that it reads. */
+  readonly after: ReadonlyArray<string>
   state: "waiting" | "running" | "done" | "stored" | "failed"
   /** Milliseconds since 1970. */
   began?: number
-  /** Its first progress of this attempt: a resumed stage begins in the middle. */
-  first?: { readonly at: number; readonly done: number }
   done: number
   total: number
   detail: string
@@ -43,7 +43,7 @@ export class LiveState {
   #of({ stage, unit }: { readonly stage: string; readonly unit: string }): LiveStage {
     const found = this.stages.get(stage)
     if (found !== undefined) return found
-    const unknown: LiveStage = { stage, kind: "", key: "", unit, state: "waiting", ...nothing }
+    const unknown: LiveStage = { stage, kind: "", key: "", unit, after: [], state: "waiting", ...nothing }
     this.stages.set(stage, unknown)
     return unknown
   }
@@ -55,6 +55,7 @@ export class LiveState {
 
   add({ at, event, process }: LogLine): void {
     this.tick(at)
+    this.meter.add(event)
     switch (event._tag) {
       case "begun":
         this.facts = event
@@ -71,7 +72,6 @@ export class LiveState {
         this.ended = event
         break
       case "planned": {
-        this.meter.plan(event)
         const before = this.stages
         this.stages = new Map(
           event.stages.map((of) => [of.stage, { state: "waiting", ...nothing, ...before.get(of.stage), ...of }]),
@@ -79,7 +79,6 @@ export class LiveState {
         break
       }
       case "started": {
-        this.meter.begin()
         Object.assign(this.#of(event), { state: "running", began: at })
         break
       }
@@ -88,21 +87,17 @@ export class LiveState {
         break
       case "progress": {
         const { done, total, detail } = event
-        this.meter.at(event.stage, total === 0 ? 1 : Math.min(0.999, done / total))
         const of = this.#of(event)
-        of.first ??= { at, done }
         of.began ??= at
         Object.assign(of, { state: "running", done, total, detail })
         break
       }
       case "done": {
-        this.meter.ended(event.stage, event.reused)
         const of = this.#of(event)
         Object.assign(of, { state: event.reused ? "stored" : "done", seconds: event.seconds })
         break
       }
       case "failed":
-        this.meter.ended(event.stage, false)
         this.#of(event).state = "failed"
         this.errors.push({ stage: event.stage, message: event.message })
         break

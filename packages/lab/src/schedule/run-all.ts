@@ -3,14 +3,35 @@ import type { Datasets } from "@winnow/core"
 import type { FileError } from "@winnow/files"
 import { type Cause, Effect, Exit, Queue } from "effect"
 import { here, Runner, type StageRunner } from "../launch/runner.ts"
-import { Progress } from "../progress.ts"
+import { secondsLike } from "../pace.ts"
+import { type PlannedPart, Progress } from "../progress.ts"
 import { inOrder, type Stage, type StageError } from "../stage.ts"
-import type { Artifact, Store } from "../store/store.ts"
+import { type Artifact, type Manifest, Store } from "../store/store.ts"
 import { longestFirst, restWaitsFor } from "./order.ts"
 import { errorOf, type Failure, isMachines, type Outcome } from "./outcome.ts"
 import type { Making, Ready } from "./run-stage.ts"
 
 type Needs = Datasets | Store | Progress
+
+/** Newest stages of a kind whose times are read for an estimate. */
+const forEstimates = 40
+
+/** The stages of a plan, with the seconds that the missing ones will take. */
+const plannedParts = (planned: ReadonlyArray<Stage>): Effect.Effect<ReadonlyArray<PlannedPart>, never, Store> =>
+  Effect.map(Store, (store) => {
+    const byKind = new Map<string, ReadonlyArray<Manifest>>()
+    const manifestsOf = (kind: string) => {
+      const known = byKind.get(kind) ?? store.manifests(kind, forEstimates)
+      byKind.set(kind, known)
+      return known
+    }
+    return planned.map((stage) => ({
+      ...{ stage: stage.label, kind: stage.kind, key: stage.key, unit: stage.unit, alone: stage.alone },
+      flops: stage.work.flops ?? 0,
+      expected: secondsLike(stage, manifestsOf(stage.kind)) ?? null,
+      after: stage.inputs.map(({ key }) => key),
+    }))
+  })
 
 export interface ScheduleOptions extends Partial<Making> {
   /** The outcome of an earlier call: its artifacts are reused, and its failures are not tried again. */
@@ -38,10 +59,8 @@ const schedule = <E, F>(
     report({
       _tag: "planned",
       beginning: artifacts.size === 0,
-      stages: planned.map(({ label, kind, key, unit, work }) => ({
-        ...{ stage: label, kind, key, unit },
-        flops: work.flops ?? 0,
-      })),
+      slots: Number.isFinite(slots) ? slots : null,
+      stages: yield* plannedParts(planned),
     })
     const order = slots === 1 ? inOrder(leaves) : longestFirst(inOrder(leaves))
     const waiting = new Set(order.filter(({ key }) => !artifacts.has(key) && !failed.has(key)))

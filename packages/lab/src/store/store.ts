@@ -143,8 +143,11 @@ export interface StoreService {
   readonly seek: (stage: string, key: string, inputs?: ReadonlyArray<Artifact>) => Effect.Effect<Artifact | undefined>
   /** The reason why a stored artifact cannot be used; undefined for a usable or a missing one. */
   readonly damage: (stage: string, key: string) => string | undefined
-  /** All artifacts of a stage by their manifests, with unverified files: for estimates. */
-  readonly manifests: (stage: string) => ReadonlyArray<Manifest>
+  /**
+   * Artifacts of a stage by their manifests, with unverified files: for estimates. All, or those that were made or used
+   * last.
+   */
+  readonly manifests: (stage: string, most?: number) => ReadonlyArray<Manifest>
   /** True if a stopped attempt left a checkpoint. */
   readonly partial: (stage: string, key: string) => boolean
   /** The artifact: from the store, or computed under its lock; a second process waits and then finds it. */
@@ -263,18 +266,26 @@ export const makeStore = (home: string): StoreService => {
       const stored = atOnce(lookAt(stage, key))
       return stored._tag === "damaged" ? stored.why : undefined
     },
-    manifests: (stage) => {
+    manifests: (stage, most) => {
       const folder = join(root, stage)
       if (!existsSync(folder)) return []
-      return readdirSync(folder)
-        .filter((name) => /^[0-9a-f]{64}$/.test(name))
-        .flatMap((name) => {
-          try {
-            return [readManifest(join(folder, name))]
-          } catch {
-            return [] // Damaged, or removed or renamed by another process at this moment.
-          }
-        })
+      const names = readdirSync(folder).filter((name) => /^[0-9a-f]{64}$/.test(name))
+      const used = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0
+      const chosen =
+        most === undefined || names.length <= most
+          ? names
+          : names
+              .map((name) => ({ name, at: used(name) }))
+              .toSorted((a, b) => b.at - a.at)
+              .slice(0, most)
+              .map(({ name }) => name)
+      return chosen.flatMap((name) => {
+        try {
+          return [readManifest(join(folder, name))]
+        } catch {
+          return [] // Damaged, or removed or renamed by another process at this moment.
+        }
+      })
     },
     partial: (stage, key) => hasCheckpoint(`${at(stage, key)}.partial`),
     obtain: (making) =>

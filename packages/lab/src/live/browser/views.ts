@@ -18,7 +18,7 @@ const ends: Readonly<Record<LiveSnapshot["state"], string>> = {
 /** The line that says how far the run is. */
 export const stateText = ({ state, over, of, left, elapsed }: LiveSnapshot): string => {
   if (state !== "running" && state !== "jobs") return `${ends[state]}; ${over} of ${of} stages are done`
-  const rest = left === null ? "" : `, about ${clock(left)} left`
+  const rest = left === null ? "" : `, ${left.atLeast ? "at least" : "about"} ${clock(left.seconds)} left`
   return `${state === "jobs" ? `${ends.jobs}; ` : ""}${over} of ${of} stages done${rest}, ${clock(elapsed)} so far`
 }
 
@@ -26,7 +26,7 @@ export const stateText = ({ state, over, of, left, elapsed }: LiveSnapshot): str
 export const titleText = ({ state, fraction, left, run }: LiveSnapshot): string => {
   const name = run === null ? "winnow" : [run.experiment, run.part].filter(Boolean).join("/")
   if (state === "running" || state === "jobs")
-    return `${Math.floor(100 * fraction)} %${left === null ? "" : `, ${clock(left)} left`} · ${name}`
+    return `${Math.floor(100 * fraction)} %${left === null ? "" : `, ${clock(left.seconds)} left`} · ${name}`
   return `${state} · ${name}`
 }
 
