@@ -36,7 +36,7 @@ import { launcherFlags, launcherOf } from "./launchers.ts"
 import { nearby } from "./nearby.ts"
 import { renderPlan } from "./plan-view.ts"
 import { viewed } from "./run-view.ts"
-import { jsonFlag, resultsFlag, watchFlag } from "./shared-flags.ts"
+import { jsonFlag, resultsFlag, tensorboardFlag, watchFlag } from "./shared-flags.ts"
 import { terminalColumns } from "./terminal.ts"
 import { duration } from "./time.ts"
 
@@ -111,6 +111,7 @@ export const experimentFlags = {
     Flag.withDescription("each stage as it runs, examples of the data, all tables and conclusions"),
   ),
   watch: watchFlag,
+  tensorboard: tensorboardFlag,
   json: jsonFlag,
   results: resultsFlag,
 }
@@ -196,7 +197,7 @@ const inFull = (record: ReturnType<typeof documentOf>): ReadonlyArray<string> =>
  */
 export const runPrepared = Effect.fn("experiment.run")(function* (
   { found, files, runs }: Prepared,
-  { fresh, verbose, watch, json, results, ...flags }: ExperimentFlags,
+  { fresh, verbose, watch, tensorboard, json, results, ...flags }: ExperimentFlags,
   more: (record: ReturnType<typeof documentOf>) => ReadonlyArray<string> = verbose ? inFull : () => [],
 ) {
   const launcher = yield* launcherOf(flags)
@@ -209,7 +210,7 @@ export const runPrepared = Effect.fn("experiment.run")(function* (
       return yield* runExperiment(resolved, { slug: found.slug, part, preset, results, fresh, source })
     }),
   ).pipe(Effect.provide(Layer.mergeAll(Store.layer(), RunStore.layer(winnowHome(), [results]), launcher)), (running) =>
-    viewed(running, { verbose, watch, beside: dirname(found.file) }),
+    viewed(running, { verbose, watch, tensorboard: Option.getOrUndefined(tensorboard), beside: dirname(found.file) }),
   )
   const records = finished.map(documentOf)
   if (json) yield* Console.log(JSON.stringify(records.length === 1 ? records[0] : records, null, 2))

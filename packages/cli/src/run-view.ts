@@ -3,6 +3,7 @@ import { datasetsLayer } from "@winnow/data"
 import { Progress } from "@winnow/lab"
 import { Effect, Layer } from "effect"
 import { withPage } from "./live-page.ts"
+import { withTensorBoard } from "./tensorboard-logs.ts"
 import { viewOnStderr } from "./view.ts"
 
 const howToGoOn = Effect.sync(() =>
@@ -16,6 +17,7 @@ const howToGoOn = Effect.sync(() =>
  *
  * @param options.beside folder of the experiment, where relative paths of data are looked for first
  * @param options.watch true: a page shows the runs as well
+ * @param options.tensorboard folder that gets TensorBoard logs of the runs
  */
 export const viewed = <A, E, R>(
   program: Effect.Effect<A, E, R>,
@@ -23,12 +25,19 @@ export const viewed = <A, E, R>(
     verbose,
     beside,
     watch = false,
-  }: { readonly verbose: boolean; readonly beside?: string | undefined; readonly watch?: boolean | undefined },
+    tensorboard,
+  }: {
+    readonly verbose: boolean
+    readonly beside?: string | undefined
+    readonly watch?: boolean | undefined
+    readonly tensorboard?: string | undefined
+  },
 ) =>
   Effect.suspend(() => {
     const view = viewOnStderr({ brief: !verbose })
     const running = Effect.gen(function* () {
-      const shown = watch ? yield* withPage(view) : view
+      const paged = watch ? yield* withPage(view) : view
+      const shown = tensorboard === undefined ? paged : yield* withTensorBoard(paged, tensorboard)
       const datasets = datasetsLayer({
         beside,
         onProgress: ({ file, received }) =>

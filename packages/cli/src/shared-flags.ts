@@ -32,6 +32,13 @@ export const trainingFlags = {
   verbose: described(Flag.Boolean("verbose").pipe(Flag.withDefault(false)), "each stage as it runs"),
 }
 
+/** `--tensorboard` of a command that makes runs. */
+export const tensorboardFlag = Flag.String("tensorboard").pipe(
+  Flag.optional,
+  Flag.withMetavar("DIR"),
+  Flag.withDescription("TensorBoard logs in this folder, by arm and seed: loss, kept fraction, rates, acceptance"),
+)
+
 /** `--watch` of a command that makes runs. */
 export const watchFlag = Flag.Boolean("watch").pipe(
   Flag.withDefault(false),

@@ -20,7 +20,7 @@ import { engine } from "../engine.ts"
 import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
 import { nearby } from "../nearby.ts"
 import { viewed } from "../run-view.ts"
-import { described, jsonFlag, trainingFlags, watchFlag } from "../shared-flags.ts"
+import { described, jsonFlag, tensorboardFlag, trainingFlags, watchFlag } from "../shared-flags.ts"
 
 /** The verdict, the folders and the next commands. */
 export const draftReport = (made: MadeDraft, target: string, page: string, columns = 80): string => {
@@ -68,9 +68,23 @@ export const draftCommand = Command.make(
     plugin: familyFlag,
     verbose: trainingFlags.verbose,
     watch: watchFlag,
+    tensorboard: tensorboardFlag,
     json: jsonFlag,
   },
-  Effect.fn("draft")(function* ({ plugin, json, verbose, watch, plan, to, size, eos, learningRate, loss, ...flags }) {
+  Effect.fn("draft")(function* ({
+    plugin,
+    json,
+    verbose,
+    watch,
+    tensorboard,
+    plan,
+    to,
+    size,
+    eos,
+    learningRate,
+    loss,
+    ...flags
+  }) {
     const target = (yield* namedFolder(flags.target)).folder
     const request: DraftRequest = {
       ...flags,
@@ -91,7 +105,10 @@ export const draftCommand = Command.make(
       return yield* Console.log(json ? JSON.stringify(planned) : [...lines, "", chosen].join("\n"))
     }
     const making = makeDraft(request).pipe(Effect.provide(Store.layer()))
-    const made = yield* withFamilies(plugin, viewed(making, { verbose, watch }))
+    const made = yield* withFamilies(
+      plugin,
+      viewed(making, { verbose, watch, tensorboard: Option.getOrUndefined(tensorboard) }),
+    )
     const page = join(request.to, "README.md")
     const at = { target: nearby(target), prompts: nearby(request.prompts), to: nearby(request.to) }
     const names = {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type RunEntry, runRecord } from "@winnow/lab"
@@ -100,7 +100,13 @@ test("a run prints its summary, with --verbose everything; a second run computes
   const reader = child.stderr.getReader()
   let seen = ""
   while (!/target\n|target: /.test(seen)) seen += new TextDecoder().decode((await reader.read()).value)
-  await Bun.sleep(1500)
+  // Another process shows it on a page meanwhile.
+  const watcher = spawn("watch", "quickstart")
+  const address = watcher.stdout.getReader()
+  const url = new TextDecoder().decode((await address.read()).value).trim()
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/$/)
+  expect(await (await fetch(url)).text()).toContain("<title>winnow</title>")
+  expect((await fetch(url.replace(/\/[^/]+\/$/, "/"))).status).toBe(403)
   child.kill("SIGINT")
   while (true) {
     const { done, value } = await reader.read()
@@ -109,6 +115,9 @@ test("a run prints its summary, with --verbose everything; a second run computes
   }
   expect(await child.exited).toBe(130)
   expect(seen).toContain("run the same command to continue")
+  const end = new TextDecoder().decode((await address.read()).value)
+  expect(end).toMatch(/^run \w+ was stopped; the same command goes on where it was$/m)
+  expect(await watcher.exited).toBe(0)
   expect(JSON.parse((await winnowRuns("--json")).out)).toMatchObject([{ state: "stopped", seeds: [1], schema: null }])
   const plan = JSON.parse((await winnow(...long, "--dry-run", "--json")).out)
   expect(plan.stages.find((s: { stage: string }) => s.stage === "target").state).toBe("to resume")
@@ -126,7 +135,13 @@ test("a run prints its summary, with --verbose everything; a second run computes
   expect(first.err.split("\n").length).toBeLessThan(8)
   expect(first.err).not.toMatch(/three examples|done in/)
   expect(first.err).toMatch(/^\d+ stages computed in \d/m)
-  const full = await winnow(...alone, "--verbose")
+  const logs = join(home, "logs")
+  const full = await winnow(...alone, "--verbose", "--watch", "--tensorboard", logs)
+  expect(full.err).toMatch(/^live page: http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/$/m)
+  const folders = readdirSync(logs, { recursive: true }).filter((name) => String(name).endsWith(".winnow"))
+  expect(folders.map((name) => String(name).split("/").slice(1, -1).join("/")).toSorted()).toEqual(
+    expect.arrayContaining(["adaspec/seed-1", "all-tokens/seed-1", "target"]),
+  )
   expect(full.out).toStartWith(first.out.trimEnd())
   expect(full.out).toMatch(/gamma = 4, arithmetic\/test, 4 prompts/)
   expect(full.out).toContain("What follows:")

@@ -50,7 +50,17 @@ export const experiment = Command.make(
       const loaded = yield* loadPlugins(flags.plugin)
       const found = name === "quickstart" ? undefined : (yield* experimentOf(name)).found
       const launcher = yield* launcherOf(flags)
-      return yield* repeat(again.value, { results, launcher, verbose, watch, json, given, found, loaded })
+      return yield* repeat(again.value, {
+        results,
+        launcher,
+        verbose,
+        watch,
+        tensorboard: Option.getOrUndefined(flags.tensorboard),
+        json,
+        given,
+        found,
+        loaded,
+      })
     }
     const prepared = yield* prepareRuns(name, flags)
     yield* dryRun ? printPlans(prepared, flags) : runPrepared(prepared, flags)

@@ -10,7 +10,7 @@ import {
   type TablesRecord,
   tablesText,
 } from "@winnow/lab"
-import { Console, Effect } from "effect"
+import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { experimentFlags, prepareRuns, printPlans, runPrepared } from "../chosen-runs.ts"
 import { viewed } from "../run-view.ts"
@@ -83,11 +83,9 @@ const ranking = (name: Ranked) =>
         const problems = [`it has ${found}, and expected is ${expected}; there are: ${there}`]
         return yield* new InvalidInput({ what: `rank ${name} ${study}`, problems })
       }
-      if (scoresOnly && flags.watch) {
-        const problems = [
-          "scores take seconds and train nothing, so there is nothing to watch; leave out one of the two",
-        ]
-        return yield* new InvalidInput({ what: "--watch --scores-only", problems })
+      if (scoresOnly && (flags.watch || Option.isSome(flags.tensorboard))) {
+        const problems = ["scores take seconds and train nothing, so there is nothing to watch or to log; leave it out"]
+        return yield* new InvalidInput({ what: `${flags.watch ? "--watch" : "--tensorboard"} --scores-only`, problems })
       }
       if (flags.dryRun) return yield* printPlans(prepared, flags)
       if (!scoresOnly && prepared.runs.some(({ resolved }) => !has(expected, resolved))) {

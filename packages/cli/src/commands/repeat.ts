@@ -35,6 +35,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     launcher,
     verbose,
     watch,
+    tensorboard,
     json,
     given: options,
     found: experiment,
@@ -44,6 +45,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     readonly launcher: Layer.Layer<never>
     readonly verbose: boolean
     readonly watch: boolean
+    readonly tensorboard: string | undefined
     readonly json: boolean
     readonly given: OtherSettings
     /** The experiment's file, if the record's name does not lead to it. */
@@ -66,7 +68,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
   const beside = at && dirname(at.file)
   const repeated = yield* repeatRun(directory, { found: experiment, loaded }).pipe(
     Effect.provide(launcher),
-    (running) => viewed(running, { verbose, watch, beside }),
+    (running) => viewed(running, { verbose, watch, tensorboard, beside }),
   )
   yield* Console.log(json ? JSON.stringify(repeated, null, 2) : renderRepeat(repeated))
   process.stderr.write(`\nthe repeat's own record and report: ${repeated.directory}\n`)
