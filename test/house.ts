@@ -39,6 +39,8 @@ export const allowed = (folder: string): ReadonlyArray<string> => {
   if (kind === "experiments") return [...everything.filter((p) => p !== "testing"), "plugins", "setups"]
   if (name === "cli") return everything.filter((p) => p !== "testing")
   if (name === "bench") return [...everything, "plugins"]
+  // Pages as HTML, in the colours of reports, with the home page of the results.
+  if (name === "site") return ["lab"]
   // The folders that it damages belong to the house's families.
   if (name === "attack") return [...everything, "cli", "plugins"]
   return below[name] ?? []

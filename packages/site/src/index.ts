@@ -1,0 +1,4 @@
+/** The pages of this repository as a static site (`bun run docs`). */
+export { buildSite, type Issue, issueText, linkIssues, type Site } from "./build.ts"
+export { type Results, resultsOf } from "./results.ts"
+export { writeSite } from "./write-site.ts"
