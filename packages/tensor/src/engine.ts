@@ -15,6 +15,7 @@ import { type Backend, makeBackend } from "./backend.ts"
 import { type Binding, openBinding } from "./binding/binding.ts"
 import type { Device } from "./binding/context.ts"
 import { getEnvironment, setEnvironment } from "./binding/libc.ts"
+import type { Seat } from "./binding/server-def.ts"
 import { startNative } from "./native/native.ts"
 import { tf } from "./tf.ts"
 
@@ -35,6 +36,7 @@ const require = createRequire(import.meta.url)
  * - `native`: false leaves every op on its plain TFJS path, as on a machine without a compiler; see docs/engine.md.
  * - `whenNeeded`: true opens TensorFlow's library at the first op or tensor, not before: programs that only decode natively
  *   never do, and save its memory and time. Not with a GPU.
+ * - `group`: the seat of this process in a group that computes together: `joinGroup` sets it.
  * - `messages`: true shows TensorFlow's output on stderr. A TF_CPP_MIN_LOG_LEVEL in the environment takes precedence.
  */
 export const EngineOptions = type({
@@ -47,6 +49,7 @@ export const EngineOptions = type({
   "native?": "boolean",
   "whenNeeded?": "boolean",
   "messages?": "boolean",
+  "group?": type({ "+": "reject", rank: "number.integer >= 0", members: "string[] >= 2" }).as<Seat>(),
 })
 export type EngineOptions = typeof EngineOptions.infer
 
@@ -102,6 +105,7 @@ const open = async (options: EngineOptions): Promise<EngineInfo> => {
         ...(interOpThreads === undefined ? {} : { interOpThreads }),
       },
       quiet,
+      options.group,
     )
   if (options.whenNeeded === true && library.flavour === "cpu" && native) {
     // TFJS opens the backend of the highest priority by itself, and would take another where that fails
@@ -147,7 +151,7 @@ export const openEngine = (options: EngineOptions = {}): Promise<EngineInfo> => 
   if (valid instanceof type.errors) return Promise.reject(new TypeError(`engine options: ${valid.summary}`))
   if (opened !== undefined) {
     for (const key of Object.keys(valid) as Array<keyof EngineOptions>) {
-      if (key === "whenNeeded") continue
+      if (key === "whenNeeded" || key === "group") continue
       const [wanted, is] = [valid[key], opened.options[key]]
       if (wanted !== is)
         return Promise.reject(

@@ -1,6 +1,7 @@
 export * from "./binding/index.ts"
 export { probe, tensorVersions } from "./doctor/probe.ts"
 export * from "./engine.ts"
+export * from "./group/index.ts"
 export * from "./memory.ts"
 export * from "./native/index.ts"
 export * from "./ops/activations.ts"

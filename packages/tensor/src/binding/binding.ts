@@ -6,6 +6,7 @@ import type { SessionConfig } from "./config.ts"
 import { type Device, openRuntime } from "./context.ts"
 import { DType, type Elements } from "./dtypes.ts"
 import { Executor } from "./execute.ts"
+import type { Seat } from "./server-def.ts"
 import type { LibraryFiles } from "./symbols.ts"
 import { type Metadata, Tensors, type Values } from "./tensors.ts"
 
@@ -31,6 +32,15 @@ export interface Binding extends Omit<TFJSBinding, Left> {
     inputs: ReadonlyArray<number>,
     outputs: number,
   ): Array<Metadata>
+  /** Starts an op on a second thread; see `Executor.start`. */
+  startOp(
+    name: string,
+    attributes: ReadonlyArray<Attribute>,
+    inputs: ReadonlyArray<number>,
+    output: Omit<Metadata, "id">,
+  ): Metadata
+  /** Waits for the started ops; see `Executor.finish`. */
+  finishOps(call: string): void
   /** Adds a function to the context: its name is then an op. @param definition a FunctionDef message @error if TensorFlow refuses it */
   addFunction(definition: Uint8Array): void
   /** Makes a tensor whose memory `fill` writes in place; see `Tensors.createFilled`. */
@@ -47,6 +57,8 @@ export interface Binding extends Omit<TFJSBinding, Left> {
   describeTensors(first: number, most: number): Array<string>
   readonly devices: ReadonlyArray<Device>
   readonly device: Device
+  /** The eager context, for calls of another thread. */
+  readonly context: Address
 }
 
 class TensorMetadata implements Metadata {
@@ -65,10 +77,11 @@ class TFEOpAttr {
  * Loads the library and returns the binding.
  *
  * @param quiet hides the library's output on stderr during loading
+ * @param seat of this process in a group that computes together
  * @error if the library cannot be loaded or configured
  */
-export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: boolean): Binding => {
-  const runtime = openRuntime(files, config, quiet)
+export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: boolean, seat?: Seat): Binding => {
+  const runtime = openRuntime(files, config, quiet, seat)
   const tensors = new Tensors(runtime)
   const executor = new Executor(runtime, tensors)
   return {
@@ -82,6 +95,8 @@ export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: b
     tensorDataSync: (id) => tensors.data(id) as ReturnType<Binding["tensorDataSync"]>,
     lendTensor: (id, read) => tensors.lend(id, read),
     executeOp: (name, attributes, inputs, outputs) => executor.run(name, attributes, inputs, outputs),
+    startOp: (name, attributes, inputs, output) => executor.start(name, attributes, inputs, output),
+    finishOps: (call) => executor.finish(call),
     addFunction: (definition) => {
       runtime.arena.reset()
       runtime.C.TFE_ContextAddFunctionDef(
@@ -98,6 +113,7 @@ export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: b
     describeTensors: (first, most) => tensors.describeFrom(first, most),
     devices: runtime.devices,
     device: runtime.device,
+    context: runtime.context,
     TF_FLOAT: DType.float32,
     TF_INT32: DType.int32,
     TF_INT64: DType.int64,

@@ -1,4 +1,5 @@
 /** The session configuration, as the bytes of TensorFlow's ConfigProto message. */
+import { block, integer, text } from "./protobuf.ts"
 
 /** Settings of TensorFlow's session that the engine exposes. */
 export interface SessionConfig {
@@ -12,11 +13,6 @@ export interface SessionConfig {
   readonly gpuMemoryGrowth: boolean
 }
 
-const varint = (value: number): Array<number> =>
-  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)]
-const field = (number: number, wire: 0 | 2) => varint((number << 3) | wire)
-const message = (number: number, body: ReadonlyArray<number>) => [...field(number, 2), ...varint(body.length), ...body]
-
 /**
  * Encodes a ConfigProto: device_count = 1, intra_op_parallelism_threads = 2, inter_op_parallelism_threads = 5,
  * gpu_options = 6 with allow_growth = 4.
@@ -25,8 +21,8 @@ const message = (number: number, body: ReadonlyArray<number>) => [...field(numbe
  */
 export const encodeConfig = (config: SessionConfig): Uint8Array<ArrayBuffer> =>
   Uint8Array.from([
-    ...(config.gpu ? [] : message(1, [...message(1, [...Buffer.from("GPU")]), ...field(2, 0), 0])),
-    ...(config.threads === undefined ? [] : [...field(2, 0), ...varint(config.threads)]),
-    ...(config.interOpThreads === undefined ? [] : [...field(5, 0), ...varint(config.interOpThreads)]),
-    ...(config.gpuMemoryGrowth ? message(6, [...field(4, 0), 1]) : []),
+    ...(config.gpu ? [] : block(1, [...text(1, "GPU"), ...integer(2, 0)])),
+    ...(config.threads === undefined ? [] : integer(2, config.threads)),
+    ...(config.interOpThreads === undefined ? [] : integer(5, config.interOpThreads)),
+    ...(config.gpuMemoryGrowth ? block(6, integer(4, 1)) : []),
   ])

@@ -4,6 +4,7 @@ import type { Address } from "@winnow/engine"
 import { Arena } from "./arena.ts"
 import { encodeConfig, type SessionConfig } from "./config.ts"
 import { withoutStderr } from "./libc.ts"
+import { encodeServerDef, type Seat } from "./server-def.ts"
 import { Status } from "./status.ts"
 import { type LibraryFiles, openSymbols, type Symbols } from "./symbols.ts"
 
@@ -44,9 +45,15 @@ const listDevices = (C: Symbols, context: Address, status: Status): Array<Device
  * Loads the library and opens an eager context.
  *
  * @param quiet hides the library's output on stderr during loading, before its own log level counts
- * @error if the library cannot be loaded, or TensorFlow refuses the configuration or finds no device
+ * @param seat makes this process a member of a group: it then listens at its own address
+ * @error if the library cannot be loaded, or TensorFlow refuses the configuration, finds no device or cannot listen
  */
-export const openRuntime = (files: LibraryFiles, sessionConfig: SessionConfig, quiet: boolean): Runtime => {
+export const openRuntime = (
+  files: LibraryFiles,
+  sessionConfig: SessionConfig,
+  quiet: boolean,
+  seat?: Seat,
+): Runtime => {
   const C = quiet ? withoutStderr(() => openSymbols(files)) : openSymbols(files)
   const arena = new Arena()
   const status = new Status(C)
@@ -58,6 +65,12 @@ export const openRuntime = (files: LibraryFiles, sessionConfig: SessionConfig, q
     status.check("configuring TensorFlow")
     context = C.TFE_NewContext(options, status.address)
     status.check("opening TensorFlow")
+    if (seat !== undefined) {
+      // The devices get other names, so this comes before any tensor.
+      const server = encodeServerDef(seat, config)
+      C.TFE_EnableCollectiveOps(context!, arena.bytes(server), server.length, status.address)
+      status.check(`listening at ${seat.members[seat.rank]}`)
+    }
   } finally {
     C.TFE_DeleteContextOptions(options)
   }

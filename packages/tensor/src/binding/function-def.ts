@@ -4,6 +4,7 @@
  * @source tensorflow/core/framework/function.proto, op_def.proto, node_def.proto, attr_value.proto, tensor.proto
  */
 import { type Attribute, AttributeType } from "./attributes.ts"
+import { type Bytes, block, integer, text, varint } from "./protobuf.ts"
 
 /** One op of a function's body. */
 export interface FunctionNode {
@@ -33,18 +34,6 @@ export interface FunctionDefinition {
   readonly outputs: ReadonlyArray<{ readonly name: string; readonly dtype: number; readonly from: string }>
 }
 
-type Bytes = ReadonlyArray<number> | Uint8Array
-
-const varint = (value: number | bigint): Array<number> => {
-  const out: Array<number> = []
-  let rest = BigInt.asUintN(64, BigInt(value))
-  for (; rest >= 0x80n; rest >>= 7n) out.push(Number(rest & 0x7fn) | 0x80)
-  return [...out, Number(rest)]
-}
-const integer = (field: number, value: number | bigint) => [...varint(field << 3), ...varint(value)]
-const block = (field: number, body: Bytes) => [...varint((field << 3) | 2), ...varint(body.length), ...body]
-const text = (field: number, value: string | Uint8Array) =>
-  block(field, typeof value === "string" ? Buffer.from(value) : value)
 const float = (field: number, value: number) => [
   ...varint((field << 3) | 5),
   ...new Uint8Array(Float32Array.of(value).buffer),

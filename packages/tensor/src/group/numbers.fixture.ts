@@ -1,0 +1,17 @@
+/** Tensors of numbers whose sums depend on the order of addition, for tests. */
+import { seeded } from "@winnow/numerics"
+import { tf } from "../tf.ts"
+import type { Summed } from "./ordered-sum.ts"
+
+/** The tensors of a batch, drawn by its number. */
+export const tensorsOf = (shapes: Summed, batch: number): Record<string, tf.Tensor> =>
+  Object.fromEntries(
+    shapes.map(({ name, shape }, i) => {
+      const rng = seeded(batch, "tensors", i)
+      const values = Float32Array.from(
+        { length: shape.reduce((a, b) => a * b, 1) },
+        () => rng.uniform() * 1e3 ** (rng.uniform() - 0.5),
+      )
+      return [name, tf.tensor(values, [...shape])]
+    }),
+  )
