@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { DataError, InvalidInput, TrainingStopped } from "@winnow/core"
+import { DataError, InvalidInput, PeerLost, TrainingStopped } from "@winnow/core"
 import { FileError } from "@winnow/files"
 import { Cause, Data, Effect } from "effect"
 import { bugCode, errorCodeOf, errorCodes, faultCode, machineCode, withCode } from "./error-codes.ts"
@@ -49,6 +49,7 @@ test("every error that crosses packages has a code, wrong input by its subject",
     [new DataError({ message: "x" }), "WN-201"],
     [new FileError("x", "y", "EIO"), "WN-202"],
     [new TrainingStopped({ message: "x", step: 1 }), "WN-301"],
+    [new PeerLost({ message: "x", step: 1 }), "WN-302"],
     [new EngineClosed({ message: "x" }), "WN-401"],
     [new NotReproduced({ message: "x" }), "WN-501"],
     [new Incomplete({ message: "x" }), "WN-601"],

@@ -35,6 +35,7 @@ export const errorCodes: ReadonlyArray<ErrorCode> = [
   // A package is not installed: main.ts.
   { code: "WN-204", exit: 2 },
   { code: "WN-301", exit: 3, tag: "TrainingStopped" },
+  { code: "WN-302", exit: 3, tag: "PeerLost" },
   { code: "WN-401", exit: 4, tag: "EngineClosed" },
   { code: "WN-501", exit: 5, tag: "NotReproduced" },
   { code: "WN-601", exit: 6, tag: "Incomplete" },

@@ -2,7 +2,7 @@
  * Translates failures to one line on stderr, with the code of its section in docs/errors.md, and an exit code for scripts.
  *
  * 0 done; 1 wrong input (usage, unknown name, setting, data that preflight refuses); 2 a needed thing is missing or
- * damaged (data set, model, artifact, disk); 3 training stopped itself (loss not finite); 4 the tensor engine cannot be
+ * damaged (data set, model, artifact, disk); 3 training stopped itself (loss not finite), or lost a process that took part; 4 the tensor engine cannot be
  * opened; 5 the figures of a repeated run differ; 6 a run is finished, but some of its stages failed; 70 a bug; 130
  * interrupted (Ctrl-C); 141 the reader of stdout has closed it, as `head` does.
  */

@@ -22,3 +22,10 @@ export class TrainingStopped extends Data.TaggedError("TrainingStopped")<{
   readonly message: string
   readonly step: number
 }> {}
+
+/** A process that trains a stage with others ended, or did not answer: the stage resumes from its checkpoint. */
+export class PeerLost extends Data.TaggedError("PeerLost")<{
+  readonly message: string
+  /** The step that was not finished. */
+  readonly step: number
+}> {}

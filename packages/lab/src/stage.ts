@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import type { DataError, Datasets, InvalidInput, TrainingStopped } from "@winnow/core"
+import type { DataError, Datasets, InvalidInput, PeerLost, TrainingStopped } from "@winnow/core"
 import { type FileError, parseJson } from "@winnow/files"
 import type { Effect } from "effect"
 import type { StageCode } from "./store/code/stage-code.ts"
@@ -12,7 +12,7 @@ import { keyOf } from "./store/key.ts"
 import type { Artifact, Part } from "./store/store.ts"
 
 /** The errors of a stage; a `FileError` with a code is a refusal of the disk or of memory, which ends the run. */
-export type StageError = DataError | FileError | InvalidInput | TrainingStopped
+export type StageError = DataError | FileError | InvalidInput | PeerLost | TrainingStopped
 
 /** The work of a stage; an estimate if it has not run. */
 export interface Work {

@@ -121,6 +121,57 @@ const soundState = async (folder: string): Promise<Saved | FileError> => {
   }
 }
 
+/** The error of a checkpoint that cannot be used. */
+const refusal =
+  (folder: string) =>
+  (problem: unknown): InvalidInput =>
+    new InvalidInput({
+      what: `checkpoint ${folder}`,
+      problems: [`${problem instanceof Error ? problem.message : problem}; remove the folder or run with --fresh`],
+    })
+
+const restoring = (
+  folder: string,
+  step: number,
+  saved: Saved,
+  refuse: (problem: unknown) => InvalidInput,
+): Checkpoint => ({
+  step,
+  restore: (states) =>
+    Effect.try({
+      try: () => {
+        const state = jointState(states)
+        const file = openSafetensors(join(folder, files.tensors))
+        try {
+          for (const [name, { write }] of state.tensors ?? []) write(file.read(name))
+        } finally {
+          file.close()
+        }
+        state.restore(saved.states)
+      },
+      catch: (cause) => (cause instanceof InvalidInput ? cause : refuse(cause)),
+    }),
+})
+
+/**
+ * The checkpoint of a step that another process has found sound. Nothing is changed in the directory.
+ *
+ * @error InvalidInput if it cannot be read here, or is of another run
+ */
+export const checkpointAt = (
+  directory: string,
+  identity: string,
+  step: number,
+): Effect.Effect<Checkpoint, InvalidInput> =>
+  Effect.gen(function* () {
+    const folder = join(directory, folderOf(step))
+    const refuse = refusal(folder)
+    const saved = yield* Effect.tryPromise({ try: () => soundState(folder), catch: refuse })
+    if (saved instanceof FileError) return yield* refuse(saved)
+    if (saved.identity !== identity) return yield* refuse(`is of another run (${saved.identity}, not ${identity})`)
+    return restoring(folder, step, saved, refuse)
+  })
+
 /**
  * The newest sound checkpoint of a directory; damaged ones, and half-written ones of a killed process, are removed.
  *
@@ -144,11 +195,7 @@ export const newestCheckpoint = (
     }
     for (const step of (yield* Effect.promise(() => steps(directory))).toReversed()) {
       const folder = join(directory, folderOf(step))
-      const refuse = (problem: unknown) =>
-        new InvalidInput({
-          what: `checkpoint ${folder}`,
-          problems: [`${problem instanceof Error ? problem.message : problem}; remove the folder or run with --fresh`],
-        })
+      const refuse = refusal(folder)
       const saved = yield* Effect.tryPromise({ try: () => soundState(folder), catch: refuse })
       if (saved instanceof FileError) {
         damaged.push({ step, why: saved.message })
@@ -157,23 +204,7 @@ export const newestCheckpoint = (
       }
       if (saved.identity !== identity) return yield* refuse(`is of another run (${saved.identity}, not ${identity})`)
       tell(`training continues from step ${step}`)
-      return {
-        step,
-        restore: (states) =>
-          Effect.try({
-            try: () => {
-              const state = jointState(states)
-              const file = openSafetensors(join(folder, files.tensors))
-              try {
-                for (const [name, { write }] of state.tensors ?? []) write(file.read(name))
-              } finally {
-                file.close()
-              }
-              state.restore(saved.states)
-            },
-            catch: (cause) => (cause instanceof InvalidInput ? cause : refuse(cause)),
-          }),
-      } satisfies Checkpoint
+      return restoring(folder, step, saved, refuse)
     }
     tell("there is no other, so training starts again")
     return undefined

@@ -21,6 +21,14 @@ const schema = type({
 })
 export type Counters = typeof schema.infer
 
+/** The size of a micro-batch that a step has run. */
+export interface Seen {
+  /** Input tokens, without padding. */
+  readonly tokens: number
+  /** Positions of its rows, padding included. */
+  readonly positions: number
+}
+
 /** The counts before the first step. */
 export const noSteps: Counters = {
   ...{ step: 0, loss: 0, tokensSeen: 0, positions: 0, tokensValid: 0, tokensTrained: 0, seconds: 0 },

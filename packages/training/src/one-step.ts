@@ -1,15 +1,16 @@
 /** One step of a training stage, as a function of the stage and the counts before it. */
 import type { Draft, Encoder, FilterInstance, StepState } from "@winnow/core"
-import type { Batch, BatchSource } from "@winnow/data"
+import type { BatchSource } from "@winnow/data"
 import { NotFinite } from "@winnow/numerics"
 import type { AdamW } from "@winnow/tensor"
-import type { Counters } from "./counters.ts"
+import type { Counters, Seen } from "./counters.ts"
 import type { TrainEvent } from "./events.ts"
 import type { Head } from "./head/head.ts"
 import { keptLosses, keptSequences } from "./kept-events.ts"
 import { runMicroBatch } from "./micro-batch.ts"
-import { optimizerStep, type StepResult } from "./optimizer-step.ts"
+import { accumulate, applyStep, type StepResult } from "./optimizer-step.ts"
 import type { OptimizerOptions } from "./schedule.ts"
+import type { Sharing } from "./sharing/sharing.ts"
 
 /** The constants of a stage; the numbers of the models and of the optimizer change. */
 export interface StageSetting {
@@ -27,6 +28,8 @@ export interface StageSetting {
   readonly seed: number
   /** The states whose hooks run around each step. */
   readonly hooks: Pick<StepState, "before" | "after">
+  /** The other processes that take part in the steps; undefined: none. */
+  readonly sharing?: Sharing | undefined
 }
 
 /** A finished step. */
@@ -42,22 +45,40 @@ export interface StepRefused {
 
 /** Runs the step after `before.step` steps. */
 export const oneStep = (setting: StageSetting, before: Counters): StepDone | StepRefused => {
-  const { stage: _, model, batches, microBatches, optimizer, settings, hooks, ...rest } = setting
+  const { stage: _, model, batches, microBatches, optimizer, settings, hooks, sharing, ...rest } = setting
   const { step } = before
   const began = performance.now()
   hooks.before?.(step, model)
-  const used: Array<Batch> = []
   const numbers = Array.from({ length: microBatches }, (_, micro) => step * microBatches + micro)
+  let seen: ReadonlyArray<Seen> = []
   const refused = (fault: string): StepRefused => ({
-    refused: `batch ${numbers.slice(0, used.length).join(" ")}: ${fault}`,
+    refused: `batch ${(sharing ? numbers : numbers.slice(0, seen.length)).join(" ")}: ${fault}`,
   })
   let result: StepResult
   try {
-    result = optimizerStep(optimizer, settings, step, setting.steps, microBatches, (micro, divide) => {
+    const run = (micro: number, divide: boolean) => {
       const batch = batches.batch(numbers[micro]!)
-      used.push(batch)
-      return runMicroBatch({ ...rest, batch, draft: model, step, micro, divide })
-    })
+      seen = [...seen, { tokens: batch.tokens, positions: batch.B * batch.T }]
+      return runMicroBatch({
+        ...rest,
+        filter: sharing?.filter ?? rest.filter,
+        batch,
+        draft: model,
+        step,
+        micro,
+        divide,
+      })
+    }
+    if (sharing === undefined) {
+      result = applyStep(optimizer, settings, step, setting.steps, accumulate(microBatches, run))
+    } else {
+      const { accumulated, all } = sharing.accumulate(microBatches, (micro) => {
+        const { gradients, ...result } = run(micro, false)
+        return { result, gradients, seen: seen.at(-1)! }
+      })
+      seen = all
+      result = applyStep(optimizer, settings, step, setting.steps, accumulated)
+    }
   } catch (cause) {
     // A filter that ranks tokens refuses a statistic that is not finite.
     if (cause instanceof NotFinite) return refused(cause.message)
@@ -71,9 +92,9 @@ export const oneStep = (setting: StageSetting, before: Counters): StepDone | Ste
     counters: {
       step: step + 1,
       loss: result.loss,
-      tokensSeen: used.reduce((sum, { tokens }) => sum + tokens, before.tokensSeen),
+      tokensSeen: seen.reduce((sum, { tokens }) => sum + tokens, before.tokensSeen),
       ...(before.positions !== undefined && {
-        positions: used.reduce((sum, { B, T }) => sum + B * T, before.positions),
+        positions: seen.reduce((sum, { positions }) => sum + positions, before.positions),
       }),
       tokensValid: before.tokensValid + result.valid,
       tokensTrained: before.tokensTrained + result.kept,

@@ -31,27 +31,32 @@ const addGradients = (a: Record<string, tf.Tensor>, b: Record<string, tf.Tensor>
   return sum
 }
 
+/** The sums over the micro-batches of a step, in their order. */
+export interface Accumulated {
+  readonly lossSum: number
+  readonly denominator: number
+  readonly valid: number
+  readonly kept: number
+  readonly last: Omit<MicroResult, "gradients">
+  /** By parameter name. The caller disposes them. */
+  readonly gradients: Record<string, tf.Tensor>
+  /** True if the gradients are already divided by the denominator. */
+  readonly divided: boolean
+}
+
 /**
- * Runs micro-batches 0..count-1 and applies their summed gradient. If the loss or the gradient is not finite, it
- * changes nothing and the result tells the caller.
+ * Runs micro-batches 0..count-1 one after another.
  *
- * @param run runs one micro-batch; with count = 1 it divides by its own denominator, else the sum is divided here
+ * @param run runs one micro-batch; with count = 1 it divides by its own denominator
  */
-export const optimizerStep = (
-  optimizer: AdamW,
-  options: OptimizerOptions,
-  step: number,
-  steps: number,
-  count: number,
-  run: (micro: number, divide: boolean) => MicroResult,
-): StepResult => {
-  const divide = count === 1
+export const accumulate = (count: number, run: (micro: number, divide: boolean) => MicroResult): Accumulated => {
+  const divided = count === 1
   let gradients: Record<string, tf.Tensor> = {}
   try {
     let [lossSum, denominator, valid, kept] = [0, 0, 0, 0]
     let last: MicroResult | undefined
     for (let micro = 0; micro < count; micro++) {
-      last = run(micro, divide)
+      last = run(micro, divided)
       gradients = micro === 0 ? last.gradients : addGradients(gradients, last.gradients)
       lossSum += last.lossSum
       denominator += last.denominator
@@ -59,7 +64,26 @@ export const optimizerStep = (
       kept += last.kept
     }
     const { gradients: _, ...rest } = last!
-    const by = divide ? 1 : 1 / denominator
+    return { lossSum, denominator, valid, kept, last: rest, gradients, divided }
+  } catch (cause) {
+    tf.dispose(gradients)
+    throw cause
+  }
+}
+
+/**
+ * Applies the summed gradient of a step, and disposes it. If the loss or the gradient is not finite, it changes nothing
+ * and the result tells the caller.
+ */
+export const applyStep = (
+  optimizer: AdamW,
+  options: OptimizerOptions,
+  step: number,
+  steps: number,
+  { lossSum, denominator, valid, kept, last, gradients, divided }: Accumulated,
+): StepResult => {
+  try {
+    const by = divided ? 1 : 1 / denominator
     const gradNorm = globalNorm(Object.values(gradients)) * by
     const loss = lossSum / denominator
     const learningRate = learningRateAt(options, step, steps)
@@ -67,11 +91,21 @@ export const optimizerStep = (
       const clip = options.clip !== null && gradNorm > options.clip ? options.clip / gradNorm : 1
       optimizer.apply(gradients, learningRate, clip * by)
     }
-    return { loss, gradNorm, learningRate, valid, kept, last: rest }
+    return { loss, gradNorm, learningRate, valid, kept, last }
   } finally {
     tf.dispose(gradients)
   }
 }
+
+/** One step in this process: `accumulate`, then `applyStep`. */
+export const optimizerStep = (
+  optimizer: AdamW,
+  options: OptimizerOptions,
+  step: number,
+  steps: number,
+  count: number,
+  run: (micro: number, divide: boolean) => MicroResult,
+): StepResult => applyStep(optimizer, options, step, steps, accumulate(count, run))
 
 /** AdamW over a model's parameters with these settings. */
 export const makeOptimizer = (parameters: ReadonlyMap<string, tf.Variable>, o: OptimizerOptions): AdamW =>

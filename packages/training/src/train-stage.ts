@@ -14,13 +14,14 @@ import {
   jointState,
   Loss,
   modelsRead,
+  PeerLost,
   TrainingStopped,
   variablesState,
 } from "@winnow/core"
 import type { BatchSource } from "@winnow/data"
-import { checkLeaks, engineMemory, type Precision, withPrecision } from "@winnow/tensor"
+import { checkLeaks, engineMemory, type Group, GroupBroken, type Precision, withPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
-import { newestCheckpoint, type States, saveCheckpoint } from "./checkpoint.ts"
+import { type States, saveCheckpoint } from "./checkpoint.ts"
 import { countersState, noSteps } from "./counters.ts"
 import type { TrainEvent } from "./events.ts"
 import { headFor } from "./head/head.ts"
@@ -29,6 +30,8 @@ import { globalNorm, makeOptimizer, optimizerState } from "./optimizer-step.ts"
 import { type OwnText, type OwnTextSource, ownText, type WritingCounts } from "./own-text.ts"
 import { type Probe, type ProbePoint, probeState } from "./probe.ts"
 import type { OptimizerOptions } from "./schedule.ts"
+import { resumePoint } from "./sharing/resume-point.ts"
+import { share } from "./sharing/sharing.ts"
 import type { CachedSignals } from "./signals/cached.ts"
 
 export interface TrainOptions {
@@ -69,6 +72,11 @@ export interface TrainOptions {
   readonly keptEvents?: number
   /** Records the filter's choice of fixed tokens at some steps; none by default. */
   readonly probe?: Probe | undefined
+  /**
+   * Processes that train this stage together, all with the same options: at most as many as a step has micro-batches. The
+   * weights are those of one process, bit by bit. Rank 0 writes the checkpoints; the others read its folder.
+   */
+  readonly group?: Group | undefined
 }
 
 export interface TrainSummary {
@@ -95,12 +103,13 @@ export interface TrainSummary {
  *
  * @error TrainingStopped if the loss or the gradient is not finite: names the step, the batch and the last good
  * checkpoint
+ * @error PeerLost if a process of the group ended or does not answer: the same stage resumes from its last checkpoint
  * @error InvalidInput if the filter's answer is unusable, a checkpoint belongs to another run, or the model sees the
  * tokens that it must predict
  */
 export const trainStage = (
   options: TrainOptions,
-): Effect.Effect<TrainSummary, TrainingStopped | DataError | InvalidInput, Filter | Loss> =>
+): Effect.Effect<TrainSummary, TrainingStopped | PeerLost | DataError | InvalidInput, Filter | Loss> =>
   Effect.scoped(run(options)).pipe(Effect.withSpan("trainStage", { attributes: { stage: options.stage } }))
 
 const run = Effect.fnUntraced(function* (options: TrainOptions) {
@@ -123,13 +132,17 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     return yield* new InvalidInput({ what: `head ${model.name}`, problems })
   }
 
-  const { signals, precision, chunkRows, microBatches = 1 } = options
+  const { signals, precision, chunkRows, microBatches = 1, group } = options
+  if (group !== undefined && group.size > microBatches) {
+    const problems = [`${group.size} processes, and a step has ${microBatches} micro-batches; take no more processes`]
+    return yield* new InvalidInput({ what: stage, problems })
+  }
   const writing = yield* writer(options, microBatches)
   const head = headFor({ filter, loss, signals, precision, chunkRows })
 
   let counters = noSteps
   const onDamage = (text: string) => emit({ _tag: "note", stage, text })
-  const resumed = checkpoint && (yield* newestCheckpoint(checkpoint.directory, checkpoint.identity, onDamage))
+  const resumed = checkpoint && (yield* resumePoint(checkpoint, onDamage, group))
   const weights: States = {
     weights: variablesState(model.trained, { after: () => model.adapters?.compose() }),
     ...(reference?.state && { reference: reference.state }),
@@ -172,6 +185,11 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     })
   if (resumed !== undefined && probe !== undefined) yield* resumed.restore({ probe })
   const states: States = { ...weights, ...others, ...(writing && { text: writing.state }), ...(probe && { probe }) }
+  let saved = resumed?.step
+  let savedAt = Date.now()
+  const isDue = () => checkpoint !== undefined && Date.now() - savedAt >= checkpoint.everySeconds * 1000
+  const trained = Array.from(model.trained, ([name, { shape }]) => ({ name, shape }))
+  const sharing = group && share(group, filter, trained, isDue)
   const setting: StageSetting = {
     stage,
     model,
@@ -186,16 +204,28 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     settings: options.optimizer,
     seed: options.seed,
     hooks: jointState(states),
+    sharing,
   }
 
-  let saved = resumed?.step
-  let savedAt = Date.now()
   const save = Effect.suspend(() => {
-    if (checkpoint === undefined || saved === counters.step || counters.step === 0) return Effect.void
+    if (sharing?.leads === false || checkpoint === undefined || saved === counters.step || counters.step === 0)
+      return Effect.void
     saved = counters.step
     savedAt = Date.now()
     return saveCheckpoint(checkpoint.directory, checkpoint.identity, counters.step, states)
   })
+
+  /** Nothing is saved: the step may have changed a filter's memory, and the last checkpoint is whole. */
+  const lost = ({ detail, patience }: GroupBroken) => {
+    const step = counters.step + 1
+    const from = saved === undefined || checkpoint === undefined ? "from the start" : `from step ${saved}`
+    return new PeerLost({
+      step,
+      message:
+        `${stage}: step ${step} of ${steps}, one of the ${group!.size} processes ended or did not answer for ` +
+        `${patience} s (${detail}). The same command goes on ${from}, with as many processes as then take part.`,
+    })
+  }
 
   const attempt = (checksLeaks: boolean) =>
     Effect.try({
@@ -207,6 +237,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
       },
       catch: (cause) => {
         const where = `${stage}, step ${counters.step + 1}`
+        if (cause instanceof GroupBroken) return lost(cause)
         if (cause instanceof InvalidInput)
           return new InvalidInput({ what: `${where}: ${cause.what}`, problems: cause.problems })
         return new DataError({ message: `${where}: ${cause instanceof Error ? cause.message : String(cause)}`, cause })
@@ -234,7 +265,11 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
       if ("refused" in outcome) return yield* stop(outcome.refused)
       counters = outcome.counters
       for (const event of eventsOf(setting, outcome, keptEvery)) emit(event)
-      if (checkpoint !== undefined && Date.now() - savedAt >= checkpoint.everySeconds * 1000) yield* save
+      if (sharing === undefined ? isDue() : sharing.saves()) {
+        yield* save
+        // The others do not take the time of a large checkpoint for a lost process.
+        if (sharing) yield* Effect.try({ try: () => sharing.meet(), catch: (cause) => lost(cause as GroupBroken) })
+      }
       yield* Effect.yieldNow
     }
   }).pipe(Effect.onInterrupt(() => Effect.orDie(save)))

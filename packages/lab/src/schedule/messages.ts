@@ -1,5 +1,5 @@
 /** Messages between a run and its workers: one JSON object a line. */
-import { DataError, InvalidInput, TrainingStopped } from "@winnow/core"
+import { DataError, InvalidInput, PeerLost, TrainingStopped } from "@winnow/core"
 import { FileError } from "@winnow/files"
 import { type } from "arktype"
 import type { ProgressEvent } from "../progress.ts"
@@ -62,7 +62,7 @@ export const passedEvent = type({ _tag: "'started'", resuming: "boolean", ...at 
 
 const failure = type({ _tag: "'DataError' | 'StageCrashed'", message: "string" })
   .or({ _tag: "'InvalidInput'", what: "string", problems: "string[]" })
-  .or({ _tag: "'TrainingStopped'", message: "string", step: "number" })
+  .or({ _tag: "'TrainingStopped' | 'PeerLost'", message: "string", step: "number" })
   .or({ _tag: "'FileError'", message: "string", path: "string", code: "string | null" })
 
 /** From a worker: its progress, and the result of a stage. */
@@ -76,7 +76,7 @@ export const plainError = (error: StageError | StageCrashed): typeof failure.inf
   const { _tag, message } = error
   if (_tag === "InvalidInput") return { _tag, what: error.what, problems: [...error.problems] }
   if (_tag === "FileError") return { _tag, message, path: error.path, code: error.code ?? null }
-  return _tag === "TrainingStopped" ? { _tag, message, step: error.step } : { _tag, message }
+  return _tag === "TrainingStopped" || _tag === "PeerLost" ? { _tag, message, step: error.step } : { _tag, message }
 }
 
 /** The error in a message. */
@@ -86,6 +86,8 @@ export const errorFrom = (plain: typeof failure.infer): StageError | StageCrashe
       return new InvalidInput(plain)
     case "TrainingStopped":
       return new TrainingStopped(plain)
+    case "PeerLost":
+      return new PeerLost(plain)
     case "FileError":
       return new FileError(plain.path, plain.message.slice(plain.path.length + 2), plain.code ?? undefined)
     case "DataError":
