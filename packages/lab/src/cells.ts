@@ -31,7 +31,7 @@ import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./sta
 import { architectureOfStart, type BeginModel, begunStage } from "./stages/start.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
 import { architectureAfter } from "./stages/trained-model.ts"
-import type { Sizes } from "./stages/training.ts"
+import type { Cut, Sizes } from "./stages/training.ts"
 import { withChanges } from "./stages/turned.ts"
 import { type Texts, taskKey, tasksOf } from "./texts.ts"
 import { type TextStages, type TrainingText, textOf } from "./training-text.ts"
@@ -39,12 +39,17 @@ import { type TextStages, type TrainingText, textOf } from "./training-text.ts"
 /** An arm that can be trained. */
 export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "target" | "filterNeedsReference"> {}
 
-/** The model of a frozen reference; undefined without a reference, or for one that follows the draft. */
+/**
+ * The model of a frozen reference; undefined without a reference, or for one that follows the draft.
+ *
+ * @param cut of a search with several rungs: the part of its training
+ */
 export const frozenReference = (
   spec: ResolvedReference | undefined,
   shared: Shared,
   draft: BeginModel,
   seed: number,
+  cut?: Cut,
 ): Effect.Effect<BeginModel | undefined, InvalidInput | DataError> =>
   Effect.gen(function* () {
     if (spec === undefined || spec.kind === "checkpoint" || spec.kind === "average") return undefined
@@ -73,6 +78,7 @@ export const frozenReference = (
           begin: begun.stage,
           architecture,
           seed,
+          cut,
         }),
         architecture: yield* architectureAfter(label, architecture, spec),
       }
@@ -82,7 +88,7 @@ export const frozenReference = (
     const from = distillingFrom(begun, spec.text, shared, seed)
     const signals = yield* signalStages(arm, undefined, from)
     return {
-      stage: yield* armStage(arm, undefined, signals, from),
+      stage: yield* armStage(arm, undefined, signals, { ...from, cut }),
       architecture: yield* architectureAfter(arm.name, architecture, arm),
     }
   })
@@ -326,6 +332,7 @@ export interface Cell {
  *
  * @param draft the drafts' start
  * @param others the arms by name, for an arm that begins with another one
+ * @param cut of a search with several rungs: the part of the training
  */
 export const cellStages = (
   { start, filterNeedsReference, target, ...arm }: Arm,
@@ -333,6 +340,7 @@ export const cellStages = (
   draft: BeginModel,
   seed: number,
   others: ReadonlyMap<string, Arm> = new Map(),
+  cut?: Cut,
 ): Effect.Effect<Cell, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const own = yield* withTarget(target, shared)
@@ -359,7 +367,7 @@ export const cellStages = (
       (yield* selectionStage(arm.examples, arm.loss, reference?.stage, distilling, (task) =>
         textOf({ kind: "task", task }, shared, undefined),
       ))
-    const trained = yield* armStage(settled, compared, signals, { ...distilling, selection, probe: shared.probe })
+    const trained = yield* armStage(settled, compared, signals, { ...distilling, selection, probe: shared.probe, cut })
     const { stage, head, movesTrunk } = begun
     const architecture = head ? begun.architecture : yield* architectureAfter(arm.name, begun.architecture, arm)
     return { start: stage, architecture, head, movesTrunk, reference, signals, trained }

@@ -9,8 +9,8 @@ import { ownModel, type Shared } from "./cells.ts"
 import type { Resolved } from "./experiment/resolved.ts"
 import { type Scored, scoredBy } from "./experiment/scored.ts"
 import { searchingOf } from "./experiment/searching.ts"
-import { chooseBest, type Tried } from "./experiment/sweep.ts"
 import type { Judge, Trial } from "./judge.ts"
+import { chooseBest, type Tried } from "./search/choose.ts"
 import { type Sampling, samplesStage } from "./stages/samples.ts"
 import { startScoresStage } from "./stages/start-scores.ts"
 
@@ -92,7 +92,7 @@ export const chooseStart = <E, R>(
     const { better } = instances.find(({ name }) => name === by)!.instance
     const { seeds } = searchingOf(resolved)
     const candidates = yield* trialsOf(scored, shared, seeds)
-    const values = yield* judge(candidates.flatMap(({ trials }) => trials))
+    const values = yield* judge.scores(candidates.flatMap(({ trials }) => trials))
     let at = 0
     const tried = candidates.map(({ name, trials }) => {
       const own = values.slice(at, (at += trials.length))

@@ -113,7 +113,10 @@ const askedBy = (
     : trained
 
 /** A judge that knows no score. */
-const unknown: Judge = (trials) => Effect.succeed(trials.map(() => undefined))
+const unknown: Judge = {
+  scores: (trials) => Effect.succeed(trials.map(() => undefined)),
+  secondsOf: () => undefined,
+}
 
 /** The target's texts on the measured split, and their accuracy. */
 const rolloutsOf = (
@@ -188,9 +191,12 @@ const graphOf = <E, R>(
 ): Effect.Effect<Graph, InvalidInput | DataError | E, R> =>
   Effect.gen(function* () {
     const trials: Array<Stage> = []
-    const judged: Judge<E, R> = (all) => {
-      trials.push(...all.map(({ judged }) => judged))
-      return judge(all)
+    const judged: Judge<E, R> = {
+      ...judge,
+      scores: (all) => {
+        trials.push(...all.map(({ judged }) => judged))
+        return judge.scores(all)
+      },
     }
     const { chosen, shared, choice } = yield* withStart(resolved, texts, sizesOf, judged)
     const settling = yield* settle(chosen, shared, judged)

@@ -7,6 +7,7 @@ export type { DraftPlan } from "./draft/draft-plan.ts"
 export { type DraftRequest, type MadeDraft, makeDraft, planDraft } from "./draft/make-draft.ts"
 export { type Plan, type PlannedStage, plan } from "./estimate.ts"
 export { type Arm, arm, defineExperiment, type Experiment } from "./experiment/define.ts"
+export { integer, logUniform, uniform } from "./experiment/domain.ts"
 export { limited } from "./experiment/limit.ts"
 export { resolve } from "./experiment/resolve.ts"
 export type { Resolved } from "./experiment/resolved.ts"
@@ -38,6 +39,7 @@ export {
   type TargetSpec,
   tuned,
 } from "./experiment/start.ts"
+export { halving, randomPoints } from "./experiment/sweep.ts"
 export { mixture, type PartText, plainText, type TextSpec, taskText, written, writtenAt } from "./experiment/text.ts"
 export { lora, privatePart, type TrainingSpec } from "./experiment/training-spec.ts"
 export {

@@ -91,20 +91,23 @@ const missingFrom = ({ measured, study, reading }: Graph, outcome: Outcome): Rea
 }
 
 /** Scores of trials in the store: null for a trial that tested no token, undefined for one that did not run or stopped. */
-export const judgedBefore =
-  (store: StoreService): Judge =>
-  (trials) =>
+export const judgedBefore = (store: StoreService): Judge => ({
+  scores: (trials) =>
     Effect.succeed(
       trials.map(({ judged, of }) => {
         const found = store.find(judged.kind, judged.key)
         return found && scoreOf(found, of)
       }),
-    )
+    ),
+  secondsOf: ({ kind, key }) => store.find(kind, key)?.manifest.seconds,
+})
 
 /** Runs trials. A training that stopped itself is a trial without a score; any other failure ends the run. */
-const judgedNow =
-  (run: RunMore): Judge<StageError, Datasets | Store | Progress> =>
-  (trials) =>
+const judgedNow = (
+  run: RunMore,
+  { secondsOf }: Pick<Judge, "secondsOf">,
+): Judge<StageError, Datasets | Store | Progress> => ({
+  scores: (trials) =>
     Effect.gen(function* () {
       const outcome = yield* run(trials.map(({ judged }) => judged))
       return yield* Effect.forEach(trials, ({ judged, of }) => {
@@ -112,7 +115,9 @@ const judgedNow =
         if (failure === undefined) return Effect.succeed(scoreOf(outcome.artifacts.get(judged.key)!, of))
         return failure.error._tag === "TrainingStopped" ? Effect.succeed(null) : failed(failure)
       })
-    })
+    }),
+  secondsOf,
+})
 
 /** Runs more stages of one run; returns all outcomes so far. */
 type RunMore = (
@@ -351,7 +356,12 @@ const runPlanned = (
     yield* checkData(resolved, planned, text)
     yield* checkTexts(resolved, planned, text)
     const run = runInPortions({ ...schedule, partOf: all }, text)
-    const graph = yield* buildGraph(resolved, texts, (data) => sizesFrom(text.get(data.key)), judgedNow(run))
+    const graph = yield* buildGraph(
+      resolved,
+      texts,
+      (data) => sizesFrom(text.get(data.key)),
+      judgedNow(run, judgedBefore(yield* Store)),
+    )
     const named = nameIn(options, resolved, graph)
     yield* rename(named)
     const { report } = yield* Progress

@@ -6,31 +6,28 @@
 import { type DataError, type HeadUse, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import { type Arm, cellStages, frozenReference, type Shared, startOf } from "./cells.ts"
-import { type Choice, meanOf } from "./choices.ts"
+import type { Choice } from "./choices.ts"
 import { armsBefore } from "./experiment/places.ts"
 import { plainSpec } from "./experiment/plain-json.ts"
+import { type Point, pointsOf } from "./experiment/points.ts"
 import { armAt, referenceAt } from "./experiment/resolve.ts"
 import type { Resolved, ResolvedArm } from "./experiment/resolved.ts"
 import { searches, searchingOf } from "./experiment/searching.ts"
 import { armSpec } from "./experiment/spec.ts"
-import {
-  type Chosen,
-  chooseBest,
-  type Point,
-  pointsOf,
-  type Settings,
-  type Sweep,
-  sweepMeasures,
-} from "./experiment/sweep.ts"
+import { type Sweep, sweepMeasures } from "./experiment/sweep.ts"
 import type { Judge, Trial } from "./judge.ts"
 import { countsStarts, paidFor } from "./paid.ts"
+import { atRung } from "./search/at-rung.ts"
+import type { Chosen } from "./search/choose.ts"
+import { type Candidates, runSearches, type Searched } from "./search/run-search.ts"
+import type { Rungs } from "./search/rungs.ts"
 import type { Stage } from "./stage.ts"
 import type { BeginModel } from "./stages/start.ts"
 import { trialsBy } from "./stages/trial.ts"
 import { canonicalJson } from "./store/key.ts"
 
 /** The result of a search: the tried points, and the chosen one. */
-export interface SweepRecord extends Pick<Sweep, "over" | "seed" | "seeds" | "prompts"> {
+export interface SweepRecord extends Pick<Sweep, "over" | "seed" | "seeds" | "prompts" | "method" | "budget"> {
   /** The measure's name, and its better end. */
   readonly by: string
   readonly better: "higher" | "lower"
@@ -38,6 +35,8 @@ export interface SweepRecord extends Pick<Sweep, "over" | "seed" | "seeds" | "pr
   readonly gamma: number
   /** The references first. */
   readonly arms: ReadonlyArray<Chosen>
+  /** The trials of each of them. */
+  readonly trials: ReadonlyArray<ReadonlyArray<Trial>>
 }
 
 /** An experiment with all numbers known. */
@@ -98,38 +97,6 @@ const withSteps = (
     return { ...arm, steps: Math.max(1, Math.round((1000 * left) / thousand.steps)) }
   })
 
-/** A point of the grid with its trials, one for each seed of the search. */
-interface Tries {
-  readonly point: string
-  readonly set: Settings
-  readonly trials: ReadonlyArray<Trial>
-}
-
-/** The points of one arm or reference; none if the grid has no setting of it. */
-interface Candidates {
-  readonly name: string
-  readonly tries: ReadonlyArray<Tries>
-}
-
-/** The score of a point from those of its trials: their mean, null where one has none. */
-const pointScore = (scores: ReadonlyArray<number | null | undefined>) => {
-  const known = scores.every((score) => score !== undefined)
-  const all = scores.map((score) => score ?? null)
-  return { known, score: meanOf(all), ...(all.length > 1 && { scores: all }) }
-}
-
-const candidates = <T, E, R>(
-  name: string,
-  points: ReadonlyArray<Point<T>>,
-  trialsAt: (point: Point<T>) => Effect.Effect<ReadonlyArray<Trial>, E, R>,
-): Effect.Effect<Candidates, E, R> =>
-  Effect.map(
-    Effect.forEach(points.length === 1 ? [] : points, (point) =>
-      Effect.map(trialsAt(point), (trials) => ({ point: point.name, set: point.set, trials })),
-    ),
-    (tries) => ({ name, tries }),
-  )
-
 type TrainedReference = Extract<NonNullable<Arm["reference"]>, { kind: "distilled" | "trained" }>
 
 /** The trained references, without duplicates, under the names of their trials. */
@@ -161,42 +128,27 @@ export const settle = <E, R>(
     const costed = yield* startOf(resolved, shared, first)
     const settled = new Map<string, Arm>()
     const withStarts = countsStarts(resolved.arms)
-    const stepsOf = (arm: ResolvedArm) => withSteps(arm, settled, shared, costed, first, withStarts)
+    const withNumber = (arm: ResolvedArm) => withSteps(arm, settled, shared, costed, first, withStarts)
     const inOrder = () => resolved.arms.map(({ name }) => settled.get(name)!)
-    const ofCapacity = capacity && (yield* stepsOf(capacity))
+    const ofCapacity = capacity && (yield* withNumber(capacity))
     const choices: Array<Choice> = []
     const dataset = `${task.name}/validation`
     const { by, seeds, prompts } = searchingOf(resolved)
     const starts = yield* Effect.forEach(searches(resolved) ? seeds : [], (seed) => startOf(resolved, shared, seed))
     const underSeeds = <E, R>(
-      each: (start: BeginModel, seed: number, told: string) => Effect.Effect<Trial, E, R>,
+      each: (start: BeginModel, seed: number, told: string, i: number) => Effect.Effect<Trial, E, R>,
     ): Effect.Effect<ReadonlyArray<Trial>, E, R> =>
-      Effect.forEach(seeds, (seed, i) => each(starts[i]!, seed, seeds.length > 1 ? `, seed ${seed}` : ""))
+      Effect.forEach(seeds, (seed, i) => each(starts[i]!, seed, seeds.length > 1 ? `, seed ${seed}` : "", i))
     const trialOf = trialsBy(by, measure, prompts, shared)
     const better = typeof by === "string" ? sweepMeasures[by] : (yield* by.instance).better
-    const trial = (
-      name: string,
-      { set, name: point }: Pick<Point<unknown>, "set" | "name">,
-      told: string,
-      trained: Stage,
-      head?: HeadUse,
-    ) =>
-      Effect.map(trialOf(`try ${name}, ${point}${told}`, trained, head), (judged) => ({ name, set, trained, judged }))
-    const choose = (all: ReadonlyArray<Candidates>) =>
-      Effect.gen(function* () {
-        const scores = yield* judge(all.flatMap(({ tries }) => tries.flatMap(({ trials }) => trials)))
-        let at = 0
-        return yield* Effect.forEach(all, ({ name, tries }) =>
-          chooseBest(
-            name,
-            better,
-            tries.map(({ point, set, trials }) => {
-              at += trials.length
-              return { name: point, set, ...pointScore(scores.slice(at - trials.length, at)) }
-            }),
-          ),
-        )
-      })
+    const trial = (name: string, { set, name: point }: Point, told: string, trained: Stage, head?: HeadUse) =>
+      Effect.map(
+        trialOf(`try ${name}, ${point}${told}`, trained, head),
+        (judged): Trial => ({
+          ...{ name, set, trained, judged },
+        }),
+      )
+    const common = { better, judge, seeds: seeds.length, withStarts }
 
     /** The arms with the best of the arms that they may begin with, which are settled. */
     const begun = (arms: ReadonlyArray<ResolvedArm>) =>
@@ -212,14 +164,18 @@ export const settle = <E, R>(
                     trial(`the start of ${arm.name}`, { set, name }, told, trained, head),
                   ),
                 ),
-                (trials) => ({ point: name, set, trials }),
+                (trials) => ({ name, set, trials }),
               )
             }),
-            (tries): Candidates => ({ name: `arms.${arm.name}.start`, tries }),
+            (points): Candidates => ({
+              name: `arms.${arm.name}.start`,
+              points,
+              at: ({ name }) => Effect.succeed(points.find((one) => one.name === name)!), // A point of these.
+            }),
           ),
         )
         const winners = new Map<string, string>()
-        for (const [i, { name, tried, chosen }] of (all.length === 0 ? [] : yield* choose(all)).entries()) {
+        for (const [i, { name, tried, chosen }] of (yield* runSearches(all, common)).entries()) {
           const arm = chosen["arm"] as string // A name of `tries`.
           winners.set(open[i]!.name, arm)
           choices.push({
@@ -237,25 +193,43 @@ export const settle = <E, R>(
 
     if (sweep === undefined) {
       for (const level of levelsOf(resolved.arms))
-        for (const arm of yield* begun(level)) settled.set(arm.name, yield* stepsOf(arm))
+        for (const arm of yield* begun(level)) settled.set(arm.name, yield* withNumber(arm))
       return { ...resolved, arms: inOrder(), capacity: ofCapacity, sweep: null, choices }
     }
-    const { over, seed } = sweep
+    const { over, seed, method, budget } = sweep
+    const searching = { ...common, over, method, budget }
+    /** The points of a search and their trials; without a setting of the search there are none. */
+    const candidates = (
+      name: string,
+      training: object,
+      schema: unknown,
+      at: (point: Point, rung: number, rungs: Rungs, cuts: ReadonlyArray<Stage>) => ReturnType<Candidates["at"]>,
+    ): Candidates => ({
+      name,
+      points: pointsOf(training, sweep, schema).filter((point) => point.name !== ""),
+      at: (point, rung, rungs, before) =>
+        Effect.map(at(point, rung, rungs, before?.trials.map(({ trained }) => trained) ?? []), (run) =>
+          run.steps === undefined ? run : { ...run, trials: run.trials.map((trial) => ({ ...trial, rung })) },
+        ),
+    })
     const references = yield* referencesOf(resolved.arms)
-    const chosenReferences = yield* choose(
-      yield* Effect.forEach(references, ({ name, reference }) =>
-        candidates(name, pointsOf(reference, sweep), (point) =>
+    const chosenReferences = yield* runSearches(
+      references.map(({ name, reference }) =>
+        candidates(name, reference, undefined, (point, rung, rungs, shorter) =>
           Effect.gen(function* () {
-            const tried = yield* referenceAt(`${name} at ${point.name}`, reference, point.set)
-            return yield* underSeeds((start, seed, told) =>
+            const whole = yield* referenceAt(`${name} at ${point.name}`, reference, point.set)
+            const { training, until, steps, told, goesOn } = yield* atRung(whole, rung, rungs)
+            const trials = yield* underSeeds((start, seed, ofSeed, i) =>
               Effect.flatMap(
-                frozenReference(tried, shared, start, seed),
-                (trained) => trial(name, point, told, trained!.stage), // A trained reference is a stage.
+                frozenReference(training, shared, start, seed, { until, continues: goesOn ? shorter[i] : undefined }),
+                (trained) => trial(name, point, `${told}${ofSeed}`, trained!.stage), // A trained reference is a stage.
               ),
             )
+            return { trials, ...(steps !== undefined && { steps }) }
           }),
         ),
       ),
+      searching,
     )
     const settingsOf = new Map(references.map(({ key }, i) => [key, chosenReferences[i]!.chosen]))
     const compared = (arm: ResolvedArm) =>
@@ -267,29 +241,34 @@ export const settle = <E, R>(
           : { ...arm, reference: yield* referenceAt(`the reference of ${arm.name}`, reference!, set) }
       })
 
-    const chosenArms = new Map<string, Chosen>()
+    const chosenArms = new Map<string, Searched>()
     for (const level of levelsOf(resolved.arms)) {
       const arms = yield* begun(yield* Effect.forEach(level, compared))
-      const chosen = yield* choose(
-        yield* Effect.forEach(arms, (arm) =>
-          candidates(arm.name, pointsOf(arm, sweep, armSpec), (point) =>
+      const chosen = yield* runSearches(
+        arms.map((arm) =>
+          candidates(arm.name, arm, armSpec, (point, rung, rungs, shorter) =>
             Effect.gen(function* () {
-              const name = `${arm.name} at ${point.name}`
-              const tried = yield* stepsOf(yield* armAt(name, arm, point.set, resolved))
-              return yield* underSeeds((start, seed, told) =>
-                Effect.flatMap(cellStages({ ...tried, name }, shared, start, seed, settled), ({ trained, head }) =>
-                  trial(arm.name, point, told, trained, head),
-                ),
-              )
+              const whole = yield* withNumber(yield* armAt(`${arm.name} at ${point.name}`, arm, point.set, resolved))
+              const { training, until, steps, told, goesOn } = yield* atRung(whole, rung, rungs)
+              const tried = { ...training, name: `${arm.name} at ${point.name}${told}` }
+              const trials = yield* underSeeds((start, seed, ofSeed, i) => {
+                const cut = { until, continues: goesOn ? shorter[i] : undefined }
+                return Effect.flatMap(cellStages(tried, shared, start, seed, settled, cut), ({ trained, head }) =>
+                  trial(arm.name, point, `${told}${ofSeed}`, trained, head),
+                )
+              })
+              return { trials, ...(steps !== undefined && { steps }) }
             }),
           ),
         ),
+        searching,
       )
       for (const [i, arm] of arms.entries()) {
         chosenArms.set(arm.name, chosen[i]!)
-        settled.set(arm.name, yield* stepsOf(yield* armAt(arm.name, arm, chosen[i]!.chosen, resolved)))
+        settled.set(arm.name, yield* withNumber(yield* armAt(arm.name, arm, chosen[i]!.chosen, resolved)))
       }
     }
+    const all = [...chosenReferences, ...resolved.arms.map(({ name }) => chosenArms.get(name)!)]
     return {
       ...resolved,
       arms: inOrder(),
@@ -303,7 +282,10 @@ export const settle = <E, R>(
         prompts,
         gamma: measure.gamma,
         over,
-        arms: [...chosenReferences, ...resolved.arms.map(({ name }) => chosenArms.get(name)!)],
+        ...(method && { method }),
+        ...(budget && { budget }),
+        arms: all.map(({ trials: _, ...chosen }) => chosen),
+        trials: all.map(({ trials }) => trials),
       },
       choices,
     }

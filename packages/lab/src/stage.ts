@@ -31,6 +31,8 @@ export interface StageContext {
   readonly directory: string
   /** Artifacts of the inputs, in the order of `inputs`. */
   readonly inputs: ReadonlyArray<Artifact>
+  /** The artifact of `continues`, if the store has it. */
+  readonly before?: Artifact | undefined
   readonly progress: (done: number, total: number, detail?: string) => void
   /** Shows a text that stays on the screen to people who ask for details. */
   readonly note: (text: string) => void
@@ -56,6 +58,11 @@ export interface Stage {
   readonly parts?: Readonly<Record<string, string>> | undefined
   /** For an input: the part that is read. */
   readonly part?: Part | undefined
+  /**
+   * The same training with fewer steps, on the same inputs. Where the store has it, the stage goes on from its state, to
+   * the same bits; so it is in no key.
+   */
+  readonly continues?: Stage | undefined
   readonly run: (context: StageContext) => Effect.Effect<Record<string, unknown>, StageError, Datasets>
   /**
    * Fields of the summary that hold for this process, whichever process made the artifact: the present place of a
@@ -80,6 +87,7 @@ export const stage = (spec: {
   readonly unit?: string
   readonly work?: Work
   readonly alone?: boolean
+  readonly continues?: Stage | undefined
   readonly run: Stage["run"]
   readonly today?: Stage["today"]
   /**
@@ -89,6 +97,7 @@ export const stage = (spec: {
   readonly parts?: Readonly<Record<string, Record<string, unknown>>>
 }): Stage => {
   const { kind, label, config, inputs, code, seed, unit = "", work = {}, alone = false, run, today = {} } = spec
+  const { continues } = spec
   const madeOf = (config: Record<string, unknown>) => ({
     stage: kind,
     config,
@@ -99,7 +108,7 @@ export const stage = (spec: {
   const made = madeOf(config)
   const named = Object.entries(spec.parts ?? {}).map(([name, of]) => [name, keyOf(madeOf(of))] as const)
   const parts = spec.parts && Object.fromEntries(named)
-  return { kind, label, key: keyOf(made), made, inputs, unit, work, alone, run, today, parts }
+  return { kind, label, key: keyOf(made), made, inputs, unit, work, alone, run, today, parts, continues }
 }
 
 /**
@@ -110,6 +119,10 @@ export const partOf = (whole: Stage, name: string): Stage => {
   const key = whole.parts?.[name]
   return key === undefined ? whole : { ...whole, part: { name, key } }
 }
+
+/** The FLOPs of a stage, without those of the training that it goes on from. */
+export const ownFlops = ({ work, continues }: Pick<Stage, "work" | "continues">): number =>
+  (work.flops ?? 0) - (continues?.work.flops ?? 0)
 
 /** All stages and their inputs, each once, inputs first: an order in which all can run. */
 export const inOrder = (stages: ReadonlyArray<Stage>): ReadonlyArray<Stage> => {

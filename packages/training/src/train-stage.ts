@@ -58,6 +58,8 @@ export interface TrainOptions {
     readonly identity: string
     /** At least this many seconds between two checkpoints. */
     readonly everySeconds: number
+    /** The same training with another `until`: it goes on from that one's checkpoints where it has none of its own. */
+    readonly from?: { readonly directory: string; readonly identity: string } | undefined
   }
   readonly onEvent?: (event: TrainEvent) => void
   /**

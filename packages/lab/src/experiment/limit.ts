@@ -1,5 +1,6 @@
 /** A smoke run of any experiment: every training, text and measurement cut to a few steps, so that it ends in seconds. */
 import type { Experiment } from "./define.ts"
+import { isRange } from "./domain.ts"
 import { hasAcceptance } from "./measures.ts"
 import { isNode } from "./registry.ts"
 import type { SweepSpec } from "./sweep.ts"
@@ -46,22 +47,43 @@ const shortened = (value: unknown, n: number): unknown => {
   )
 }
 
-/** The search with its values cut like the settings themselves; undefined if no path keeps two values. */
+/** Draws of a smoke run: a rung of so many, and one of a single point, show all that a halving does. */
+const fewDraws = 2
+
+/** A domain cut like the setting itself; undefined if no two values are left. */
+const shortenedDomain = (path: string, domain: SweepSpec["over"][string], n: number) => {
+  const cut = cuts[path.split(".").at(-1)!]
+  if (isRange(domain)) {
+    const ends = cut ? { ...domain, from: Number(cut(domain.from, n)), to: Number(cut(domain.to, n)) } : domain
+    return ends.from < ends.to ? ends : undefined
+  }
+  const short = domain.map((value) => (cut ? cut(value, n) : shortened(value, n)))
+  const different = [...new Map(short.map((value) => [JSON.stringify(value), value])).values()]
+  return different.length < 2 ? undefined : different
+}
+
+/** The search with its values and draws cut; undefined if no path keeps two values. */
 const shortenedSearch = (sweep: SweepSpec, n: number): SweepSpec | undefined => {
   const over = Object.entries(sweep.over).flatMap(([path, values]) => {
-    const cut = cuts[path.split(".").at(-1)!]
-    const short = values.map((value) => (cut ? cut(value, n) : shortened(value, n)))
-    const different = [...new Map(short.map((value) => [JSON.stringify(value), value])).values()]
-    return different.length < 2 ? [] : [[path, different] as const]
+    const short = shortenedDomain(path, values, n)
+    return short === undefined ? [] : [[path, short] as const]
   })
-  const { seeds, ...rest } = sweep
+  const { seeds, method, budget, ...rest } = sweep
+  const few = method && {
+    ...method,
+    draws: Math.min(method.draws, fewDraws),
+    ...(method.kind === "halving" && { factor: 2, rungs: 2 }),
+  }
   return over.length === 0
     ? undefined
     : {
         ...(shortened(rest, n) as SweepSpec),
         // one of several seeds
         ...(seeds && { seed: seeds[0]! }),
-        over: Object.fromEntries(over.map(([path, values]) => [path, [...values]])),
+        ...(few && { method: few }),
+        // A budget of trials has room for these; those of FLOPs and seconds are of longer trainings.
+        ...(budget && few && { budget: { ...budget, trials: Math.max(fewDraws + 1, budget.trials ?? 0) } }),
+        over: Object.fromEntries(over),
       }
 }
 

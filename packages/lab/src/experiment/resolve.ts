@@ -20,6 +20,7 @@ import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
 import { decodingSettings, hasAcceptance, withoutDecoding } from "./measures.ts"
 import { plain, plainSpec } from "./plain-json.ts"
+import { atSettings, checkPaths, pointsOf, type Settings } from "./points.ts"
 import { earlierProblem, scoredProblem, startProblem, textProblem } from "./problems.ts"
 import { withPinnedReferences } from "./references.ts"
 import type { PlacedArm, Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
@@ -27,7 +28,7 @@ import { assumed } from "./scored.ts"
 import { serviceProblem } from "./services.ts"
 import { armSpec, type draftSpec, experimentSpec, referenceSpec } from "./spec.ts"
 import { describeStart, type ResolvedStart } from "./start.ts"
-import { atSettings, checkPaths, pointsOf, type Settings, type Sweep } from "./sweep.ts"
+import type { Sweep } from "./sweep.ts"
 
 /** References whose weights change at each step. */
 const moves: Readonly<Record<string, string>> = {

@@ -32,7 +32,7 @@ import {
   type TargetSpec,
   targetStart,
 } from "./start.ts"
-import { sweepSpec } from "./sweep.ts"
+import { seedsOf, sweepSpec } from "./sweep.ts"
 import { type DistillingSpec, distillingFields, type TrainingSpec, trainingFields } from "./training-spec.ts"
 
 /** How text that spells a special token is encoded: as text if left out. "ids" is for chat templates. */
@@ -176,11 +176,12 @@ export const experimentSpec = type({
     return ctx.reject({ path: ["about"], expected: `one of the arms: ${names.join(", ")}`, actual: spec.about })
   if (new Set(spec.seeds).size < spec.seeds.length)
     return ctx.reject({ path: ["seeds"], expected: "all different", actual: brief(spec.seeds) })
-  if (spec.sweep && spec.seeds.includes(spec.sweep.seed))
+  const both = spec.sweep && seedsOf(spec.sweep).find((seed) => spec.seeds.includes(seed))
+  if (both !== undefined)
     return ctx.reject({
-      path: ["sweep", "seed"],
+      path: ["sweep", spec.sweep?.seeds ? "seeds" : "seed"],
       expected: `none of the measured seeds ${brief(spec.seeds)}`,
-      actual: brief(spec.sweep.seed),
+      actual: brief(both),
     })
   return true
 })

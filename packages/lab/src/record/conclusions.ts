@@ -2,7 +2,8 @@
 import { nats as inNats, short, written } from "../table/format.ts"
 import { armsOf, armsRun } from "./comparisons.ts"
 import type { RunRecord } from "./schema.ts"
-import { comparison, inOrder, ofMissing, ofSeeds, ofSign, ofSweep, together, verdictOn } from "./sentences.ts"
+import { ofSweep } from "./search-sentences.ts"
+import { comparison, inOrder, ofMissing, ofSeeds, ofSign, together, verdictOn } from "./sentences.ts"
 
 const nats = (x: number): string => written(x, inNats)
 

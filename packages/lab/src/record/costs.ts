@@ -1,10 +1,11 @@
 /** The cost of a draft: its own training, its reference's, its caches, and all together. */
 import { type } from "arktype"
-import type { Graph, Measured } from "../graph.ts"
-import { countsStarts, paidFor } from "../paid.ts"
-import { inOrder, type Stage } from "../stage.ts"
+import type { Measured } from "../graph.ts"
+import type { Trial } from "../judge.ts"
+import { paidFor } from "../paid.ts"
+import { inOrder, ownFlops, type Stage } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
-import type { Budget, RowRecord, RunRecord, TotalBudget } from "./schema.ts"
+import type { Budget, RowRecord, RunRecord, SearchCost, TotalBudget } from "./schema.ts"
 
 /** The numbers of an artifact's summary. */
 export const numbers = (artifact: Artifact) => artifact.manifest.summary as Readonly<Record<string, number>>
@@ -140,14 +141,28 @@ export const costsOf = (
   }
 }
 
-/** The FLOPs of the search for settings, each training and cache once. */
-export const searchFlops = ({ trials, settled }: Pick<Graph, "trials" | "settled">): number => {
-  const trainings = new Map(
-    trials.flatMap(({ inputs }) =>
-      paidFor(inputs[0]!, countsStarts(settled.arms)).map((stage) => [stage.key, stage] as const),
-    ),
+/**
+ * The cost of trials, each training and cache once: trainings, their FLOPs as estimated before they ran, and the seconds of
+ * all that they needed, scores included. A training that goes on from another one counts its own steps.
+ */
+export const searchCost = (
+  trials: ReadonlyArray<Pick<Trial, "trained" | "judged">>,
+  withStarts: boolean,
+  artifacts: ReadonlyMap<string, Artifact>,
+): SearchCost => {
+  const paid = new Map(
+    trials.flatMap(({ trained }) => paidFor(trained, withStarts).map((stage) => [stage.key, stage] as const)),
   )
-  return [...trainings.values()].reduce((sum, { work }) => sum + (work.flops ?? 0), 0)
+  const secondsOf = (stage: Stage | undefined) => (stage && artifacts.get(stage.key)?.manifest.seconds) ?? 0
+  const all = new Map([...paid, ...trials.map(({ judged }) => [judged.key, judged] as const)])
+  return {
+    trials: new Set(trials.map(({ trained }) => trained.key)).size,
+    flops: [...paid.values()].reduce((sum, stage) => sum + ownFlops(stage), 0),
+    seconds: [...all.values()].reduce(
+      (sum, stage) => sum + Math.max(0, secondsOf(stage) - secondsOf(stage.continues)),
+      0,
+    ),
+  }
 }
 
 /** A commit as manifests write it, beside other fields. */

@@ -2,7 +2,8 @@
 import { short } from "../table/format.ts"
 import type { ArmsRun } from "./comparisons.ts"
 import type { MeasuresRecord } from "./measures-schema.ts"
-import { comparison, inOrder, ofMissing, ofSeeds, ofSign, ofSweep, together, verdictOn } from "./sentences.ts"
+import { ofSweep } from "./search-sentences.ts"
+import { comparison, inOrder, ofMissing, ofSeeds, ofSign, together, verdictOn } from "./sentences.ts"
 
 const limits = ({ data, arms: { target, draftParameters } }: MeasuresRecord): string =>
   `All this is for a draft of ${short(draftParameters)} parameters, ${target === null ? "no target" : `a target of ${short(target.parameters)}`}, ${data.dataset} and the budgets in the table. ` +

@@ -74,6 +74,7 @@ export const makeMeasuresRecord = (
       Record<string, { readonly dropped: number }>
     >
     const { target } = graph.architectures
+    const sweep = sweepOf(graph, artifacts)
     const table = measuresTable("Measures", graph, measured)
     const record: MeasuresRecord = {
       schema: studySchema,
@@ -83,7 +84,7 @@ export const makeMeasuresRecord = (
       tables: [
         table,
         differencesTable(inPoints(table.columns), differences),
-        costTable({ rows }),
+        costTable({ rows, sweep }),
         ...choicesTables(graph.settled),
         ...(yield* stabilityTables(graph, artifacts)),
       ].filter(({ rows }) => rows.length > 0),
@@ -95,7 +96,7 @@ export const makeMeasuresRecord = (
         dropped: { train: splits["train"]!.dropped, measured: splits[measure.split]!.dropped },
         rows: [...rows],
         differences,
-        sweep: sweepOf(graph),
+        sweep,
       },
     }
     const { verdict, conclusions } = measuresConclusions(record, measuresRun(record))

@@ -4,13 +4,14 @@
 import type { DataError, InvalidInput } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
+import { isRange } from "../experiment/domain.ts"
 import { plain } from "../experiment/plain-json.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { describeStart } from "../experiment/start.ts"
 import type { Graph, Measured } from "../graph.ts"
 import { countsStarts } from "../paid.ts"
 import type { Artifact } from "../store/store.ts"
-import { costsOf, searchFlops, stagesOf } from "./costs.ts"
+import { costsOf, searchCost, stagesOf } from "./costs.ts"
 import { countsFile } from "./counts.ts"
 import type { MissingRecord } from "./header.ts"
 import { machine } from "./machine.ts"
@@ -92,19 +93,29 @@ export const trainedRows = (
 }
 
 /** The search for settings; null if there was none. */
-export const sweepOf = (graph: Pick<Graph, "settled" | "trials">): SweepRecord | null => {
-  const { sweep } = graph.settled
-  return (
-    sweep && {
-      ...sweep,
-      ...(sweep.seeds && { seeds: [...sweep.seeds] }),
-      over: Object.fromEntries(Object.entries(sweep.over).map(([path, values]) => [path, [...values]])),
-      flops: searchFlops(graph),
-      arms: sweep.arms.map(({ tried, edges, ...chosen }) => ({
-        ...chosen,
-        tried: tried.map(({ scores, ...point }) => ({ ...point, ...(scores && { scores: [...scores] }) })),
-        edges: [...edges],
-      })),
-    }
-  )
+export const sweepOf = (
+  { settled }: Pick<Graph, "settled">,
+  artifacts: ReadonlyMap<string, Artifact>,
+): SweepRecord | null => {
+  if (settled.sweep === null) return null
+  const { trials, arms, seeds, over, method, budget, ...sweep } = settled.sweep
+  const withStarts = countsStarts(settled.arms)
+  const { flops, ...whole } = searchCost(trials.flat(), withStarts, artifacts)
+  return {
+    ...sweep,
+    ...(seeds && { seeds: [...seeds] }),
+    over: Object.fromEntries(
+      Object.entries(over).map(([path, values]) => [path, isRange(values) ? { ...values } : [...values]]),
+    ),
+    ...(method && { method: { ...method } }),
+    ...(budget && { budget: { ...budget } }),
+    flops,
+    ...whole,
+    arms: arms.map(({ tried, edges, ...chosen }, i) => ({
+      ...chosen,
+      tried: tried.map(({ scores, ...point }) => ({ ...point, ...(scores && { scores: [...scores] }) })),
+      edges: [...edges],
+      ...(trials[i]!.length > 0 && { cost: searchCost(trials[i]!, withStarts, artifacts) }),
+    })),
+  }
 }

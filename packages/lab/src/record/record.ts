@@ -159,7 +159,7 @@ export const makeRecord = (
       primary: resolved.primary,
       rows,
       differences: [...differencesOf(found.filter(({ name }) => arms.some((arm) => arm.name === name)))],
-      sweep: sweepOf(graph),
+      sweep: sweepOf(graph, artifacts),
       capacity: capacityOf(rows),
       ...(tables.length > 0 && { tables }),
     }

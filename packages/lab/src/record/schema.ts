@@ -203,6 +203,20 @@ export type DifferenceRecord = typeof difference.infer
 /** The settings of a point of the search, by path. */
 const settings = "Record<string, unknown>"
 
+/** The cost of a search, all of it, shared caches and texts included. */
+const searchCost = type({
+  /** Trainings: one for each seed of each point, of each rung. */
+  trials: "number",
+  /** As estimated before they ran. A training that goes on from a shorter one counts the steps that it adds. */
+  flops: "number",
+  /** Of trainings, caches, written texts and scores, in whichever process they were made. */
+  seconds: "number",
+})
+export type SearchCost = typeof searchCost.infer
+
+/** The values that were tried: a list, or the range that they were drawn from. */
+const domain = type("unknown[]").or({ from: "number", to: "number", "scale?": "'linear' | 'log'", "whole?": "boolean" })
+
 export const sweepRecord = type({
   seed: "number",
   /** The seeds of every point, where there are several; `seed` is then not used. */
@@ -215,19 +229,41 @@ export const sweepRecord = type({
   /** Its better end. */
   better: "'higher' | 'lower'",
   /** The values that were tried, by path inside an arm. */
-  over: "Record<string, unknown[]>",
+  over: type({ "[string]": domain }),
+  /** How points came about; a grid of all combinations if left out. */
+  "method?": type({ kind: "'random'", draws: "number", seed: "number" }).or({
+    kind: "'halving'",
+    draws: "number",
+    factor: "number",
+    "rungs?": "number",
+    seed: "number",
+  }),
+  /** The most that the search of each arm and reference could cost. */
+  "budget?": { "trials?": "number", "flops?": "number", "seconds?": "number" },
   /** Of all trainings of the search together, as estimated before they ran: in no other figure. */
   flops: "number",
+  /** Trainings, and the seconds of all that they needed; earlier versions did not count them. */
+  "trials?": "number",
+  "seconds?": "number",
   /** The references first. */
   arms: type({
     name: "string",
     /** Every point, by its words and its settings; null: training stopped itself there. None where the grid has no setting of it. */
-    tried: type({ name: "string", set: settings, score: figure, "scores?": "(number | null)[]" }).array(),
+    tried: type({
+      name: "string",
+      set: settings,
+      score: figure,
+      "scores?": "(number | null)[]",
+      "rung?": "number",
+      "steps?": "number",
+    }).array(),
     chosen: settings,
     /** Paths whose chosen number was the smallest or the largest that was tried. */
     edges: "string[]",
     /** Standard error of the difference between two points, by how differently the seeds see the points. */
     "noise?": figure,
+    /** Of this search, as if no other had its caches and texts. */
+    "cost?": searchCost,
   }).array(),
 })
 export type SweepRecord = typeof sweepRecord.infer

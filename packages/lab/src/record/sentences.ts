@@ -1,7 +1,6 @@
 /** Sentences of conclusions that are the same of every run that compares arms: no sentence says more than its interval. */
-import { levelWithBest } from "../experiment/sweep.ts"
 import { twoSeeds } from "../statistics/interval-text.ts"
-import { nats as inNats, percent, type Scale, short, signed, written } from "../table/format.ts"
+import { nats as inNats, percent, type Scale, signed, written } from "../table/format.ts"
 import {
   type ArmRow,
   type ArmsRun,
@@ -22,12 +21,12 @@ import {
   standingOf,
   withStarts,
 } from "./comparisons.ts"
-import type { RunRecord, SweepRecord } from "./schema.ts"
+import type { RunRecord } from "./schema.ts"
 
 const times = (ratio: number): string => (ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(ratio >= 2 ? 1 : 2))
 /** "3 seeds". */
 export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`
-const listed = (names: ReadonlyArray<string>): string =>
+export const listed = (names: ReadonlyArray<string>): string =>
   names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
 
 /** Costs that differ by less are called equal: steps are whole, and an epoch's last batch is shorter. */
@@ -150,64 +149,6 @@ export const together = (all: ReadonlyArray<Compared>, run: ArmsRun): ReadonlyAr
     `${m} comparisons are made here, of the ${run.differences.length} in run.json. Each interval holds 95 times in 100, all of them together less often: ` +
       `widened so that they do (Bonferroni, ${(100 * level).toFixed(2)} % each), ${effect}.`,
   ]
-}
-
-const rate = "optimizer.learningRate"
-
-const measuredBy: ReadonlyMap<string, string> = new Map([
-  ["greedyAcceptance", "greedy acceptance"],
-  ["expectedAcceptance", "expected acceptance"],
-  ["loss", "the loss of the answers"],
-])
-
-/** Values as they are written in a sentence. */
-const valuesOf = (values: ReadonlyArray<unknown>): string =>
-  values
-    .toSorted((a, b) => (typeof a === "number" && typeof b === "number" ? a - b : 0))
-    .map((value) => (typeof value === "string" ? value : JSON.stringify(value)))
-    .join(", ")
-
-/** How settings were chosen. */
-export const ofSweep = ({ sweep }: Pick<RunRecord, "sweep">): string => {
-  const untuned =
-    "Learning rates were set, not tuned for each arm: an arm that its rate suits less may be behind for that alone."
-  if (sweep === null) return untuned
-  const { over, by, dataset, prompts, seed, seeds = [seed], flops, arms } = sweep
-  const paths = Object.keys(over)
-  const ofRates = paths.length === 1 && paths[0] === rate
-  const from = ofRates
-    ? `Learning rates were chosen from ${valuesOf(over[rate]!)}`
-    : `Settings were chosen from ${listed(paths.map((path) => `${path} at ${valuesOf(over[path]!)}`))}`
-  const edge = arms.filter(({ edges }) => edges.length > 0)
-  const named = ({ name, edges }: (typeof arms)[number]) => (ofRates ? name : `${name} (${edges.join(", ")})`)
-  const beyond =
-    edge.length === 0
-      ? ` No best ${ofRates ? "rate" : "setting"} is at an edge of the search.`
-      : ` The best of ${listed(edge.map(named))} is at an edge of the search: a better one may lie beyond.`
-  // Arms without one of the settings have fewer points.
-  const size =
-    new Set(arms.map(({ tried }) => tried.length)).size === 1
-      ? "of equal size for all"
-      : "of all settings that each has"
-  return (
-    `${from} for each arm and reference by ${measuredBy.get(by) ?? by} on ${dataset} ` +
-    `(${count(prompts, "prompt")}, ${seeds.length === 1 ? "seed" : "seeds"} ${seeds.join(", ")}): a search ${size}, about ${short(flops)} FLOPs that are in no arm's cost.${beyond}${ofNoise(arms)}` +
-    (paths.includes(rate) ? "" : ` ${untuned}`)
-  )
-}
-
-/** The noise of a search under several seeds; empty for one seed, which tells none. */
-const ofNoise = (arms: SweepRecord["arms"]): string => {
-  const told = arms.filter(({ noise }) => noise !== undefined && noise !== null)
-  if (told.length === 0) return ""
-  const level = told.filter((arm) => levelWithBest(arm) > 0)
-  const between = "Two points of a search differ by chance with a standard error of"
-  const [least, most] = [Math.min(...told.map(({ noise }) => noise!)), Math.max(...told.map(({ noise }) => noise!))]
-  const size = least === most ? short(least) : `${short(least)} to ${short(most)}`
-  const named = level.map((arm) => `${arm.name} (${levelWithBest(arm)} of ${arm.tried.length - 1})`)
-  return level.length === 0
-    ? ` ${between} ${size}, and every best point is ahead of the others by more than two of it.`
-    : ` ${between} ${size}: other points are within two of it from the best of ${listed(named)}.`
 }
 
 /** How far the seeds carry. */

@@ -53,6 +53,15 @@ const known: Readonly<Record<string, Words>> = {
   filter: { says: "The filter that chose the trained tokens, with its options.", at: "plugins.md" },
   loss: { says: "The loss on these tokens.", at: "plugins.md" },
   rate: { says: "The learning rate at its highest.", at: "comparisons.md#searches" },
+  searchTrials: {
+    says: "Trainings of the search for the row's settings, one for each seed of each point.",
+    at: "search.md#costs",
+  },
+  searchFlops: {
+    says: "FLOPs of that search, with the whole of its caches and written texts. They are in no other column.",
+    at: "search.md#costs",
+  },
+  searchSeconds: { says: "Seconds of that search, its scores included.", at: "search.md#costs" },
   steps: { says: "Optimizer steps; behind the slash with those of the arm's reference.", at: "comparisons.md#budgets" },
   tokensTrained: { says: "Tokens in the loss; behind the slash with the reference's.", at: "comparisons.md#budgets" },
   tokensSeen: {

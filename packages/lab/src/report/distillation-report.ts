@@ -12,7 +12,8 @@ import { acceptancePlot, computePlot } from "./charts/acceptance.ts"
 import { differencesPlot } from "./charts/differences.ts"
 import { tauPlot } from "./charts/draft-lengths.ts"
 import { keptTokensPlot, positionPlot } from "./charts/places.ts"
-import { capacityPlot, sweepPlot } from "./charts/set-up.ts"
+import { searchPlots, trialsTables } from "./charts/search.ts"
+import { capacityPlot } from "./charts/set-up.ts"
 import { html, type Part, plots, type Report, type Section, section } from "./document.ts"
 import { escapeHtml, notes } from "./html.ts"
 import {
@@ -71,7 +72,10 @@ const draftSections = (run: RunRecord, metrics: ReadonlyArray<ReportLine>): Read
       ...plots([tauPlot(run, "greedy"), tauPlot(run, "sampled")]),
     ]),
     ...section("time", "Where the time goes", timeParts(run)),
-    ...section("search", "The search for settings, and capacity", plots([sweepPlot(run), capacityPlot(run)])),
+    ...section("search", "The search for settings, and capacity", [
+      ...plots([...searchPlots(run), capacityPlot(run)]),
+      ...trialsTables(run).flatMap((table) => tableParts(table)),
+    ]),
     ...stabilitySection(run, tables),
     ...trainingSections(run, metrics, "acceptance"),
     ...section("target", "The target's text", [

@@ -4,7 +4,7 @@ import { standingsLine } from "../record/standings.ts"
 import { paddingLine } from "../table/caption.ts"
 import { short } from "../table/format.ts"
 import { differencesPlot } from "./charts/differences.ts"
-import { sweepPlot } from "./charts/set-up.ts"
+import { searchPlots, trialsTables } from "./charts/search.ts"
 import { firstColumns } from "./distillation-report.ts"
 import { html, plots, type Report, section } from "./document.ts"
 import { notes } from "./html.ts"
@@ -57,7 +57,10 @@ export const measuresReport = (record: MeasuresRecord, metrics: ReadonlyArray<Re
       ...others.flatMap((table) => section(`tables-${table.name}`, table.title, tableParts(table))),
       ...stabilitySection(arms, tables),
       ...section("sources", "How these figures are made", small.length === 0 ? [] : [html(notes(small))]),
-      ...section("search", "The search for settings", plots([sweepPlot(arms)])),
+      ...section("search", "The search for settings", [
+        ...plots(searchPlots(arms)),
+        ...trialsTables(arms).flatMap((table) => tableParts(table)),
+      ]),
       ...trainingSections({ rows: arms.rows, seeds, about: arms.about }, metrics, run.concluded[0]!.name),
       ...exportSection(record),
       // Without acceptance and without recorded tokens the page has no texts.

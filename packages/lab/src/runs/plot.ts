@@ -1,7 +1,7 @@
 /** One picture of several runs: each arm minus one arm, over a setting in which the runs differ. */
 import { InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
-import { valueAt } from "../experiment/sweep.ts"
+import { valueAt } from "../experiment/points.ts"
 import { armsOf, differenceBetween } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { isWhole } from "../report/charts/layout.ts"

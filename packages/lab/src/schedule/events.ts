@@ -2,6 +2,7 @@
 import { appendFileSync, copyFileSync, existsSync, readFileSync, renameSync } from "node:fs"
 import { join } from "node:path"
 import { eventsFile, metricsFile } from "../stage.ts"
+import { type Artifact, hasCheckpoint } from "../store/store.ts"
 
 /**
  * Begins an attempt. A line that a kill cut short is ended first, or it would swallow the first line of this attempt.
@@ -12,6 +13,12 @@ export const beginEvents = (directory: string): void => {
   // Attempts of earlier versions wrote one file only.
   if (!existsSync(file) && existsSync(earlier)) renameSync(earlier, file)
   if (existsSync(file) && readFileSync(file).at(-1) !== 10) appendFileSync(file, "\n")
+}
+
+/** Begins a training that goes on from a shorter one with its events, unless it has a checkpoint of its own. */
+export const continueEvents = (directory: string, { directory: shorter }: Artifact): void => {
+  const before = join(shorter, metricsFile)
+  if (!hasCheckpoint(directory) && existsSync(before)) copyFileSync(before, join(directory, eventsFile))
 }
 
 /** Adds an event. */

@@ -6,7 +6,7 @@ import { withMachineErrors } from "../machine-errors.ts"
 import { type At, Progress } from "../progress.ts"
 import type { Stage, StageError } from "../stage.ts"
 import { type Artifact, hasCheckpoint, Store } from "../store/store.ts"
-import { addEvent, beginEvents, endEvents } from "./events.ts"
+import { addEvent, beginEvents, continueEvents, endEvents } from "./events.ts"
 
 /** The conditions under which a run computes its stages. */
 export interface Making {
@@ -42,14 +42,19 @@ export const runStage = (
   Effect.gen(function* () {
     const store = yield* Store
     const { report } = yield* Progress
+    const { continues } = stage
+    // Without the bytes that it was trained from it is another training.
+    const before = continues && (yield* store.seek(continues.kind, continues.key, inputs))
     const run = (directory: string) =>
       Effect.suspend(() => {
+        if (before !== undefined) continueEvents(directory, before)
         beginEvents(directory)
         report({ _tag: "started", ...at, resuming: hasCheckpoint(directory) })
         return stage.run({
           key: stage.key,
           directory,
           inputs,
+          before,
           progress: (done, total, detail = "") => report({ _tag: "progress", ...at, done, total, detail }),
           note: (text) => report({ _tag: "note", text: `${stage.label}: ${text}`, detail: true }),
           warn: (text) => report({ _tag: "note", text: `${stage.label}: ${text}` }),
@@ -59,7 +64,18 @@ export const runStage = (
     const onWait = (holder: string) => report({ _tag: "waiting", ...at, holder })
     const onNote = (text: string) => report({ _tag: "note", text })
     const { kind, key, made } = stage
-    const making = { stage: kind, key, made, inputs, versions, fresh, onWait, onNote, run }
+    const making = {
+      stage: kind,
+      key,
+      made,
+      inputs,
+      versions,
+      fresh,
+      spent: before?.manifest.seconds,
+      onWait,
+      onNote,
+      run,
+    }
     const obtained = store.obtain(making).pipe(withMachineErrors(join(store.root, kind, key)))
     return seenToday(yield* obtained, stage)
   })

@@ -122,6 +122,7 @@ export const armStage = (
     head,
     movesTrunk,
     probe: probeText,
+    cut: { until, continues } = {},
   }: Distilling,
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
@@ -161,6 +162,7 @@ export const armStage = (
         ...(cached ? { signals: spec.signals } : {}),
         ...(ownServices.length > 0 ? { services: ownServices } : {}),
         ...(probed && { probe: { tokens: probed.tokens, split: probed.split, at: probed.at } }),
+        ...(until && { until }),
       }),
       inputs: sources.map(({ input }) => input),
       code: stageCode({
@@ -170,7 +172,17 @@ export const armStage = (
       }),
       seed,
       unit: "steps",
-      work: yield* armWork(label, arm, sizes, architectures, head, movesTrunk, ownServices, own?.share),
+      continues,
+      work: yield* armWork(
+        label,
+        { ...arm, steps: until ?? arm.steps },
+        sizes,
+        architectures,
+        head,
+        movesTrunk,
+        ownServices,
+        own?.share,
+      ),
       run: (context) =>
         Effect.gen(function* () {
           const artifact = (name: keyof typeof inputs): Artifact | undefined =>
@@ -244,6 +256,7 @@ export const armStage = (
             model: draft,
             head,
             training: arm,
+            ...{ until, keepsState: until !== undefined },
             data: chosen,
             seed,
             ...(ownText && {

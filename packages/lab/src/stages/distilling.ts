@@ -3,7 +3,7 @@ import type { Architecture, Attends, HeadUse, ServiceUse } from "@winnow/core"
 import type { WrittenText } from "../experiment/text.ts"
 import type { Stage } from "../stage.ts"
 import type { ProbeText } from "./probe.ts"
-import type { Sizes } from "./training.ts"
+import type { Cut, Sizes } from "./training.ts"
 
 /** Text that a draft writes between its steps. */
 export interface OwnWriting {
@@ -26,6 +26,8 @@ export interface Distilling {
   /** The choice of examples that the training reads. */
   readonly selection?: Stage | undefined
   readonly sizes: Sizes
+  /** Of a search with several rungs. */
+  readonly cut?: Cut | undefined
   /** The tokens among which the filter's choices are recorded. */
   readonly probe?: ProbeText | undefined
   /** The head that the stage trains, where it trains no model; `start` then has its weights. */

@@ -19,7 +19,7 @@ import { stageCode } from "../store/code/stage-code.ts"
 import { acquire, openOwnModel } from "./models.ts"
 import { readSplit } from "./text.ts"
 import { trainedModel } from "./trained-model.ts"
-import { noPasses, type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
+import { type Cut, noPasses, type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
 
 const code = (...plugins: ReadonlyArray<ModelUse<Attends> | ObjectiveUse>) =>
   stageCode({ revisions: ["training"], tensors: true, plugins })
@@ -74,9 +74,11 @@ export const furtherStage = (
   spec: PlainTraining & {
     readonly begin: Stage
     readonly architecture: Architecture<Attends>
+    /** Of a search with several rungs: a longer training goes on from its state. */
+    readonly cut?: Cut | undefined
   },
 ): Effect.Effect<Stage, InvalidInput> => {
-  const { kind, label, training, until, data, seed, sizes, begin, architecture } = spec
+  const { kind, label, training, cut, until = cut?.until, data, seed, sizes, begin, architecture } = spec
   const settings = Effect.all({
     work: workOf(label, { ...training, steps: until ?? training.steps }, sizes, { ...noPasses, draft: architecture }),
     config: trainingFields(training),
@@ -91,12 +93,16 @@ export const furtherStage = (
       seed,
       unit: "steps",
       work,
+      continues: cut?.continues,
       run: (context) =>
         Effect.gen(function* () {
           const [text, begin] = context.inputs
           const model = yield* trainedModel(yield* openOwnModel(begin!), training, seed)
           const data = yield* readSplit(text!, "train")
-          return yield* train(context, { label, model, training, until, data, seed }).pipe(Effect.provide(plainLayers))
+          const keepsState = cut?.until !== undefined
+          return yield* train(context, { label, model, training, until, keepsState, data, seed }).pipe(
+            Effect.provide(plainLayers),
+          )
         }).pipe(Effect.scoped),
     }),
   )

@@ -1,5 +1,5 @@
 /** The work of every training stage: the steps with checkpoints and events, the weights, and their cost. */
-import { writeFileSync } from "node:fs"
+import { cpSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
   type Draft,
@@ -59,6 +59,17 @@ export const trainingFields = (training: Training): Effect.Effect<Record<string,
 export const trainingPlugins = ({ objective }: Training): ReadonlyArray<ObjectiveUse> =>
   objective === undefined ? [] : [objective]
 
+/** Folder of an artifact with the state that a longer training goes on from. */
+const stateFolder = "state"
+
+/** A training that a search cuts short, or that goes on where a shorter one ended. */
+export interface Cut {
+  /** Steps after which it ends; left out: all of the training. */
+  readonly until?: number | undefined
+  /** The same training with fewer steps. */
+  readonly continues?: Stage | undefined
+}
+
 /** Trains, saves the weights, and returns what the run adds to its stage's summary. */
 export const train = (
   context: StageContext,
@@ -71,6 +82,8 @@ export const train = (
     readonly training: Training
     /** Steps after which it ends, where these are not all of the training. */
     readonly until?: number | undefined
+    /** True if a longer training may go on from its state, which its artifact then has. */
+    readonly keepsState?: boolean | undefined
     readonly data: EncodedTask
     readonly seed: number
     /** Text that the model writes between its steps. */
@@ -126,10 +139,16 @@ export const train = (
         directory: join(context.directory, checkpoints),
         identity: context.key,
         everySeconds,
+        from: context.before && {
+          directory: join(context.before.directory, stateFolder),
+          identity: context.before.key,
+        },
       },
       onEvent,
       probe: options.probe,
     })
+    if (options.keepsState === true)
+      cpSync(join(context.directory, checkpoints), join(context.directory, stateFolder), { recursive: true })
     if (!isDraftHead(model)) yield* saveTrained(model, context.directory)
     else {
       if (model.trunk) yield* saveModel(model.trunk, join(context.directory, trunkFolder))

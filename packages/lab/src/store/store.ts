@@ -67,6 +67,8 @@ export interface Making<E, R> {
   readonly versions: Record<string, unknown>
   /** Computes the artifact again even if the store has it. */
   readonly fresh?: boolean
+  /** Seconds of the work that the first attempt goes on from. */
+  readonly spent?: number | undefined
   readonly onWait?: (holder: string) => void
   /** Called with the reason why a stored artifact is computed again. */
   readonly onNote?: (text: string) => void
@@ -227,7 +229,7 @@ export const makeStore = (home: string): StoreService => {
       }
       const removedCheckpoint = yield* io(label, () => beginAttempt(partial, JSON.stringify(boundTo(inputs))))
       if (removedCheckpoint) making.onNote?.(`${label} begins again: a stopped attempt read other bytes of its inputs`)
-      const before = yield* io(label, () => secondsSpent(partial))
+      const before = (yield* io(label, () => secondsSpent(partial))) || (making.spent ?? 0)
       const started = performance.now()
       const spent = () => before + (performance.now() - started) / 1000
       const note = io(label, () => noteSeconds(partial, spent()))

@@ -19,15 +19,19 @@ import { readTexts } from "../texts.ts"
 import type { StudyTable } from "./table.ts"
 
 /** Runs the scores of candidates; trained models stay untried. */
-const scoresNow =
-  (made: ScheduleOptions, have: ReadonlyMap<string, Artifact>): Judge<StageError, Datasets | Store | Progress> =>
-  (trials) =>
+const scoresNow = (
+  made: ScheduleOptions,
+  have: ReadonlyMap<string, Artifact>,
+): Judge<StageError, Datasets | Store | Progress> => ({
+  scores: (trials) =>
     Effect.gen(function* () {
       const scores = trials.filter(({ of }) => of !== undefined).map(({ judged }) => judged)
       if (scores.length === 0) return trials.map(() => undefined)
       const artifacts = yield* runStages(scores, { ...made, have: { artifacts: have } })
       return trials.map(({ judged, of }) => (of === undefined ? undefined : scoreOf(artifacts.get(judged.key)!, of)))
-    })
+    }),
+  secondsOf: () => undefined,
+})
 
 /**
  * The tables of the scores of an experiment's arms, or of the candidates for its drafts' start, which the store keeps stage

@@ -1,6 +1,6 @@
 /** The table of how each draft was trained, and what that cost. */
 import { meanPasses, meanTotal } from "../record/comparisons.ts"
-import type { Budget, TotalBudget, TrainedRow } from "../record/schema.ts"
+import type { Budget, SearchCost, SweepRecord, TotalBudget, TrainedRow } from "../record/schema.ts"
 import { column, type StudyTable } from "../study/table.ts"
 import { type Entry, entry, number, tableOf } from "./entries.ts"
 
@@ -43,6 +43,36 @@ const cost: ReadonlyArray<Entry<TrainedRow>> = [
   ),
 ]
 
-/** How each draft was trained, and what that cost. */
-export const costTable = ({ rows }: { readonly rows: ReadonlyArray<TrainedRow> }): StudyTable =>
-  tableOf({ name: "cost", title: "What it cost" }, rows, cost)
+/** The cost of the search for a draft's settings, beside its own training: it is in no other column. */
+const searchColumns = (sweep: SweepRecord): ReadonlyArray<Entry<TrainedRow>> => {
+  const costs = new Map(sweep.arms.flatMap(({ name, cost }) => (cost === undefined ? [] : [[name, cost] as const])))
+  if (costs.size === 0) return []
+  const cell = (of: keyof SearchCost) => (row: TrainedRow) => number(costs.get(row.name)?.[of] ?? null)
+  return [
+    entry(
+      column("searchTrials", "trials", { ...spent, style: "whole", name: "trainings of the search" }),
+      cell("trials"),
+    ),
+    entry(
+      column("searchFlops", "search FLOPs", { ...spent, style: "short", unit: "FLOPs", name: "FLOPs of the search" }),
+      cell("flops"),
+    ),
+    entry(
+      column("searchSeconds", "search s", {
+        ...spent,
+        ...{ style: "seconds", unit: "seconds", name: "seconds of the search", clock: true },
+      }),
+      cell("seconds"),
+    ),
+  ]
+}
+
+/** How each draft was trained, what that cost, and what the search for its settings cost. */
+export const costTable = ({
+  rows,
+  sweep = null,
+}: {
+  readonly rows: ReadonlyArray<TrainedRow>
+  readonly sweep?: SweepRecord | null
+}): StudyTable =>
+  tableOf({ name: "cost", title: "What it cost" }, rows, [...cost, ...(sweep === null ? [] : searchColumns(sweep))])

@@ -33,6 +33,9 @@ test("the record's scores settle a search, whatever the store has", async () => 
   const run = aComparison({ prompts: 5 })
   const arm = run.sweep!.arms.find(({ tried }) => tried.length > 1)!
   const trials = [...arm.tried.map(({ set }) => ({ name: arm.name, set })), { name: "other", set: {} }]
-  const judge = judgedInRecord(run, (all) => Effect.succeed(all.map(() => 0.5)))
-  expect(await Effect.runPromise(judge(trials as never))).toEqual([...arm.tried.map(({ score }) => score), 0.5])
+  const judge = judgedInRecord(run, {
+    scores: (all) => Effect.succeed(all.map(() => 0.5)),
+    secondsOf: () => undefined,
+  })
+  expect(await Effect.runPromise(judge.scores(trials as never))).toEqual([...arm.tried.map(({ score }) => score), 0.5])
 })

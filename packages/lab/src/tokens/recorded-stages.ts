@@ -12,18 +12,19 @@ import { canonicalJson } from "../store/key.ts"
 import type { StoreService } from "../store/store.ts"
 
 /** The scores of a search from the record; a score that it does not have from `otherwise`. */
-export const judgedInRecord =
-  (run: ModelRun, otherwise: Judge): Judge =>
-  (trials) => {
+export const judgedInRecord = (run: ModelRun, otherwise: Judge): Judge => ({
+  ...otherwise,
+  scores: (trials) => {
     const { sweep } = isMeasured(run) ? run.arms : run
-    return Effect.map(otherwise(trials), (scores) =>
-      trials.map(({ name, set }, i) => {
+    return Effect.map(otherwise.scores(trials), (scores) =>
+      trials.map(({ name, set, rung }, i) => {
         const tried = sweep?.arms.find((arm) => arm.name === name)?.tried
-        const point = tried?.find((one) => canonicalJson(one.set) === canonicalJson(set))
+        const point = tried?.find((one) => one.rung === rung && canonicalJson(one.set) === canonicalJson(set))
         return point === undefined ? scores[i] : point.score
       }),
     )
-  }
+  },
+})
 
 /** Stages by kind and label, in the order of a record. */
 const grouped = <S extends { readonly kind: string; readonly label: string }>(stages: Iterable<S>) =>

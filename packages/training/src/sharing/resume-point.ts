@@ -7,31 +7,43 @@ import { type Checkpoint, checkpointAt, newestCheckpoint } from "../checkpoint.t
 /** Where rank 0 goes on. */
 interface Point {
   readonly directory: string
+  readonly identity: string
   /** Null: there is no checkpoint. */
   readonly step: number | null
 }
 
+/** Checkpoints of a run. */
+interface Place {
+  readonly directory: string
+  readonly identity: string
+}
+
 /**
- * The newest sound checkpoint; undefined if there is none.
+ * The newest sound checkpoint, of `from` where there is no own one; undefined if there is none.
  *
  * @param onDamage called for each damaged checkpoint that is removed
  * @error InvalidInput as `newestCheckpoint`; PeerLost if another process is lost
  */
 export const resumePoint = (
-  { directory, identity }: { readonly directory: string; readonly identity: string },
+  { from, ...own }: Place & { readonly from?: Place | undefined },
   onDamage: (text: string) => void,
   group: Group | undefined,
 ): Effect.Effect<Checkpoint | undefined, InvalidInput | PeerLost> =>
   Effect.gen(function* () {
-    const own = group?.rank ? undefined : yield* newestCheckpoint(directory, identity, onDamage)
-    if (group === undefined) return own
-    const { directory: theirs, step } = yield* Effect.try({
-      try: () => group.exchange({ directory, step: own?.step ?? null } satisfies Point)[0] as Point,
+    const newest = ({ directory, identity }: Place) => newestCheckpoint(directory, identity, onDamage)
+    const found = { place: own, at: group?.rank ? undefined : yield* newest(own) }
+    if (found.at === undefined && from !== undefined && !group?.rank) {
+      found.place = from
+      found.at = yield* newest(from)
+    }
+    if (group === undefined) return found.at
+    const { directory, identity, step } = yield* Effect.try({
+      try: () => group.exchange({ ...found.place, step: found.at?.step ?? null } satisfies Point)[0] as Point,
       catch: (error) => {
         if (!(error instanceof GroupBroken)) throw error
         return new PeerLost({ step: 0, message: `${error.message} before the first step; run the same command again` })
       },
     })
-    if (group.rank === 0 || step === null) return own
-    return yield* checkpointAt(theirs, identity, step)
+    if (group.rank === 0 || step === null) return found.at
+    return yield* checkpointAt(directory, identity, step)
   })
