@@ -1,17 +1,34 @@
 /** A run as another process reads it from its log and the store. */
 import { afterAll, expect, test } from "bun:test"
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Curve } from "./curve.ts"
 import { writtenRun } from "./live.fixture.ts"
 import { LiveRun } from "./live-run.ts"
 import { logsIn, parsedLine } from "./log.ts"
+import { WatchSource } from "./source.ts"
 import { openTail } from "./tail.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-live-"))
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 const root = join(home, "artifacts")
+
+/** The stages of a run by label, as its log has them. */
+const stagesOf = ({ log }: { readonly log: string }) => {
+  const live = new LiveRun(log)
+  live.readLog()
+  return live.state.stages
+}
 
 test("stages, curves, figures and errors are those that the run has written, at each moment", () => {
   const run = writtenRun(home)
@@ -41,7 +58,7 @@ test("stages, curves, figures and errors are those that the run has written, at 
   run.finish("acceptance of adaspec, seed 2", { greedyAcceptance: 0.75, blockEfficiency: 2.5 })
   run.finish("acceptance of adaspec, seed 1", { greedyAcceptance: 0.25, blockEfficiency: null }, 0.5)
   run.fail("arm all-tokens, seed 1", "loss is not finite at step 3")
-  for (let i = 0; i < 8; i++) live.refresh() // Ended trainings are read one at a time.
+  live.refresh()
   const later = live.snapshot()
   expect(later.over).toBe(5)
   expect(later.columns.map(({ title }) => title)).toEqual(["greedy %", "expected %", "tau"])
@@ -80,15 +97,89 @@ test("a log of a process that is gone is a stopped run; a line that a kill cut s
   const run = writtenRun(home)
   run.plan()
   run.cutShort()
-  const first = readFileSync(run.log, "utf8").split("\n")[0]!
-  const line = JSON.parse(first) as { process: { started: string } }
-  const gone = JSON.stringify({ ...line, process: { ...line.process, started: "another time" } })
-  writeFileSync(run.log, readFileSync(run.log, "utf8").replace(first, gone))
+  run.leave()
   const live = new LiveRun(run.log, root)
   live.refresh()
   expect(live.runState).toBe("stopped")
   expect(live.snapshot().of).toBe(13)
   expect(live.over).toBe(true)
+})
+
+test("jobs of a cluster go on without their command: the store tells their stages, until nothing of them is fresh", () => {
+  const own = join(home, "cluster")
+  const run = writtenRun(own, { command: ["experiment", "quickstart", "--launcher", "slurm"] })
+  run.plan()
+  run.start("target")
+  run.leave()
+  run.train("target", 0, 10, 40)
+  const live = new LiveRun(run.log)
+  live.refresh()
+  expect(live.runState).toBe("jobs")
+  expect(live.over).toBe(false)
+  live.refresh()
+  expect(live.snapshot()).toMatchObject({ over: 0, running: [{ stage: "target", done: 10, total: 40 }] })
+
+  run.storeAlone("target", {})
+  run.storeAlone("arm adaspec, seed 1", {})
+  run.storeAlone("acceptance of adaspec, seed 1", { greedyAcceptance: 0.5 })
+  const launch = join(own, "launches", "0123456789ab")
+  const failed = stagesOf(run).get("arm all-tokens, seed 1")!
+  mkdirSync(join(launch, "stages"), { recursive: true })
+  writeFileSync(join(launch, "launch.json"), "{}")
+  const failure = { _tag: "failed", error: { _tag: "DataError", message: "a text is missing" } }
+  writeFileSync(join(launch, "stages", `${failed.key}.jsonl`), `${JSON.stringify(failure)}\n`)
+  const later = new LiveRun(run.log)
+  later.refresh()
+  expect(later.snapshot().errors).toEqual([{ stage: "arm all-tokens, seed 1", message: "a text is missing" }])
+  expect(later.snapshot()).toMatchObject({
+    state: "jobs",
+    over: 4,
+    rows: [{}, { cells: { greedyAcceptance: { mean: 0.5 } } }],
+  })
+
+  const old = new Date(Date.now() - 3_600_000)
+  for (const name of readdirSync(later.root, { recursive: true, encoding: "utf8" }))
+    if (name.endsWith("manifest.json")) utimesSync(join(later.root, name), old, old)
+  const end = new LiveRun(run.log)
+  end.refresh()
+  expect([end.runState, end.over]).toEqual(["stopped", true])
+
+  // A command of this machine alone leaves nothing that goes on.
+  const alone = writtenRun(join(home, "alone"))
+  alone.plan()
+  alone.start("target")
+  alone.train("target", 0, 10, 40)
+  alone.leave()
+  const stopped = new LiveRun(alone.log)
+  stopped.refresh()
+  expect([stopped.runState, stopped.over]).toEqual(["stopped", true])
+})
+
+test("a command with several parts shows one after the other; the ended ones stay in a list with their reports", () => {
+  const source = new WatchSource()
+  expect(source.news()).toBeUndefined()
+  expect(source.whole()).toEqual({ reset: true, past: [] })
+  const [first, second] = ["first", "second"].map((name) => writtenRun(join(home, name), { run: name }))
+  source.follow(first!.log)
+  first!.plan()
+  expect(source.news()).toMatchObject({ reset: true, snapshot: { run: { run: "first" }, of: 13 } })
+  first!.end("done")
+  source.follow(second!.log)
+  expect(source.news()).toMatchObject({
+    reset: true,
+    snapshot: { run: { run: "second" }, state: "running" },
+    past: [{ title: "001-quickstart / first", state: "done", report: true }],
+  })
+  expect(source.isOver()).toBe(false)
+  expect(source.report(1)).toBeUndefined()
+  second!.end("failed", "the disk is full")
+  expect(source.isOver()).toBe(true)
+  expect(source.end()).toMatchObject({
+    over: true,
+    snapshot: { state: "failed", message: "the disk is full" },
+    past: [{ state: "done" }, { title: "001-quickstart / second", state: "failed", report: false }],
+  })
+  expect(new TextDecoder().decode(source.report(0))).toContain("The report")
 })
 
 test("every event of a log is read again as it was, and the newest log is the first", () => {

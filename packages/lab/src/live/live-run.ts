@@ -1,23 +1,21 @@
 /** A run as a page shows it: read from its log and from the store, by its own process or by another. */
-import { existsSync, statSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { isAlive } from "@winnow/files"
 import { rowColours } from "../report/colours.ts"
-import { eventsFile } from "../stage.ts"
 import { Curve, type LiveStep, type TrainingTail, trainingTail } from "./curve.ts"
 import { type ArtifactFigures, figuresAt, figuresTable } from "./figures.ts"
+import { readJobs } from "./jobs.ts"
 import { type LogLine, parsedLine } from "./log.ts"
 import type { Meter } from "./meter.ts"
 import type { LiveColours, LiveCurve, LiveRunState, LiveSnapshot, RunningStage } from "./snapshot.ts"
 import { type LiveStage, LiveState } from "./state.ts"
 import { openTail, type Tail } from "./tail.ts"
 
-/** Milliseconds after the last sign of a job in which the jobs of a command that is gone count as running. */
-const fresh = 600_000
 /** Milliseconds between two looks at the store for the jobs of a command that is gone. */
 const betweenLooks = 5000
-/** Trainings that ended before are read one at a time, so that no reading takes long. */
-const endedAtOnce = 1
+/** Milliseconds for trainings that have ended: the rest of them waits, so that no reading takes long. */
+const forEnded = 20
 /** Figures that are read at once. */
 const figuresAtOnce = 10
 
@@ -99,34 +97,11 @@ export class LiveRun {
     return /--launcher[= ](?!local|workers)/.test(this.state.facts?.command.join(" ") ?? "")
   }
 
-  /** The stages of a command that is gone, as jobs of a cluster leave them in the store. */
+  /** Takes the state of a command that is gone from the store, where jobs of a cluster may go on. */
   #lookForJobs(): void {
     if (!this.#isGone || !this.#isLaunched || Date.now() - this.#lookedAt < betweenLooks) return
     this.#lookedAt = Date.now()
-    this.#jobsRun = false
-    let left = 0
-    for (const stage of this.state.stages.values()) {
-      if (stage.state === "stored" || stage.state === "failed") continue
-      const folder = join(this.root, stage.kind, stage.key)
-      const [manifest, events] = [join(folder, "manifest.json"), join(`${folder}.partial`, eventsFile)]
-      const sign = [manifest, events].find((file) => existsSync(file))
-      const isFresh = sign !== undefined && Date.now() - statSync(sign).mtimeMs < fresh
-      this.#jobsRun ||= isFresh
-      if (sign === manifest) {
-        if (stage.state !== "done") this.#enter(stage)
-        stage.state = "done"
-        continue
-      }
-      left++
-      stage.state = isFresh ? "running" : "waiting"
-    }
-    if (left === 0) this.#jobsRun = false
-  }
-
-  /** Tells the meter of a stage that ended without its command. */
-  #enter({ stage, unit, key }: LiveStage): void {
-    const at = { stage, unit, key, index: 0, of: 0 }
-    this.state.meter.add({ _tag: "done", ...at, reused: true, seconds: 0 })
+    this.#jobsRun = readJobs(this.state, this.root)
   }
 
   /** The draft of a training, by the key of its stage. */
@@ -136,7 +111,7 @@ export class LiveRun {
   }
 
   #readTrainings(): void {
-    let ended = 0
+    const began = performance.now()
     for (const stage of this.state.stages.values()) {
       const { key, kind, unit, state } = stage
       if (unit !== "steps" || key === "" || state === "waiting" || state === "failed") continue
@@ -146,8 +121,7 @@ export class LiveRun {
         curve: new Curve(),
       }
       this.#trainings.set(key, training)
-      if (!isRunning && (training.tail.whole() || ended >= endedAtOnce)) continue
-      if (!isRunning) ended++
+      if (!isRunning && (training.tail.whole() || performance.now() - began > forEnded)) continue
       const row = this.rowOf(key)
       const onStep = (step: LiveStep) => {
         training.curve.add(step.step, step.loss)
@@ -158,7 +132,11 @@ export class LiveRun {
         }
         this.onStep(stage, row, step)
       }
-      if (training.tail.read(isRunning, onStep, (step) => training.curve.cut(step))) this.#changed.add(stage.stage)
+      const read = () => training.tail.read(isRunning, onStep, (step) => training.curve.cut(step))
+      while (read()) {
+        this.#changed.add(stage.stage)
+        if (isRunning || performance.now() - began > forEnded) break
+      }
     }
   }
 

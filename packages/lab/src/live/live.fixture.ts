@@ -1,5 +1,5 @@
 /** A run in a folder, written event by event, as its process writes it. */
-import { appendFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs"
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { PlannedRow, ProgressEvent } from "../progress.ts"
 import { addEvent } from "../schedule/events.ts"
@@ -15,13 +15,24 @@ const planned = (stage: string, kind: string, unit = "", after: ReadonlyArray<st
   after: after.map((label) => keyOf(made(label))),
 })
 
-/** A run of two arms under two seeds. */
-export const writtenRun = (home: string, names = { experiment: "001-quickstart", run: "0123456789" }) => {
+/** The facts of such a run. */
+interface Wanted {
+  readonly experiment?: string
+  readonly run?: string
+  readonly arms?: ReadonlyArray<string>
+  readonly seeds?: ReadonlyArray<number>
+  readonly command?: ReadonlyArray<string>
+}
+
+/** A run of some arms under some seeds, two of each if left out. */
+export const writtenRun = (home: string, wanted: Wanted = {}) => {
+  const { experiment = "001-quickstart", run = "0123456789", command = ["experiment", "quickstart"] } = wanted
+  const { arms = ["all-tokens", "adaspec"], seeds = [1, 2] } = wanted
+  const names = { experiment, run }
   const directory = join(home, "results", names.experiment, names.run)
   const facts = {
-    ...{ ...names, directory, part: null, preset: null, seeds: [1, 2], arms: ["all-tokens", "adaspec"] },
+    ...{ ...names, directory, part: null, preset: null, seeds, arms, command },
     question: "Do chosen tokens make a <better> draft?",
-    command: ["experiment", "quickstart"],
   }
   const log = openLog(home, facts, (text) => {
     throw new Error(text)
@@ -50,6 +61,23 @@ export const writtenRun = (home: string, names = { experiment: "001-quickstart",
     const { kind, key } = stages.find((of) => of.stage === stage)!
     return join(home, "artifacts", kind, key)
   }
+  /** Puts an artifact into the store. */
+  const store = (stage: string, summary: Record<string, unknown>, expected?: number, seconds = 3) => {
+    const [folder, partial] = [folderOf(stage), `${folderOf(stage)}.partial`]
+    mkdirSync(partial, { recursive: true })
+    const { kind, key } = stages.find((of) => of.stage === stage)!
+    const manifest = sealed({
+      ...{ schema: 2, stage: kind, key, made: made(stage), inputs: [], created: new Date().toISOString() },
+      ...{ seconds, versions: {}, summary, files: [] },
+    })
+    writeFileSync(join(partial, "manifest.json"), JSON.stringify(manifest))
+    const overlap = [[8 * (expected ?? 0), 8]]
+    if (expected !== undefined) writeFileSync(join(partial, "figures.json"), JSON.stringify({ overlap }))
+    const events = join(partial, ".events.jsonl")
+    if (existsSync(events)) renameSync(events, join(partial, "metrics.jsonl"))
+    renameSync(partial, folder)
+    return { key }
+  }
   return {
     log: begun.log!,
     directory,
@@ -73,30 +101,7 @@ export const writtenRun = (home: string, names = { experiment: "001-quickstart",
     },
     /** @param expected expected acceptance of a measurement, whose counts are beside its summary */
     finish: (stage: string, summary: Record<string, unknown>, expected?: number, seconds = 3) => {
-      const folder = folderOf(stage)
-      mkdirSync(`${folder}.partial`, { recursive: true })
-      const { kind, key } = stages.find((of) => of.stage === stage)!
-      const manifest = sealed({
-        ...{ schema: 2, stage: kind, key, made: made(stage), inputs: [], created: new Date().toISOString() },
-        ...{ seconds, versions: {}, summary, files: [] },
-      })
-      writeFileSync(join(`${folder}.partial`, "manifest.json"), JSON.stringify(manifest))
-      if (expected !== undefined)
-        writeFileSync(
-          join(`${folder}.partial`, "figures.json"),
-          JSON.stringify({
-            overlap: [
-              [expected * 8, 8],
-              [0, 0],
-            ],
-          }),
-        )
-      renameSync(`${folder}.partial`, folder)
-      try {
-        renameSync(join(folder, ".events.jsonl"), join(folder, "metrics.jsonl"))
-      } catch {
-        // No training.
-      }
+      const { key } = store(stage, summary, expected, seconds)
       add({ _tag: "done", reused: false, seconds, key, ...at(stage) })
     },
     /** The training goes on from a checkpoint. */
@@ -107,6 +112,16 @@ export const writtenRun = (home: string, names = { experiment: "001-quickstart",
       writeFileSync(join(directory, "report.html"), "<!doctype html><title>the report</title><h1>The report</h1>")
       add({ _tag: "ended", state, message })
     },
+    /** Its process is gone. */
+    leave: () => {
+      const text = readFileSync(begun.log!, "utf8")
+      const first = text.split("\n")[0]!
+      const line = JSON.parse(first) as { process: { started: string } }
+      const gone = JSON.stringify({ ...line, process: { ...line.process, started: "another time" } })
+      writeFileSync(begun.log!, text.replace(first, gone))
+    },
+    /** A job that no command watches: the store alone has its artifact. */
+    storeAlone: (stage: string, summary: Record<string, unknown>) => store(stage, summary),
     /** A line that a kill cut short. */
     cutShort: () => appendFileSync(begun.log!, '{"at": 1, "event": {"_tag": "no'),
   }
