@@ -1,11 +1,14 @@
 /** Examines the engine on this machine: its parts, its speed, its faults and their remedies. */
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { loadavg, release, totalmem } from "node:os"
+import { loadavg, release, tmpdir, totalmem } from "node:os"
+import { cacheFolder } from "@winnow/files"
 import { availableMemory } from "./available-memory.ts"
-import { canRunWheels, type Facts, type Finding, judge } from "./doctor/findings.ts"
+import type { Finding } from "./doctor/finding.ts"
+import { canRunWheels, type Facts, judge } from "./doctor/findings.ts"
 import type { Measured, Probe } from "./doctor/probe.ts"
 import { type Processor, processor } from "./doctor/processor.ts"
+import { type LookOptions, lookAround, type Place, type Surroundings } from "./doctor/surroundings.ts"
 import { cachedLibrary } from "./library/cache.ts"
 import { type Attempt, LibraryNotFound } from "./library/error.ts"
 import type { Library } from "./library/library.ts"
@@ -22,6 +25,7 @@ export interface Diagnosis {
   readonly attempts: ReadonlyArray<Attempt>
   readonly system: Facts["system"] & { readonly release: string }
   readonly processor: Processor
+  readonly surroundings: Surroundings
   readonly engine: {
     /** Names of all devices that TensorFlow has. */
     readonly devices: ReadonlyArray<string>
@@ -71,9 +75,31 @@ export interface ExamineOptions {
   readonly probe: (directory: string, products: "float32" | "bfloat16") => Promise<Probe>
   /** Versions of other packages, to report with the engine's own. */
   readonly versions?: Readonly<Record<string, string>>
+  /** Folders that other packages write to, to be examined beside the cache and the folder for temporary files. */
+  readonly places?: ReadonlyArray<Place>
   /** For tests. */
   readonly locate?: LocateOptions
+  /** For tests: means to look around in the place of the machine's own. */
+  readonly look?: Partial<LookOptions>
 }
+
+/** The cache and the folder for temporary files, to which pip downloads: the first use writes the library to both. */
+const ownPlaces = (hasLibrary: boolean): ReadonlyArray<Place> => [
+  {
+    use: "the cache",
+    folder: cacheFolder("libtensorflow"),
+    variable: "XDG_CACHE_HOME",
+    needed: hasLibrary ? 0.1e9 : 1.2e9,
+    loads: true,
+  },
+  {
+    use: "temporary files",
+    folder: tmpdir(),
+    variable: "TMPDIR",
+    needed: hasLibrary ? 0.05e9 : 0.3e9,
+    loads: false,
+  },
+]
 
 /**
  * Examines the machine. Downloads the library if it is missing, like any first use; takes 5 to 20 seconds after that.
@@ -92,6 +118,12 @@ export const examine = async (options: ExamineOptions): Promise<Diagnosis> => {
       ? await options.probe(libraryHere!.directory, "bfloat16")
       : undefined
   const threads = Number(process.env["TF_NUM_INTRAOP_THREADS"]) || cpu.threads
+  const surroundings = await lookAround({
+    places: [...ownPlaces(libraryHere !== undefined), ...(options.places ?? [])],
+    library: libraryHere?.directory,
+    nvidiaGpu: system.nvidiaGpu,
+    ...options.look,
+  })
   const facts: Facts = {
     system,
     processor: cpu,
@@ -100,6 +132,7 @@ export const examine = async (options: ExamineOptions): Promise<Diagnosis> => {
     damage,
     probe: single,
     threads,
+    surroundings,
   }
   const findings = judge(facts)
   return {
@@ -108,6 +141,7 @@ export const examine = async (options: ExamineOptions): Promise<Diagnosis> => {
     attempts,
     system: { ...system, release: `${process.platform} ${release()}` },
     processor: cpu,
+    surroundings,
     engine: {
       devices: single?.works ? single.devices.map(({ name }) => name) : [],
       device: single?.works ? single.device.type : null,

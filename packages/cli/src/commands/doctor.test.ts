@@ -34,6 +34,7 @@ const diagnosis: Diagnosis = {
     instructionSets: ["avx2", "amx_bf16"],
     bfloat16: "AMX",
   },
+  surroundings: { disks: [], locale: undefined, otherCopies: [], missingGpuLibraries: [] },
   engine: { devices: ["CPU:0"], device: "CPU", threads: 2 },
   native: { variant: "amx", path: "/cache/native/amx-0/libwinnow.so", sources: "0", notes: [] },
   measured: {

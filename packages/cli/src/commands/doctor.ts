@@ -1,6 +1,7 @@
 /** `winnow doctor`: checks the engine of this machine: its parts, its speed, its faults and their remedies. */
 import { createRequire } from "node:module"
-import { examine, packageVersion } from "@winnow/engine"
+import { examine, type Place, packageVersion } from "@winnow/engine"
+import { winnowHome } from "@winnow/lab"
 import { probe, tensorVersions } from "@winnow/tensor"
 import { Console, Data, Effect, Runtime } from "effect"
 import { Command, Flag } from "effect/cli"
@@ -10,6 +11,15 @@ const { resolve } = createRequire(import.meta.url)
 
 /** Packages whose versions affect a run, and that the engine's own diagnosis does not list. */
 const packages = ["@winnow/cli", "effect", "@effect/platform-node-shared"]
+
+/** The folder of the stages: its first use is the quickstart's. */
+const store: Place = {
+  use: "artifacts of stages",
+  folder: winnowHome(),
+  variable: "WINNOW_HOME",
+  needed: 0.5e9,
+  loads: false,
+}
 
 /** The diagnosis ended with an error. The report has shown it, so nothing more is logged. Exit code 1. */
 class EngineUnusable extends Data.TaggedError("EngineUnusable")<{ readonly message: string }> {
@@ -29,7 +39,7 @@ export const doctor = Command.make(
   Effect.fn("doctor")(function* ({ json }) {
     const own = packages.map((name) => [name, packageVersion(name, resolve)] as const)
     const versions = { ...tensorVersions(), ...Object.fromEntries(own) }
-    const diagnosis = yield* Effect.promise(() => examine({ probe, versions }))
+    const diagnosis = yield* Effect.promise(() => examine({ probe, versions, places: [store] }))
     const colours = process.stdout.isTTY === true && !process.env["NO_COLOR"]
     yield* Console.log(json ? JSON.stringify(diagnosis, null, 2) : doctorReport(diagnosis, colours))
     if (!diagnosis.works) return yield* new EngineUnusable({ message: "the engine cannot work" })

@@ -31,6 +31,7 @@ const healthy: Facts = {
   damage: undefined,
   probe,
   threads: 4,
+  surroundings: { disks: [], locale: undefined, otherCopies: [], missingGpuLibraries: [] },
 }
 
 /** The findings other than passed checks after `change` is applied to a healthy machine. */
@@ -67,6 +68,28 @@ const cases: ReadonlyArray<readonly [string, Partial<Facts>, "warn" | "error", s
   ["an old release", { probe: { ...probe, version: "2.9.1" } }, "warn", "never run with one older", "Unset"],
   ["a busy machine", { system: { ...healthy.system, load: 9.5 } }, "warn", "load 9.5 on 4 cores", "again"],
   ["an unused GPU", { system: { ...healthy.system, nvidiaGpu: true } }, "warn", "does not use it", "LD_LIBRARY_PATH"],
+  [
+    "an unused GPU whose libraries are missing",
+    {
+      system: { ...healthy.system, nvidiaGpu: true },
+      surroundings: { ...healthy.surroundings, missingGpuLibraries: ["libcudnn.so.9"] },
+    },
+    "warn",
+    "no place of the loader has libcudnn.so.9",
+    "pip install tensorflow[and-cuda]",
+  ],
+  [
+    "another copy of TensorFlow",
+    {
+      surroundings: {
+        ...healthy.surroundings,
+        otherCopies: [{ file: "/a/libtensorflow_cc.so.2", variable: "LD_LIBRARY_PATH" }],
+      },
+    },
+    "warn",
+    "expected one copy:\n/a/libtensorflow_cc.so.2, by LD_LIBRARY_PATH",
+    "env -u LD_LIBRARY_PATH bun run winnow doctor",
+  ],
   [
     "slow products",
     { probe: { ...probe, measured: { ...probe.measured, gflops: 12 } } },

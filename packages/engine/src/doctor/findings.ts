@@ -3,18 +3,11 @@ import { isBusy } from "../busy.ts"
 import type { Attempt } from "../library/error.ts"
 import type { Library } from "../library/library.ts"
 import { OLDEST_VERSION, TENSORFLOW_VERSION } from "../library/wheels.ts"
+import type { Finding } from "./finding.ts"
 import type { Probe } from "./probe.ts"
 import type { Processor } from "./processor.ts"
-
-/** One judgement. An `error` means that the engine cannot work. */
-export interface Finding {
-  readonly level: "ok" | "warn" | "error"
-  /** One word for its subject. */
-  readonly about: "system" | "bun" | "library" | "engine" | "native" | "device" | "threads" | "memory" | "speed"
-  readonly text: string
-  /** The remedy of a `warn` or an `error`; each of several lines is an alternative. */
-  readonly remedy?: string
-}
+import { surroundingFindings } from "./surrounding-findings.ts"
+import type { Surroundings } from "./surroundings.ts"
 
 /** The facts that the judgement uses. */
 export interface Facts {
@@ -40,6 +33,7 @@ export interface Facts {
   /** Undefined if there was no library to try. */
   readonly probe: Probe | undefined
   readonly threads: number
+  readonly surroundings: Surroundings
 }
 
 /** The quickstart's models, their gradients and libtensorflow fit in this many bytes. */
@@ -57,6 +51,7 @@ export const judge = (facts: Facts): ReadonlyArray<Finding> => {
     ...engineFindings(facts),
     ...nativeFindings(facts),
     ...loadFindings(facts),
+    ...surroundingFindings(facts.surroundings),
   ].toSorted((a, b) => rank[a.level] - rank[b.level])
 }
 
@@ -183,7 +178,10 @@ const libraryFindings = ({ library, damage }: Facts): Array<Finding> => {
   return findings
 }
 
-const engineFindings = ({ system, probe, processor, threads, library }: Facts): Array<Finding> => {
+const gpuText = (missing: ReadonlyArray<string>): string =>
+  `an NVIDIA GPU is seen, and TensorFlow does not use it${missing.length === 0 ? "" : `; no place of the loader has ${missing.join(", ")}`}`
+
+const engineFindings = ({ system, probe, processor, threads, library, surroundings }: Facts): Array<Finding> => {
   if (probe === undefined) return []
   if (!probe.works)
     return [
@@ -226,7 +224,7 @@ const engineFindings = ({ system, probe, processor, threads, library }: Facts): 
     findings.push({
       level: "warn",
       about: "device",
-      text: "an NVIDIA GPU is seen, and TensorFlow does not use it",
+      text: gpuText(surroundings.missingGpuLibraries),
       remedy:
         "Check `nvidia-smi`; the CUDA 12 libraries and cuDNN 9 must be installed and on LD_LIBRARY_PATH (in Python: `pip install tensorflow[and-cuda]`).",
     })
