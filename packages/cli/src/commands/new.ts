@@ -57,6 +57,39 @@ const manifest = (name: string, files: ReadonlyArray<readonly [string, string]>)
   })
 }
 
+/** The version of a package of this checkout. */
+const houseVersion = (name: string): string => {
+  const kinds = ["packages", "plugins"].map((kind) =>
+    join(houseRoot, kind, name.replace("@winnow/", ""), "package.json"),
+  )
+  const { version } = JSON.parse(readFileSync(kinds.find(existsSync)!, "utf8")) as { version: string }
+  return version
+}
+
+/**
+ * package.json of a folder elsewhere: a plugin can be published as it is. Winnow gives it the packages that it imports,
+ * so they are peers that no install fetches, with the versions that the plugin was written for.
+ */
+const outsideManifest = (name: string, files: ReadonlyArray<readonly [string, string]>): string => {
+  if (!files.some(([path]) => path === join("src", "index.ts")))
+    return json({ name, version: "0.1.0", private: true, type: "module" })
+  const own = files.filter(([path]) => path.endsWith(".ts") && !path.endsWith(".test.ts")).map(([, text]) => text)
+  const peers = importsOf(own).map((peer) =>
+    peer.startsWith("@winnow/") ? ([peer, `^${houseVersion(peer)}`] as const) : ([peer, versionOf(peer)] as const),
+  )
+  return json({
+    name: `winnow-${name}`,
+    version: "0.1.0",
+    private: true,
+    type: "module",
+    keywords: ["winnow-plugin"],
+    exports: { ".": "./src/index.ts" },
+    files: ["src", "!src/**/*.test.ts"],
+    peerDependencies: Object.fromEntries(peers),
+    peerDependenciesMeta: Object.fromEntries(peers.map(([peer]) => [peer, { optional: true }])),
+  })
+}
+
 /** tsconfig.json of a folder elsewhere: with it editors, `tsc` and `bun test` know this checkout's packages. */
 const outsideConfig = (): string => {
   const entries = [...houseModules()].toSorted().flatMap((name) => {
@@ -105,7 +138,7 @@ export const writeNew = Effect.fn("new")(function* ({
   const more: ReadonlyArray<readonly [string, string]> = isInside
     ? [["package.json", manifest(packageName, files)]]
     : [
-        ["package.json", json({ name: basename(folder), version: "0.1.0", private: true, type: "module" })],
+        ["package.json", outsideManifest(basename(folder), files)],
         ["tsconfig.json", outsideConfig()],
       ]
   yield* Effect.try({
