@@ -137,6 +137,11 @@ const sidesOf = (o: DecodeOptions): ReadonlyArray<Side> => {
   )
 }
 
+/** An engine ends now and then before its log is written out: then the turn is run again. */
+const RUNS = 5
+const isWhole = ({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }): boolean =>
+  /n_accept|#acc tokens/.test(`${stdout}${stderr}`)
+
 /** One turn of a side: the target alone, then the pair. */
 const ask = async (side: Side, o: DecodeOptions, folder: string, turn: Turn, round: number): Promise<Done> => {
   const { engine, precision } = side
@@ -154,7 +159,9 @@ const ask = async (side: Side, o: DecodeOptions, folder: string, turn: Turn, rou
   }
   const models = { target: fileOf(folder, "target", precision), draft: fileOf(folder, "draft", precision) }
   const alone = await runMeasured(aloneCommand(engine, models.target, turn))
-  const pair = await runMeasured(pairCommand(engine, models, turn))
+  let pair = await runMeasured(pairCommand(engine, models, turn))
+  for (let again = 1; again < RUNS && !isWhole(pair); again++)
+    pair = await runMeasured(pairCommand(engine, models, turn))
   return {
     alone: readAlone(engine, alone.stdout),
     pair: readPaired(engine, turn, pair.stdout, pair.stderr),
