@@ -16,12 +16,14 @@ import { WorkerEnded } from "./side-by-side/worker-process.ts"
 import { benchSteady } from "./steady/bench-steady.ts"
 import { benchStep } from "./step/bench-step.ts"
 import { suites } from "./suites/index.ts"
+import { benchTogether } from "./together/bench-together.ts"
 
 const names = Object.keys(suites)
 /** Comparisons, which alternate our side and a peer. */
 const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Promise<void>>> = {
   step: benchStep,
   decode: benchDecode,
+  together: benchTogether,
   generate: benchGenerate,
   load: benchLoad,
   large: benchLarge,

@@ -53,6 +53,25 @@ export interface QuickDecoding {
     parents?: Int32Array,
   ) => { readonly argmax: Int32Array; readonly margin: Float32Array }
   readonly logits: (ids_BT: Int32Array, B: number, rows: number, parents?: Int32Array) => LogitRows
+  /**
+   * The same of several states of one model in one pass over its weights: each of one sequence, without padding, kept layers
+   * or an open tree, the first one this state. The rows of a part follow those of the part before; their numbers are those
+   * of a call on each alone. Left out: each is called alone.
+   */
+  readonly together?: {
+    readonly greedy: (
+      parts: ReadonlyArray<StatePart>,
+      margins: boolean,
+    ) => { readonly argmax: Int32Array; readonly margin: Float32Array }
+    readonly logits: (parts: ReadonlyArray<StatePart>) => LogitRows
+  }
+}
+
+/** The part of one of several states in a call: its next tokens, and the number of last positions whose rows are asked for. */
+export interface StatePart {
+  readonly decoding: Decoding
+  readonly ids: Int32Array
+  readonly rows: number
 }
 
 /**

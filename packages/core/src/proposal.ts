@@ -3,8 +3,11 @@
  *
  * Letters: L tokens of the text so far (prompt and emitted), V vocabulary, D hidden size of the target.
  */
+
 import type { TargetLayer } from "./decoding.ts"
+import type { DistributionRows } from "./distribution-rows.ts"
 import type { Decoder } from "./model.ts"
+import type { Asking } from "./model-call.ts"
 import type { Sampling } from "./sampling-options.ts"
 
 /**
@@ -62,6 +65,8 @@ export interface ProposalContext {
 export interface ProposerSequence {
   /** Proposes 0 to `room` tokens; with none the target's call emits only its own token. */
   readonly propose: (context: ProposalContext) => Proposal
+  /** The same, asking for each call of a model, so that the calls of several texts can be one. */
+  readonly asking?: (context: ProposalContext) => Asking<Proposal>
   /**
    * Called after each proposal of 1 token or more: `accepted` of its tokens became text, the others did not, and one token of
    * the target's own follows. A proposer with a cache rolls it back here.
@@ -123,22 +128,6 @@ export interface TreeNode {
  * no nodes: its row 0 is the distribution after the text. Rows are void at the next call.
  */
 export type TreeSource = (nodes: ReadonlyArray<TreeNode>) => DistributionRows
-
-/** A token with its probability. */
-export interface Probable {
-  readonly id: number
-  readonly p: number
-}
-
-/** Distributions over the vocabulary, computed on demand; an array of them qualifies. */
-export interface DistributionRows {
-  readonly at: (r: number) => Float64Array | undefined
-  /**
-   * The `count` most probable ids of a row in falling order, the lowest of equal ones first, without ids that have no mass;
-   * probabilities within 1e-5 of those of `at`. Left out: `at` has them all.
-   */
-  readonly best?: (r: number, count: number) => ReadonlyArray<Probable>
-}
 
 /** The conditions of a tree. */
 export interface TreeContext {

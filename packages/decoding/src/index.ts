@@ -22,6 +22,7 @@ export * from "./speculate.ts"
 export * from "./speculative.ts"
 export * from "./speedup.ts"
 export { type ForcedRows, type PassOptions, passOptions, teacherForced } from "./teacher-forced.ts"
+export { speculateTogether, type TogetherOptions } from "./together.ts"
 export { growBest, growFixed } from "./tree/grow.ts"
 export { mostProbable } from "./tree/most-probable.ts"
 export {

@@ -9,6 +9,8 @@
  * call gives it the prompt's.
  */
 import {
+  type Asking,
+  type Choices,
   checkedIds,
   checkedOptions,
   type Decoder,
@@ -21,9 +23,9 @@ import {
   samplingOptions,
 } from "@winnow/core"
 import {
-  type Choices,
-  choicesAfter,
-  distributionsAfter,
+  answered,
+  askChoices,
+  askDistributions,
   type Ending,
   type Finish,
   finishOf,
@@ -185,13 +187,18 @@ export class SpeculativeSession implements Session {
   }
 
   step(): boolean {
+    return answered(this.block())
+  }
+
+  /** One block, as a computation that asks for its calls; false at the end of the text. */
+  *block(): Asking<boolean> {
     if (this.#finish !== undefined) return false
     const began = performance.now()
     const L = this.#text.length
-    const proposal = this.#propose()
+    const proposal = yield* this.#propose()
     const drafting = performance.now()
     const from = this.#target.length
-    const { path } = this.#judge(proposal)
+    const { path } = yield* this.#judge(proposal)
     this.#see(from, L, proposal, path)
     if (proposal.parents === undefined) this.#target.rollback(L + path.length)
     else this.#target.rollback(L, Int32Array.from(path))
@@ -210,24 +217,24 @@ export class SpeculativeSession implements Session {
   }
 
   /** Calls the target on the unread text and the block, and emits the resulting tokens. */
-  #judge(proposal: Proposal): Verdict {
-    const fresh = unseen(this.#target, this.#text, proposal.tokens)
-    const rows = proposal.tokens.length + 1
+  *#judge(proposal: Proposal): Asking<Verdict> {
+    const ids = unseen(this.#target, this.#text, proposal.tokens)
     const parents = proposal.parents && Int32Array.from(proposal.parents)
+    const call = { model: this.target, decoding: this.#target, ids, rows: proposal.tokens.length + 1, parents }
     if (this.#options.temperature > 0) {
-      const p = distributionsAfter(this.target, this.#target, fresh, 1, rows, this.#options, parents)
+      const p = yield* askDistributions(call, this.#options)
       const verdict = this.#verify(proposal, p, this.#chance)
       this.#emit(proposal, verdict)
       return verdict
     }
-    const choices = choicesAfter(this.target, this.#target, fresh, 1, rows, true, parents)
+    const choices = yield* askChoices(call, true)
     const verdict = verifyGreedy(proposal, choices.argmax)
     this.#emit(proposal, verdict, choices)
     return verdict
   }
 
   /** The proposal of the block; empty where its length, the length limit or the context leaves no room. */
-  #propose(): Proposal {
+  *#propose(): Asking<Proposal> {
     const isBlind = this.proposer?.reads !== undefined && this.#seen === undefined
     if (this.#sequence === undefined || isBlind) return nothing
     const rules = {
@@ -238,7 +245,8 @@ export class SpeculativeSession implements Session {
     const room = proposalRoom(this.#tokens.length, rules)
     if (room === 0) return nothing
     const seen = this.#seen && { seen: this.#seen }
-    return this.#sequence.propose({ text: this.#text, room, draw: this.#chance.draw, ...seen })
+    const context = { text: this.#text, room, draw: this.#chance.draw, ...seen }
+    return this.#sequence.asking === undefined ? this.#sequence.propose(context) : yield* this.#sequence.asking(context)
   }
 
   /** Seconds of a place of a block over seconds of a target call, once both are timed. */

@@ -7,8 +7,16 @@
  * After a fully accepted block the model's cache holds one token less than the text, since the model never read its own
  * last token. So each call reads the tokens that the cache lacks, the whole prompt at first.
  */
-import type { Decoder, Decoding, Proposal, ProposalContext, ProposerSequence, SequenceStart } from "@winnow/core"
-import { choicesAfter, distributionsAfter } from "./what-follows.ts"
+import type {
+  Asking,
+  Decoder,
+  Decoding,
+  Proposal,
+  ProposalContext,
+  ProposerSequence,
+  SequenceStart,
+} from "@winnow/core"
+import { answered, askChoices, askDistributions } from "./model-calls.ts"
 
 class ModelSequence implements ProposerSequence {
   readonly #cache: Decoding
@@ -23,17 +31,22 @@ class ModelSequence implements ProposerSequence {
   }
 
   /** Proposes tokens until the room is full or the draft ends the text. */
-  propose({ text, room, draw }: ProposalContext): Proposal {
+  propose(context: ProposalContext): Proposal {
+    return answered(this.asking(context))
+  }
+
+  *asking({ text, room, draw }: ProposalContext): Asking<Proposal> {
     const { sampling, eosId } = this.start
     const tokens: Array<number> = []
     const q: Array<Float64Array> = []
     this.#length = text.length
     while (tokens.length < room && (tokens.length === 0 || tokens.at(-1) !== eosId)) {
-      const fresh = unseen(this.#cache, text, tokens)
+      const ids = unseen(this.#cache, text, tokens)
+      const call = { model: this.draft, decoding: this.#cache, ids, rows: 1 }
       // Only the target's margins are reported, and margins cost more than the choice itself.
-      if (sampling.temperature === 0) tokens.push(choicesAfter(this.draft, this.#cache, fresh, 1, 1, false).argmax[0]!)
+      if (sampling.temperature === 0) tokens.push((yield* askChoices(call, false)).argmax[0]!)
       else {
-        const q_V = distributionsAfter(this.draft, this.#cache, fresh, 1, 1, sampling).at(0)!
+        const q_V = (yield* askDistributions(call, sampling)).at(0)!
         q.push(q_V)
         tokens.push(draw(q_V))
       }

@@ -6,6 +6,7 @@
  * Letters: B sequences, T new positions, R = B rows, V vocabulary, U rows of the head.
  */
 import {
+  type Choices,
   type Decoder,
   type Decoding,
   type DistributionRows,
@@ -17,14 +18,6 @@ import {
 import { tf } from "@winnow/tensor"
 import { argmaxRows, argmaxWithMargin, idsTensor, lastLogits, row } from "./head.ts"
 import { adjusted, draw, restricted } from "./sampling.ts"
-
-/** Greedy choices at R rows. */
-export interface Choices {
-  /** The lowest id of equal logits. */
-  readonly argmax: ArrayLike<number>
-  /** Largest logit minus second largest; empty unless requested. */
-  readonly margin: ArrayLike<number>
-}
 
 /**
  * Extends a decoding state by tokens and returns the most probable token after each of the last `rows` positions.
@@ -51,7 +44,7 @@ export const choicesAfter = (
 }
 
 /** Choices among the head's rows as ids. */
-const withIds = ({ headIds }: Decoder, { argmax, margin }: Choices): Choices =>
+export const withIds = ({ headIds }: Decoder, { argmax, margin }: Choices): Choices =>
   headIds === undefined ? { argmax, margin } : { argmax: Int32Array.from(argmax, (u) => headIds.id_U[u]!), margin }
 
 /** A distribution over the head's rows as one over ids. */
@@ -97,29 +90,36 @@ export const distributionsAfter = (
   sampling: Sampling,
   parents?: Int32Array,
 ): DistributionRows => {
-  const rowCache: Array<Float64Array | undefined> = []
-  const once = (make: (r: number) => Float64Array) => ({ at: (r: number) => (rowCache[r] ??= make(r)) })
-  if (decoding.quick !== undefined) {
-    const logits = decoding.quick.logits(ids_BT, B, rows, parents)
-    const exact = once((r) => {
-      const p_U = logits.softmax(r, sampling.temperature)
-      // `adjusted` refuses the row of a null and states the reason.
-      return overIds(model, p_U === null ? adjusted(logits.row(r), sampling) : restricted(p_U, sampling))
-    })
-    const { topK, topP = 1, temperature } = sampling
-    return logits.likeliest === undefined || topK !== undefined || topP < 1
-      ? exact
-      : {
-          ...exact,
-          best: bestOf(model, { likeliest: (t, count) => logits.likeliest!(t, count) }, temperature, exact.at),
-        }
-  }
+  if (decoding.quick !== undefined)
+    return distributionsOf(model, decoding.quick.logits(ids_BT, B, rows, parents), sampling)
   let values = new Float32Array()
   tf.tidy(() => {
     const logits_RU = lastLogits(model, decoding.extend(idsTensor(ids_BT, B, ids_BT.length / B), parents), rows)
     values = logits_RU.dataSync() as Float32Array<ArrayBuffer>
   })
   return once((r) => overIds(model, adjusted(row(values, r, headRowsOf(model.architecture)), sampling)))
+}
+
+/** Rows that are computed at their first request. */
+const once = (make: (r: number) => Float64Array) => {
+  const rowCache: Array<Float64Array | undefined> = []
+  return { at: (r: number) => (rowCache[r] ??= make(r)) }
+}
+
+/** The distributions of logits in native memory, void as these. */
+export const distributionsOf = (model: Decoder, logits: LogitRows, sampling: Sampling): DistributionRows => {
+  const exact = once((r) => {
+    const p_U = logits.softmax(r, sampling.temperature)
+    // `adjusted` refuses the row of a null and states the reason.
+    return overIds(model, p_U === null ? adjusted(logits.row(r), sampling) : restricted(p_U, sampling))
+  })
+  const { topK, topP = 1, temperature } = sampling
+  return logits.likeliest === undefined || topK !== undefined || topP < 1
+    ? exact
+    : {
+        ...exact,
+        best: bestOf(model, { likeliest: (t, count) => logits.likeliest!(t, count) }, temperature, exact.at),
+      }
 }
 
 /**

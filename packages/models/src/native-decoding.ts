@@ -3,7 +3,7 @@
  *
  * Letters: B sequences, T new positions, P cached positions.
  */
-import type { CachedTree, Decoding, Parameters } from "@winnow/core"
+import type { CachedTree, Decoding, Parameters, QuickDecoding, StatePart } from "@winnow/core"
 import { NativeDecoder, type NativeProgram, output, type tf } from "@winnow/tensor"
 import type { KeptStates } from "./kept-states.ts"
 import { decoderWeights } from "./native-parameters.ts"
@@ -23,6 +23,18 @@ export const refuseRollback = (length: number, held: number): void => {
 }
 
 const none = new Int32Array(0)
+
+/** Of a state that may run with others: its decoder, made ready for so many tokens. */
+const ready = new WeakMap<Decoding, (T: number) => NativeDecoder>()
+
+const extendTogether = (parts: ReadonlyArray<StatePart>): void =>
+  NativeDecoder.extendTogether(
+    parts.map(({ decoding, ids, rows }) => {
+      const decoder = ready.get(decoding)?.(ids.length)
+      if (decoder === undefined) throw new Error("a decoding state that does not run with others: call it alone")
+      return { decoder, ids, rows }
+    }),
+  )
 
 /** A fresh decoding state; `head` names the head, `pad_B` counts the left padding of each sequence. Needs the native library. */
 export const nativeDecoding = (
@@ -52,7 +64,28 @@ export const nativeDecoding = (
     decoder.ask(rows)
   }
 
-  return {
+  const together: QuickDecoding["together"] =
+    kept !== undefined || padding !== undefined || program.kept.length > 0
+      ? undefined
+      : {
+          greedy: (parts, margins) => {
+            extendTogether(parts)
+            return decoder.greedy(margins)
+          },
+          logits: (parts) => {
+            extendTogether(parts)
+            return decoder.logits()
+          },
+        }
+  const readyFor = (T: number): NativeDecoder => {
+    refuseBatch(1, decoder.length > 0 ? decoder.sequences : undefined)
+    grownTree(tree, undefined, true, T, decoder.length)
+    checkPositions(decoder.length + T, program.maxLength)
+    if (decoder.length === 0) decoder.start(1)
+    return decoder
+  }
+
+  const decoding: Decoding = {
     get length() {
       return decoder.length
     },
@@ -85,6 +118,9 @@ export const nativeDecoding = (
         extend(ids_BT, B, rows, parents)
         return decoder.logits()
       },
+      ...(together && { together }),
     },
   }
+  if (together !== undefined) ready.set(decoding, readyFor)
+  return decoding
 }

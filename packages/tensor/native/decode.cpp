@@ -111,6 +111,53 @@ class Decoder {
     return WINNOW_DECODE_OK;
   }
 
+  // The new tokens of one of several decoders of one sequence each, of which the last `rows` are kept.
+  struct Part {
+    Decoder* of;
+    const int32_t* ids;
+    long T, rows, kept;  // kept: rows that the parts before keep
+  };
+
+  // Extends the decoders of all parts, of which the first one runs the program over the rows of all, and keeps their rows.
+  static int together(const std::vector<Part>& parts) {
+    Decoder& first = *parts[0].of;
+    const Part& last = parts.back();
+    for (const Part& part : parts)
+      for (long i = 0; i < part.T; i++) {
+        if (part.ids[i] < 0) return WINNOW_DECODE_NEGATIVE_ID;
+        if (part.ids[i] >= first.V_) return WINNOW_DECODE_BAD_ID - part.ids[i];
+      }
+    for (const Part& part : parts) {
+      Decoder& of = *part.of;
+      for (auto& cache : of.caches_) cache.reserve(1, of.P_ + part.T, of.P_, of.heads_);
+      of.count();
+    }
+    first.rows_ = first.last_ = last.kept + last.rows;
+    first.asked_ = RESULT;
+    first.result_.of<float>(static_cast<size_t>(first.rows_ * first.d_));
+    std::vector<Piece> pieces;
+    long M = 0;
+    auto run = [&] {
+      if (M > 0) first.run_pieces(pieces, M);
+      pieces.clear();
+      M = 0;
+    };
+    for (const Part& part : parts)
+      for (long from = 0; from < part.T;) {
+        const long T = std::min(part.T - from, MOST_ROWS - M);
+        pieces.push_back({&part, from, T, M});
+        M += T;
+        from += T;
+        if (M == MOST_ROWS) run();
+      }
+    run();
+    for (const Part& part : parts) {
+      part.of->P_ += part.T;
+      if (part.of != &first) part.of->rows_ = 0;
+    }
+    return WINNOW_DECODE_OK;
+  }
+
   // The rows that the next call runs on: N of `width` columns, and lists of N token ids.
   void give(const float* rows, long width, const int32_t* tokens) { given_ = {rows, width, tokens}; }
   // The rows of which choices and logits are asked: the last ones of each sequence, fewer than all of one sequence alone, of
@@ -190,48 +237,91 @@ class Decoder {
         case Op::EMBED:
           embed(in, ids, all, from, T, y, ldy);
           break;
-        case Op::LAYER_NORM:
-        case Op::RMS_NORM:
-          norm(in, x, ldx, M, y, ldy);
-          break;
-        case Op::LINEAR: {
-          y += in.column;
-          const Activation activation = (in.flags & GELU) != 0        ? Activation::GELU
-                                        : (in.flags & GELU_TANH) != 0 ? Activation::GELU_TANH
-                                        : (in.flags & SILU) != 0      ? Activation::SILU
-                                                                      : Activation::NONE;
-          const Epilogue then{parameter(in.p[1]), activation, (in.flags & ADDED) != 0 ? y : nullptr};
-          linear(weights(in.p[0]), in.outputs, ldx, x, ldx, M, y, ldy, then);
-          break;
-        }
-        case Op::GATE:
-          gate(in, x, ldx, M, y, ldy);
-          break;
-        case Op::HEAD_NORM:
-          head_norm(in, x, ldx, M, y, ldy);
-          break;
-        case Op::WEIGH:
-          weigh(in, x, ldx, M, y, ldy);
-          break;
         case Op::ATTEND: {
-          const Tables& tables = tables_[static_cast<size_t>(in.p[0])];
-          const Rotation rotation{tables.cos.data(), tables.sin.data(), in.outputs, in.eps};
           const Tree tree{base_, parent_.data(), depth_.data()};
-          attend(x, ldx, y, ldy, caches_[static_cast<size_t>(in.layer)], heads_, rotation, in.column, B_, T, P_ + from,
+          attend(x, ldx, y, ldy, caches_[static_cast<size_t>(in.layer)], heads_, rotation(in), in.column, B_, T, P_ + from,
                  pad_.empty() ? nullptr : pad_.data(), parent_.empty() ? nullptr : &tree);
           break;
         }
-        case Op::KEEP: break;  // above
         case Op::GIVE:
           for (long b = 0; b < B_; b++)
             for (long t = 0; t < T; t++)
               std::memcpy(y + (b * T + t) * ldy, given_.rows + (b * all + from + t) * given_.width + in.column,
                           static_cast<size_t>(ldy) * 4);
           break;
-        case Op::COPY:
-          for (long m = 0; m < M; m++) std::memcpy(y + m * ldy + in.column, x + m * ldx, static_cast<size_t>(ldx) * 4);
-          break;
+        default: each_row(in, x, ldx, M, y, ldy);
       }
+    }
+  }
+
+  // A run of positions of a part, whose rows begin at `row`.
+  struct Piece {
+    const Part* part;
+    long from, T, row;
+  };
+
+  // The same for pieces of M rows in all, each over the cache of its own decoder.
+  void run_pieces(const std::vector<Piece>& pieces, long M) {
+    for (const Instruction& in : program_) {
+      const bool reads = in.op != Op::EMBED;
+      const float* x = reads ? slot(in.from, M) : nullptr;
+      const long ldx = reads ? widths_[static_cast<size_t>(in.from)] : 0;
+      if (in.to == RESULT) {
+        for (const auto& [part, from, T, row] : pieces)
+          for (long t = std::max(from, part->T - part->rows); t < from + T; t++)
+            finish_row(in, x + (row + t - from) * ldx, ldx, result() + (part->kept + t - (part->T - part->rows)) * d_);
+        continue;
+      }
+      float* y = slot(in.to, M);
+      const long ldy = widths_[static_cast<size_t>(in.to)];
+      if (in.op == Op::EMBED) {
+        for (const auto& [part, from, T, row] : pieces)
+          for (long t = 0; t < T; t++) embed_row(in, part->ids[from + t], part->of->P_ + from + t, y + (row + t) * ldy, ldy);
+      } else if (in.op == Op::ATTEND) {
+        parallel(static_cast<long>(pieces.size()), [&](long p) {
+          const auto& [part, from, T, row] = pieces[static_cast<size_t>(p)];
+          attend(x + row * ldx, ldx, y + row * ldy, ldy, part->of->caches_[static_cast<size_t>(in.layer)], heads_,
+                 rotation(in), in.column, 1, T, part->of->P_ + from, nullptr, nullptr);
+        });
+      } else each_row(in, x, ldx, M, y, ldy);
+    }
+  }
+
+  Rotation rotation(const Instruction& in) const {
+    const Tables& tables = tables_[static_cast<size_t>(in.p[0])];
+    return {tables.cos.data(), tables.sin.data(), in.outputs, in.eps};
+  }
+
+  // An instruction that computes each of M rows by itself.
+  void each_row(const Instruction& in, const float* x, long ldx, long M, float* y, long ldy) {
+    switch (in.op) {
+      case Op::LAYER_NORM:
+      case Op::RMS_NORM:
+        norm(in, x, ldx, M, y, ldy);
+        break;
+      case Op::LINEAR: {
+        y += in.column;
+        const Activation activation = (in.flags & GELU) != 0        ? Activation::GELU
+                                      : (in.flags & GELU_TANH) != 0 ? Activation::GELU_TANH
+                                      : (in.flags & SILU) != 0      ? Activation::SILU
+                                                                    : Activation::NONE;
+        const Epilogue then{parameter(in.p[1]), activation, (in.flags & ADDED) != 0 ? y : nullptr};
+        linear(weights(in.p[0]), in.outputs, ldx, x, ldx, M, y, ldy, then);
+        break;
+      }
+      case Op::GATE:
+        gate(in, x, ldx, M, y, ldy);
+        break;
+      case Op::HEAD_NORM:
+        head_norm(in, x, ldx, M, y, ldy);
+        break;
+      case Op::WEIGH:
+        weigh(in, x, ldx, M, y, ldy);
+        break;
+      case Op::COPY:
+        for (long m = 0; m < M; m++) std::memcpy(y + m * ldy + in.column, x + m * ldx, static_cast<size_t>(ldx) * 4);
+        break;
+      default: break;  // the callers'
     }
   }
 
@@ -247,20 +337,22 @@ class Decoder {
   // The rows of the ids, times a factor, plus the rows of the positions if they have a table. Positions count from the first
   // real token. A table with more columns than the slot is a tied head with its bias, whose last column is left out.
   void embed(const Instruction& in, const int32_t* ids, long all, long from, long T, float* y, long ldy) {
-    const Weights table = weights_at(parameter(in.p[0]));
     if (in.layer > 0) ids = given_.tokens + (in.layer - 1) * B_ * all;  // a list of the given tokens
-    const float* positions = parameter(in.p[1]);
     for (long b = 0; b < B_; b++)
       for (long t = 0; t < T; t++) {
-        float* row = y + (b * T + t) * ldy;
-        const float* token = table.row(ids[b * all + from + t], in.outputs, row);
-        if (in.eps != 1.f)
-          for (long i = 0; i < ldy; i++) row[i] = token[i] * in.eps;
-        else if (token != row) std::memcpy(row, token, static_cast<size_t>(ldy) * 4);
-        if (!positions) continue;
-        const float* place = positions + std::max<long>(0, position(P_ + from + t) - (pad_.empty() ? 0 : pad_[static_cast<size_t>(b)])) * ldy;
-        for (long i = 0; i < ldy; i++) row[i] += place[i];
+        const long place = position(P_ + from + t) - (pad_.empty() ? 0 : pad_[static_cast<size_t>(b)]);
+        embed_row(in, ids[b * all + from + t], std::max<long>(0, place), y + (b * T + t) * ldy, ldy);
       }
+  }
+  void embed_row(const Instruction& in, int32_t id, long place, float* row, long ldy) {
+    const Weights table = weights_at(parameter(in.p[0]));
+    const float* token = table.row(id, in.outputs, row);
+    if (in.eps != 1.f)
+      for (long i = 0; i < ldy; i++) row[i] = token[i] * in.eps;
+    else if (token != row) std::memcpy(row, token, static_cast<size_t>(ldy) * 4);
+    const float* positions = parameter(in.p[1]);
+    if (!positions) return;
+    for (long i = 0; i < ldy; i++) row[i] += positions[place * ldy + i];
   }
 
   void gate(const Instruction& in, const float* x, long ldx, long M, float* y, long ldy) {
@@ -320,11 +412,12 @@ class Decoder {
   // The last instruction, for the kept ones of these positions; columns behind those of x are 1, for the head's bias.
   void finish(const Instruction& in, const float* x, long ldx, long all, long from, long T) {
     for (long b = 0; b < B_; b++)
-      for (long t = std::max(from, all - rows_); t < from + T; t++) {
-        float* h = result() + (b * rows_ + t - (all - rows_)) * d_;
-        norm_row(x + (b * T + t - from) * ldx, parameter(in.p[0]), parameter(in.p[1]), in.eps, in.op == Op::LAYER_NORM, in.flags, ldx, h);
-        std::fill(h + ldx, h + d_, 1.f);
-      }
+      for (long t = std::max(from, all - rows_); t < from + T; t++)
+        finish_row(in, x + (b * T + t - from) * ldx, ldx, result() + (b * rows_ + t - (all - rows_)) * d_);
+  }
+  void finish_row(const Instruction& in, const float* x, long ldx, float* h) const {
+    norm_row(x, parameter(in.p[0]), parameter(in.p[1]), in.eps, in.op == Op::LAYER_NORM, in.flags, ldx, h);
+    std::fill(h + ldx, h + d_, 1.f);
   }
 
   long d_, V_, U_;
@@ -375,6 +468,18 @@ WINNOW_API int32_t winnow_decode_extend(void* decoder, const int32_t* ids, int64
 }
 WINNOW_API int32_t winnow_decode_extend_tree(void* decoder, const int32_t* ids, int64_t T, int64_t rows, float* h, const int32_t* parents, int64_t n) {
   return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] { return static_cast<Decoder*>(decoder)->extend(ids, T, rows, h, parents, n); });
+}
+WINNOW_API int32_t winnow_decode_extend_together(const double* decoders, int64_t n, const int32_t* ids, const int32_t* T, const int32_t* rows) {
+  return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] {
+    std::vector<Decoder::Part> parts;
+    long kept = 0;
+    for (int64_t i = 0; i < n; i++) {
+      parts.push_back({reinterpret_cast<Decoder*>(static_cast<uintptr_t>(decoders[i])), ids, T[i], rows[i], kept});
+      ids += T[i];
+      kept += rows[i];
+    }
+    return Decoder::together(parts);
+  });
 }
 WINNOW_API void winnow_decode_keep(void* decoder, const int32_t* path, int64_t n) { static_cast<Decoder*>(decoder)->keep(path, n); }
 WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, int64_t U, const void* screen, int32_t* argmax, float* margin) {

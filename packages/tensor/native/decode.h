@@ -75,6 +75,12 @@ WINNOW_API const float* winnow_decode_kept(void* decoder, int64_t i);
 // own path, so that its row has the bits of that path as a text. parents [n] counts the nodes of the tree from 0, those of
 // earlier calls first: the node that each follows, or -1 for the text. While a tree is open all new tokens are nodes.
 WINNOW_API int32_t winnow_decode_extend_tree(void* decoder, const int32_t* ids, int64_t T, int64_t rows, float* h, const int32_t* parents, int64_t n);
+// The same for n decoders of one program, of one sequence each, without padding and without an open tree: each reads T[i] of
+// the ids, which lie one behind the other, over its own cache, and of each the last rows[i] positions are kept. The first one
+// runs the program, with its own parameters and tables, and has the kept rows of all, in order, for choices and logits.
+// The numbers are those of one call each, bit by bit. Programs with keep or give instructions are not run together. An error
+// leaves the positions of all as they were.
+WINNOW_API int32_t winnow_decode_extend_together(const double* decoders, int64_t n, const int32_t* ids, const int32_t* T, const int32_t* rows);
 // Ends the tree: of its nodes those of a path [n] become text, the others are forgotten.
 WINNOW_API void winnow_decode_keep(void* decoder, const int32_t* path, int64_t n);
 // Forgets all positions from `length` on, and ends a tree.

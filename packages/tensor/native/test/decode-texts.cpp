@@ -213,4 +213,67 @@ static void trees(Random& random) {
   if (winnow_decode_live() != live || winnow_decode_live_bytes() != bytes) check::fail("caches were not freed");
 }
 
-int main(int argc, char** argv) { return check::run(argc, argv, {{"texts however cut", cuts}, {"trees", trees}}); }
+// Several decoders together, each in pieces of its own with tokens that are taken back: the bits of each text alone.
+static void together(Random& random) {
+  const Model model(random);
+  const long n = random.between(1, 6), U = random.between(1, 9), d = model.columns;
+  const int64_t live = winnow_decode_live(), bytes = winnow_decode_live_bytes();
+  const std::vector<float> head = random.normals(static_cast<size_t>(U * d), 1);
+  struct Text {
+    std::vector<int32_t> ids;
+    std::vector<float> logits;  // of each position
+    void* decoder;
+    long read = 0;
+  };
+  std::vector<Text> texts(static_cast<size_t>(n));
+  auto draw = [&] { return static_cast<int32_t>(random.between(0, model.V - 1)); };
+  void* alone = model.decoder();
+  for (Text& text : texts) {
+    for (long t = random.size(random.coin(0.2) ? 300 : 60); t > 0; t--) text.ids.push_back(draw());
+    const auto T = static_cast<int64_t>(text.ids.size());
+    winnow_decode_start(alone, 1, nullptr);
+    if (winnow_decode_extend(alone, text.ids.data(), T, T, nullptr) != 0) check::fail("extend of %ld positions failed", static_cast<long>(T));
+    const float* at = winnow_decode_logits(alone, head.data(), U);
+    text.logits.assign(at, at + T * U);
+    text.decoder = model.decoder();
+    winnow_decode_start(text.decoder, 1, nullptr);
+  }
+  std::vector<Text*> open;
+  for (Text& text : texts) open.push_back(&text);
+  while (!open.empty()) {
+    std::vector<double> decoders;
+    std::vector<int32_t> ids, T, rows;
+    for (Text* text : open) {
+      const long step = std::min(random.size(70), static_cast<long>(text->ids.size()) - text->read);
+      if (random.coin(0.3)) {
+        const int32_t wrong[2] = {draw(), draw()};
+        winnow_decode_extend(text->decoder, wrong, 2, 1, nullptr);
+        winnow_decode_rollback(text->decoder, text->read);
+      }
+      decoders.push_back(static_cast<double>(reinterpret_cast<uintptr_t>(text->decoder)));
+      ids.insert(ids.end(), text->ids.begin() + text->read, text->ids.begin() + text->read + step);
+      T.push_back(static_cast<int32_t>(step));
+      rows.push_back(static_cast<int32_t>(random.between(1, step)));
+      text->read += step;
+    }
+    const auto count = static_cast<int64_t>(open.size());
+    const int32_t right = ids.back();
+    ids.back() = static_cast<int32_t>(model.V);
+    if (winnow_decode_extend_together(decoders.data(), count, ids.data(), T.data(), rows.data()) != WINNOW_DECODE_BAD_ID - model.V)
+      check::fail("an id beyond the vocabulary was taken");
+    ids.back() = right;
+    if (winnow_decode_extend_together(decoders.data(), count, ids.data(), T.data(), rows.data()) != 0) check::fail("%ld decoders failed", static_cast<long>(count));
+    const float* at = winnow_decode_logits(open[0]->decoder, head.data(), U);
+    for (size_t i = 0; i < open.size(); i++) {
+      check::same("logits", at, open[i]->logits.data() + (open[i]->read - rows[i]) * U, static_cast<size_t>(rows[i] * U));
+      at += rows[i] * U;
+    }
+    std::rotate(open.begin(), open.begin() + 1, open.end());  // another one runs the program
+    open.erase(std::remove_if(open.begin(), open.end(), [](const Text* text) { return text->read == static_cast<long>(text->ids.size()); }), open.end());
+  }
+  for (const Text& text : texts) winnow_decode_free(text.decoder);
+  winnow_decode_free(alone);
+  if (winnow_decode_live() != live || winnow_decode_live_bytes() != bytes) check::fail("caches were not freed");
+}
+
+int main(int argc, char** argv) { return check::run(argc, argv, {{"texts however cut", cuts}, {"trees", trees}, {"texts together", together}}); }

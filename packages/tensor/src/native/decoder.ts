@@ -49,6 +49,14 @@ export interface DecoderWeights {
   readonly changes: number
 }
 
+/** The part of one of several decoders in a call. */
+export interface DecoderPart {
+  readonly decoder: NativeDecoder
+  readonly ids: Int32Array
+  /** Of the last positions, how many are kept. */
+  readonly rows: number
+}
+
 const noMargins = new Float32Array(0)
 const leastRotary = 256
 
@@ -198,16 +206,61 @@ export class NativeDecoder {
       parents === undefined
         ? C.winnow_decode_extend(handle, ids_BT, T, rows, into ?? null)
         : C.winnow_decode_extend_tree(handle, ids_BT, T, rows, into ?? null, parents, parents.length)
-    if (status === -1) throw noMemory(this.#length + T)
-    if (status !== 0) {
-      const { vocabularySize: V } = this.program
-      const id = ids_BT.find((id) => id < 0 || id >= V)
-      throw new Error(`token id ${id} is not in [0, ${V}): the ids are of another tokenizer`)
-    }
+    this.#check(status, ids_BT, this.#length + T)
     if (this.#given !== undefined) this.#given = undefined
     this.#length += T
     this.#rows = rows
     this.#last = rows
+  }
+
+  #check(status: number, ids: Int32Array, positions: number): void {
+    if (status === -1) throw noMemory(positions)
+    if (status === 0) return
+    const { vocabularySize: V } = this.program
+    const id = ids.find((id) => id < 0 || id >= V)
+    throw new Error(`token id ${id} is not in [0, ${V}): the ids are of another tokenizer`)
+  }
+
+  /**
+   * Appends tokens to several decoders in one pass over the weights. The first one keeps the rows of all, those of a
+   * decoder behind those of the one before, for `greedy` and `logits`; their numbers are those of one `extend` each, bit by
+   * bit.
+   *
+   * @param parts decoders of one model, each once, of one sequence each; rows 1 to the number of its ids
+   * @error as `extend`, before anything is changed; for decoders that cannot run together
+   */
+  static extendTogether(parts: ReadonlyArray<DecoderPart>): void {
+    const first = parts[0]?.decoder
+    if (first === undefined) throw new Error("no decoders: give at least one")
+    for (const { decoder } of parts) decoder.#bind()
+    const isAlike = (decoder: NativeDecoder): boolean =>
+      decoder.program === first.program &&
+      decoder.#rounded.includes(true) === first.#rounded.includes(true) &&
+      decoder.#parameters.every((weight, i) => weight === first.#parameters[i])
+    for (const { decoder, ids, rows } of parts) {
+      if (decoder.#B !== 1 || !isAlike(decoder))
+        throw new Error("decoders run together that have one sequence each, one model and one precision")
+      if (!(ids.length > 0 && Number.isInteger(rows) && rows > 0 && rows <= ids.length))
+        throw new Error(`${ids.length} ids, ${rows} rows kept: expected 1 to as many rows as ids`)
+    }
+    if (new Set(parts.map(({ decoder }) => decoder)).size < parts.length)
+      throw new Error("a decoder stands twice among those that run together")
+    const most = Math.max(...parts.map(({ decoder, ids }) => decoder.#length + ids.length))
+    first.#growRotary(most)
+    const ids = Int32Array.from(parts.flatMap((part) => [...part.ids]))
+    const status = first.#native.C.winnow_decode_extend_together(
+      Float64Array.from(parts, ({ decoder }) => decoder.#live()),
+      parts.length,
+      ids,
+      Int32Array.from(parts, (part) => part.ids.length),
+      Int32Array.from(parts, (part) => part.rows),
+    )
+    first.#check(status, ids, most)
+    for (const part of parts) {
+      part.decoder.#length += part.ids.length
+      part.decoder.#rows = 0
+    }
+    first.#rows = first.#last = parts.reduce((sum, { rows }) => sum + rows, 0)
   }
 
   #kept(): number {

@@ -9,6 +9,7 @@ export const decodeSymbols = {
   winnow_decode_rotary: { args: [pointer, long, pointer, pointer, long], returns: int },
   winnow_decode_extend: { args: [pointer, pointer, long, long, pointer], returns: int },
   winnow_decode_extend_tree: { args: [pointer, pointer, long, long, pointer, pointer, long], returns: int },
+  winnow_decode_extend_together: { args: [pointer, long, pointer, pointer, pointer], returns: int },
   winnow_decode_keep: { args: [pointer, pointer, long], returns: nothing },
   winnow_decode_greedy: { args: [pointer, pointer, long, pointer, pointer, pointer], returns: int },
   winnow_decode_logits: { args: [pointer, pointer, long], returns: pointer },
