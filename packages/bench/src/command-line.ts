@@ -18,6 +18,7 @@ const comparisons: ReadonlyArray<string> = [
   "together",
   "generate",
   "precision",
+  "start",
   "load",
   "large",
   "lookup",
@@ -42,13 +43,14 @@ export const usage = (names: ReadonlyArray<string>): string => `bun run bench [S
 
   SUITE             ${names.join(", ")}; all of them if none is named
 ${optionLines(options)}
-bun run bench step|decode|together|generate|precision|load|large|lookup|packing|encode|heads|steady|agreement [options]
+bun run bench step|decode|together|generate|precision|start|load|large|lookup|packing|encode|heads|steady|agreement [options]
 
   step              the selective step side by side with PyTorch
   decode            decoding with and without a draft side by side with transformers, or with llama.cpp and its fork
   together          several prompts decoded with a draft at once, and one at a time
   generate          many prompts at once and one at a time, side by side with transformers
   precision         quality of decoding in bfloat16 and in 8 bits
+  start             seconds to the first token of winnow generate and evaluate
   load              reading a model directory side by side with safetensors
   large             a model of a published shape in bfloat16: memory, loading, decoding
   lookup            the share of data sets' answers that prompt look-up proposes; no model runs

@@ -13,6 +13,7 @@ import { benchPacking } from "./packing/bench-packing.ts"
 import { benchPrecision } from "./precision/bench-precision.ts"
 import { listBenches, runBenches } from "./run.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
+import { benchStart } from "./start/bench-start.ts"
 import { benchSteady } from "./steady/bench-steady.ts"
 import { benchStep } from "./step/bench-step.ts"
 import { suites } from "./suites/index.ts"
@@ -32,6 +33,7 @@ const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Prom
   encode: benchEncode,
   heads: benchHeads,
   precision: benchPrecision,
+  start: benchStart,
   steady: benchSteady,
   agreement: benchAgreement,
 }
