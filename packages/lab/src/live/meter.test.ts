@@ -102,6 +102,22 @@ test("a training's own pace counts before all estimates; a measurement keeps its
   expect(run.leftOf("arm")).toBeUndefined()
 })
 
+test("stages that are left out because of a failure take no time", () => {
+  const run = metered([
+    part("target", "target", { expected: 10 }),
+    part("a", "arm", { expected: 10, after: ["target"] }),
+    part("m", "measure", { expected: 5, after: ["a"] }),
+    part("b", "arm", { expected: 10, after: ["target"] }),
+  ])
+  run.finish("target", 10)
+  run.fail("a")
+  expect(run.left()).toEqual({ seconds: 10, atLeast: false })
+  run.finish("b", 10)
+  expect(run.left()).toEqual({ seconds: 0, atLeast: false })
+  expect(run.fraction()).toBe(1)
+  expect(run.counts()).toEqual({ over: 3, of: 4 })
+})
+
 test("stages share slots but those that run alone, and no run is shorter than its longest chain", () => {
   const stages = [
     part("target", "target", { expected: 10 }),

@@ -49,6 +49,8 @@ export const makeMeter = (now: () => number): Meter => {
   /** Seconds of ended stages, and true for those that this run has not made. */
   const ended = new Map<string, { readonly seconds: number; readonly reused: boolean }>()
 
+  const failed = new Set<string>()
+
   /** Sums over the stages of a kind that this run has made, or of all kinds. */
   const made = (kind?: string) => {
     const sums = { count: 0, seconds: 0, expected: 0, expectedSeconds: 0, flops: 0, flopsSeconds: 0 }
@@ -108,6 +110,15 @@ export const makeMeter = (now: () => number): Meter => {
     return Math.max(here - (now() - at), late * here)
   }
 
+  /** Keys of the stages that failed, and of those that are left out because of them. */
+  const lost = (): ReadonlySet<string> => {
+    const keys = new Set<string>()
+    if (failed.size === 0) return keys
+    for (const { stage, key, after } of plan.values())
+      if (failed.has(stage) || after.some((input) => keys.has(input))) keys.add(key)
+    return keys
+  }
+
   /** The longest chain of what is left. */
   const longestChain = (left: ReadonlyMap<string, number>): number => {
     const byKey = new Map<string, number>()
@@ -127,6 +138,7 @@ export const makeMeter = (now: () => number): Meter => {
           if (!event.beginning) break
           running.clear()
           ended.clear()
+          failed.clear()
           break
         case "started":
           running.set(event.stage, { at: now(), resuming: event.resuming, part: 0 })
@@ -146,6 +158,7 @@ export const makeMeter = (now: () => number): Meter => {
           break
         case "failed":
           running.delete(event.stage)
+          failed.add(event.stage)
           // It tells nothing of the time that its kind takes.
           ended.set(event.stage, { seconds: 0, reused: true })
       }
@@ -153,7 +166,10 @@ export const makeMeter = (now: () => number): Meter => {
     counts: () => ({ over: [...ended.keys()].filter((stage) => plan.has(stage)).length, of: plan.size }),
     fraction: () => {
       const expected = expectations()
-      const weights = [...plan.values()].map((of) => ended.get(of.stage)?.seconds ?? expected(of))
+      const out = lost()
+      const weights = [...plan.values()].map((of) =>
+        out.has(of.key) ? 0 : (ended.get(of.stage)?.seconds ?? expected(of)),
+      )
       const known = weights.filter((weight) => weight !== undefined)
       const usual = known.length === 0 ? 1 : known.reduce((a, b) => a + b, 0) / known.length
       let [done, all] = [0, 0]
@@ -166,10 +182,11 @@ export const makeMeter = (now: () => number): Meter => {
     },
     left: () => {
       const expected = expectations()
+      const out = lost()
       const left = new Map<string, number>()
       let [unknown, alone, beside, count] = [0, 0, 0, 0]
       for (const of of plan.values()) {
-        if (ended.has(of.stage)) continue
+        if (ended.has(of.stage) || out.has(of.key)) continue
         const seconds = remaining(of, expected(of))
         if (seconds === undefined) {
           unknown++

@@ -39,9 +39,9 @@ export const livePage = async (): Promise<string> => `<!doctype html>
 <div>
 <section id="past-box" hidden><h2>Ended</h2><div id="past"></div></section>
 <section id="errors-box" hidden><h2 class="error">Errors</h2><div id="errors"></div></section>
-<section><h2>Runs now</h2><div id="now"></div></section>
+<section id="now-box"><h2>Runs now</h2><div id="now"></div></section>
 <section id="drafts-box" hidden><h2>Loss of the drafts</h2><div id="drafts"></div></section>
-<section id="others-box" hidden><h2>Loss of the target and of other models</h2><div id="others"></div></section>
+<section id="others-box" hidden><h2>Loss of target, starts and references</h2><div id="others"></div></section>
 </div>
 <div>
 <section><h2>Figures so far</h2><div id="figures"></div></section>

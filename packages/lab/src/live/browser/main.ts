@@ -43,7 +43,9 @@ const drawCurves = () => {
   const all = [...curves.values()]
     .filter(({ points }) => points.length > 0)
     .toSorted((a, b) => names.indexOf(a.name ?? "") - names.indexOf(b.name ?? ""))
-  const sets = { drafts: all.filter(({ name }) => name !== null), others: all.filter(({ name }) => name === null) }
+  // A start and a reference may have another loss: on one scale with the arms they would hide these.
+  const isDraft = ({ role }: LiveCurve) => role === "arm" || role === "capacity" || role === "study"
+  const sets = { drafts: all.filter(isDraft), others: all.filter((curve) => !isDraft(curve)) }
   for (const [id, of] of Object.entries(sets)) {
     show(`${id}-box`, of.length > 0)
     if (of.length === 0) continue
@@ -63,6 +65,7 @@ const draw = () => {
   }
   document.title = titleText(snapshot)
   fill("state", stateHtml(snapshot))
+  show("now-box", snapshot.state === "running" || snapshot.state === "jobs")
   fill("now", nowHtml(snapshot))
   fill("figures", figuresHtml(snapshot))
   show("errors-box", errors.length > 0)

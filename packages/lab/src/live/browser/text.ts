@@ -12,6 +12,10 @@ export const clock = (seconds: number): string => {
   return h > 0 ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`
 }
 
+/** Seconds in a readable form: "0.8 s", "42 s", "3:20". */
+export const duration = (seconds: number): string =>
+  seconds < 10 ? `${seconds.toFixed(1)} s` : seconds < 100 ? `${seconds.toFixed(0)} s` : clock(seconds)
+
 /** A number to 3 digits, without an exponent where it is short. */
 export const short = (value: number): string => {
   if (value === 0) return "0"

@@ -1,7 +1,7 @@
 /** The parts of the page as HTML. */
 import type { PastRun } from "../message.ts"
 import type { LiveSnapshot, RunningStage } from "../snapshot.ts"
-import { clock, count, escaped, short } from "./text.ts"
+import { clock, count, duration, escaped, short } from "./text.ts"
 
 const bar = (fraction: number, name: string): string =>
   `<span class="bar" role="progressbar" aria-label="${escaped(name)}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${Math.round(100 * fraction)}"><i style="width:${(100 * Math.min(1, fraction)).toFixed(1)}%"></i></span>`
@@ -95,7 +95,7 @@ export const stagesSummary = ({ stages }: LiveSnapshot): string => {
 export const stagesHtml = ({ stages }: LiveSnapshot): string =>
   `<ol class="stages">${stages
     .map(({ stage, state, seconds }) => {
-      const time = state === "done" && seconds > 0 ? ` ${clock(seconds)}` : ""
+      const time = state === "done" && seconds > 0 ? ` ${duration(seconds)}` : ""
       return `<li class="${state}"><span>${escaped(stage)}</span> <small>${words[state]}${time}</small></li>`
     })
     .join("")}</ol>`
