@@ -159,6 +159,11 @@ describe("this repository", () => {
     )
     await press(view, "Enter")
     await until(view, "location.pathname.endsWith('/docs/plugins.html') && location.hash === '#normalisers'")
+    await until(view, "document.readyState === 'complete'")
+    // Where no section has all words, those with some of them.
+    await press(view, "/")
+    await view.cdp("Input.insertText", { text: "normalisers xylophone" })
+    await until(view, "document.querySelectorAll('#results [role=option]').length > 0")
     const addresses = await view.evaluate<Array<string>>(
       "performance.getEntriesByType('resource').map((one) => one.name)",
     )

@@ -50,6 +50,14 @@ const item = (result: SearchResult, i: number): HTMLLIElement => {
   return li
 }
 
+/** Sections with all words, then those with some of them. */
+const resultsFor = (index: MiniSearch<Section>, words: string): ReadonlyArray<SearchResult> => {
+  const all = index.search(words)
+  const known = new Set(all.map(({ id }) => id))
+  const some = all.length >= MOST ? [] : index.search(words, { combineWith: "OR" }).filter(({ id }) => !known.has(id))
+  return [...all, ...some].slice(0, MOST)
+}
+
 /** Makes the field of the page answer. */
 export const startSearch = (): void => {
   const input = document.querySelector<HTMLInputElement>("#search")!
@@ -77,10 +85,13 @@ export const startSearch = (): void => {
       return close()
     }
     try {
-      const results = (await loadIndex()).search(words).slice(0, MOST)
+      const results = resultsFor(await loadIndex(), words)
       if (input.value.trim() !== words) return
       list.replaceChildren(...results.map(item))
-      said.textContent = results.length === 0 ? "no section has these words" : `${results.length} sections`
+      said.textContent =
+        results.length === 0
+          ? "no section has these words"
+          : `${results.length} ${results.length === 1 ? "section" : "sections"}`
       list.hidden = results.length === 0
       input.ariaExpanded = String(results.length > 0)
       at = -1
