@@ -26,6 +26,7 @@ import {
   tryPlugins,
   winnowHome,
   withPlugins,
+  withSearch,
   wrap,
 } from "@winnow/lab"
 import { Console, Effect, Layer, Option } from "effect"
@@ -80,6 +81,13 @@ export const experimentFlags = {
     Flag.atLeast(0),
     Flag.withMetavar("path=value"),
     Flag.withDescription("change a setting, such as arms.adaspec.filter.k=0.3 or arms.random.filter=none; repeatable"),
+  ),
+  search: Flag.String("search").pipe(
+    Flag.atLeast(0),
+    Flag.withMetavar("path=domain"),
+    Flag.withDescription(
+      "search settings of each arm, such as optimizer.learningRate=log:0.001..0.03, random=12, trials=24; repeatable, see docs/search.md",
+    ),
   ),
   plugin: Flag.String("plugin").pipe(
     Flag.atLeast(0),
@@ -152,7 +160,7 @@ export const prepareRuns = Effect.fn("experiment.prepare")(function* (name: stri
   const runs = yield* Effect.forEach(parts, ({ experiment, ...of }) =>
     Effect.gen(function* () {
       const named = withPlugins(experiment, loaded.plugins)
-      const whole = yield* applySettings(named, flags.set)
+      const whole = yield* withSearch(yield* applySettings(named, flags.set), flags.search)
       const changed = Option.match(flags.limit, { onNone: () => whole, onSome: (n) => limited(whole, n) })
       const resolved = yield* resolve(changed, { ...(chosen && { arms: chosen }), ...(seeds && { seeds }) })
       return { ...of, resolved }

@@ -9,7 +9,7 @@ import { settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
 import { tryPlugins } from "./preflight/try-plugins.ts"
 import { checkModels, judgedBefore, sizesFrom } from "./run.ts"
-import { inOrder, type Stage, type Work } from "./stage.ts"
+import { inOrder, ownFlops, type Stage, type Work } from "./stage.ts"
 import type { Manifest } from "./store/manifest.ts"
 import { type Artifact, Store } from "./store/store.ts"
 import { readTexts } from "./texts.ts"
@@ -103,7 +103,7 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       if (seconds !== undefined) return { ...common, state, why, seconds, basis: "stages like it" }
       if (stage.work.flops === undefined) return { ...common, state, why, seconds: null, basis: "unknown" }
       rate ??= measuredRate()
-      return { ...common, state, why, seconds: stage.work.flops / (rate * stepEfficiency), basis: "a matrix product" }
+      return { ...common, state, why, seconds: ownFlops(stage) / (rate * stepEfficiency), basis: "a matrix product" }
     }
     const stages = yield* Effect.forEach(inOrder([...graph.trials, ...graph.leaves]), (stage) =>
       Effect.map(store.seek(stage.kind, stage.key), (artifact) => planned(stage, artifact)),

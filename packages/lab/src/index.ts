@@ -12,6 +12,7 @@ export { limited } from "./experiment/limit.ts"
 export { resolve } from "./experiment/resolve.ts"
 export type { Resolved } from "./experiment/resolved.ts"
 export { type ScoredSpec, scored } from "./experiment/scored.ts"
+export { withSearch } from "./experiment/search-flags.ts"
 export { applySettings, parseSetting } from "./experiment/settings.ts"
 export {
   bpe,

@@ -1,5 +1,5 @@
 /** The time that a stage will take, by the stages of its kind that the store has. */
-import type { Stage, Work } from "./stage.ts"
+import { ownFlops, type Stage, type Work } from "./stage.ts"
 import { canonicalJson } from "./store/key.ts"
 import type { Manifest } from "./store/manifest.ts"
 
@@ -54,7 +54,7 @@ const likest = ({ made }: Pick<Stage, "made">, manifests: ReadonlyArray<Manifest
  * @returns undefined if no stage of the kind has a comparable size
  */
 export const secondsLike = (
-  stage: Pick<Stage, "made" | "work">,
+  stage: Pick<Stage, "made" | "work" | "continues">,
   manifests: ReadonlyArray<Manifest>,
 ): number | undefined => {
   const { work } = stage
@@ -69,5 +69,6 @@ export const secondsLike = (
       return amount > 0 ? [seconds / amount] : []
     }),
   )
-  return pace === undefined ? undefined : pace * wanted
+  // A training that goes on from a shorter one has the rest to do.
+  return pace === undefined ? undefined : pace * (stage.continues === undefined ? wanted : ownFlops(stage))
 }

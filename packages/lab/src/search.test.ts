@@ -82,7 +82,7 @@ test("draws lie in their domain, follow from seed, path and number, and fill the
   expect(many(integer(1, 64, "log")).filter((n) => n <= 8).length / 400).toBeCloseTo(Math.log(17) / Math.log(129), 1)
   expect(new Set(many(["x", "y"] as never)).size).toBe(2)
   // By hand: 3 digits of 0.2 + u 0.8.
-  const u = seeded(7, "search", "filter.k", 2).uniform()
+  const u = seeded(7, "point", "filter.k", 2).uniform()
   expect(drawValue(uniform(0.2, 1), 7, "filter.k", 2)).toBe(Number((0.2 + 0.8 * u).toPrecision(3)))
   expect(many(uniform(0, 1))).not.toEqual(many(uniform(0, 1), "b"))
   expect([isAtEdge(uniform(0, 1), 0.96), isAtEdge(uniform(0, 1), 0.9)]).toEqual([true, false])
@@ -128,6 +128,9 @@ test("arms are tried at the same rates; each rung is the best of the last, and i
   const labels = inOrder(trials).map(({ label }) => label)
   expect(labels).toContain(`arm all at rate ${best}, 3 of 9 steps, seed 0`)
   expect(labels).toContain(`arm all at rate ${best}, seed 0`)
+  // A process that runs the last rung knows the scores of the first alone.
+  const meanwhile = await settledBy(searched, (trial) => (trial.rung === 0 ? rateOf(trial) : undefined))
+  expect(meanwhile.trials.map(({ key }) => key)).toEqual(trials.map(({ key }) => key))
   // A longer rung goes on from the shorter one, whose steps it does not pay again: 4 thirds and 2 thirds.
   const long = calls[3]![0]!.trained
   const ofAll = calls.flat().filter(({ name }) => name === "all")

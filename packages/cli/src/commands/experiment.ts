@@ -40,6 +40,7 @@ export const experiment = Command.make(
     if (Option.isSome(again)) {
       const given = {
         "--set": set.length > 0,
+        "--search": flags.search.length > 0,
         "--seeds": Option.isSome(flags.seeds),
         "--arms": Option.isSome(arms),
         "--preset": Option.isSome(flags.preset),

@@ -50,7 +50,7 @@ const within = ({ from, to, scale, whole = false }: Range, u: number): number =>
  * the setting are tried at the same values of it.
  */
 export const drawValue = (domain: Domain, seed: number, path: string, draw: number): unknown => {
-  const u = seeded(seed, "search", path, draw).uniform()
+  const u = seeded(seed, "point", path, draw).uniform()
   return isRange(domain) ? within(domain, u) : domain[Math.floor(u * domain.length)]
 }
 

@@ -1,7 +1,7 @@
 /** The sentence about the search for settings: its domains, method, costs, edges and noise. */
 import { describeDomain } from "../experiment/domain.ts"
 import { expectedLargest } from "../search/chance.ts"
-import { lastRung, levelWithBest } from "../search/choose.ts"
+import { comparable, levelWithBest } from "../search/choose.ts"
 import { short } from "../table/format.ts"
 import type { RunRecord, SweepRecord } from "./schema.ts"
 import { count, listed } from "./sentences.ts"
@@ -69,12 +69,13 @@ const ofChance = (arms: SweepRecord["arms"]): string => {
   const searched = arms.filter(({ tried, cost }) => tried.length > 0 && cost !== undefined)
   if (searched.length === 0) return ""
   const told = searched.flatMap(({ name, tried, noise }) => {
-    const compared = lastRung(tried).filter(({ score }) => score !== null).length
+    const compared = comparable(tried).length
     // The noise of a difference is that of two points.
     return noise == null || compared < 2
       ? []
       : [`${short((expectedLargest(compared) * noise) / Math.SQRT2)} for ${name} (of ${compared})`]
   })
+  if (told.length === 0 && searched.some(({ noise }) => noise != null)) return ""
   if (told.length === 0)
     return " One seed a point does not tell how far chance decides: the best of several points is ahead by luck too, so its score on the validation split is no estimate of its worth."
   return ` If all points were equal, the best of them would still be ahead of their mean by ${listed(told)}: the score of the chosen point is too good by up to that.`
@@ -88,7 +89,7 @@ const ofNoise = (arms: SweepRecord["arms"]): string => {
   const between = "Two points of a search differ by chance with a standard error of"
   const [least, most] = [Math.min(...told.map(({ noise }) => noise!)), Math.max(...told.map(({ noise }) => noise!))]
   const size = least === most ? short(least) : `${short(least)} to ${short(most)}`
-  const named = level.map((arm) => `${arm.name} (${levelWithBest(arm)} of ${arm.tried.length - 1})`)
+  const named = level.map((arm) => `${arm.name} (${levelWithBest(arm)} of ${comparable(arm.tried).length - 1})`)
   return level.length === 0
     ? ` ${between} ${size}, and every best point is ahead of the others by more than two of it.`
     : ` ${between} ${size}: other points are within two of it from the best of ${listed(named)}.`

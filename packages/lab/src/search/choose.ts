@@ -41,6 +41,13 @@ export const lastRung = <T extends Pick<Tried, "rung">>(tried: ReadonlyArray<T>)
   return tried.filter(({ rung = 0 }) => rung === last)
 }
 
+/** The points with the most steps of which at least two have a score: those whose scores can be compared. */
+export const comparable = <T extends Pick<Tried, "rung" | "score">>(tried: ReadonlyArray<T>): ReadonlyArray<T> => {
+  const rungs = [...Map.groupBy(tried, ({ rung = 0 }) => rung)].toSorted(([a], [b]) => b - a)
+  const scored = rungs.map(([, each]) => each.filter(({ score }) => score !== null))
+  return scored.find(({ length }) => length >= 2) ?? []
+}
+
 /** Scores of the points that have one under every seed. */
 const wholeRows = (tried: ReadonlyArray<Tried>): ReadonlyArray<ReadonlyArray<number>> =>
   tried.flatMap(({ scores = [] }) => {
@@ -69,14 +76,16 @@ const noiseOf = (tried: ReadonlyArray<Tried>): number | null => {
   return Math.sqrt((2 * squares) / ((rows.length - 1) * (seeds - 1)) / seeds)
 }
 
-/** The number of other points whose score is within two standard errors of the best: the search does not tell them apart. */
+/**
+ * The number of other points whose score is within two standard errors of the chosen one's: the search does not tell them
+ * apart. Of a halving with one point on its last rung they are those of the rung before.
+ */
 export const levelWithBest = ({ tried, chosen, noise }: Pick<Chosen, "tried" | "chosen" | "noise">): number => {
-  const compared = lastRung(tried)
+  const compared = comparable(tried)
   const best = compared.find(({ set }) => canonicalJson(set) === canonicalJson(chosen))
   if (best?.score == null || noise == null) return 0
   const [top, reach] = [best.score, 2 * noise]
-  return compared.filter((point) => point !== best && point.score !== null && Math.abs(point.score - top) <= reach)
-    .length
+  return compared.filter(({ score }) => Math.abs(score! - top) <= reach).length - 1
 }
 
 /** The index of the point with the middle value of every path; of drawn points the one in the middle of their order. */
@@ -107,7 +116,8 @@ const edgesOf = (
 
 /**
  * The best point; a training without any stays unchanged. Among equal scores it is the first in the order of
- * `pointsOf`: of a grid the smallest numbers. If no score is known yet (plans) it is the point in the middle.
+ * `pointsOf`: of a grid the smallest numbers. If no score of the last rung is known yet (plans) it is the point in the
+ * middle.
  *
  * @param tried with `known` false for a trial that was not run. A process that only looks trials up finds no artifact
  *   of a diverged training, which beside known trials counts as stopped
@@ -123,7 +133,7 @@ export const chooseBest = (
   const points = tried.map(({ known: _, ...point }) => point)
   if (points.length === 0) return Effect.succeed({ name, tried: [], chosen: {}, edges: [] })
   const compared = lastRung(points)
-  let best = tried.some(({ known }) => known) ? -1 : middle(compared)
+  let best = lastRung(tried).some(({ known }) => known) ? -1 : middle(compared)
   const sign = better === "higher" ? 1 : -1
   if (best < 0)
     for (const [i, { score }] of compared.entries())

@@ -1,8 +1,11 @@
 /** The order of a search's trials: sizes of rungs, budgets, ties and losses, on cases worked out by hand. */
 import { expect, test } from "bun:test"
+import { Effect } from "effect"
 import fc from "fast-check"
 import { halving, methodSpec, randomPoints } from "../experiment/sweep.ts"
+import { ofSweep } from "../record/search-sentences.ts"
 import { expectedLargest } from "./chance.ts"
+import { chooseBest, levelWithBest } from "./choose.ts"
 import { type Answer, type Attempt, rungsOf, type SearchOf, searching, sizeOf, stepsOf } from "./rungs.ts"
 
 const rungs = (options: Parameters<typeof halving>[0]) => rungsOf(methodSpec.assert(halving(options)), options.draws)
@@ -141,6 +144,44 @@ test("no budget of trainings or FLOPs is passed, whatever the scores and costs",
     ),
     { numRuns: 100 },
   )
+})
+
+test("points are compared on the longest rung that has two; the sentence has what chance gives the best of them", () => {
+  const point = (rung: number, k: number, scores: ReadonlyArray<number>) => ({
+    ...{ name: `k ${k}`, set: { k }, rung, steps: 10 * (rung + 1), scores: [...scores] },
+    score: scores.reduce((sum, x) => sum + x, 0) / scores.length,
+  })
+  const tried = [point(0, 1, [0.5, 0.52]), point(0, 2, [0.6, 0.58]), point(0, 3, [0.1, 0.1]), point(1, 2, [0.8, 0.8])]
+  const chosen = Effect.runSync(
+    chooseBest(
+      "all",
+      "higher",
+      tried.map((one) => ({ ...one, known: true })),
+    ),
+  )
+  expect(chosen.chosen).toEqual({ k: 2 })
+  // Residuals -0.01, 0.01, 0 and their opposites under the other seed: 4e-4 over 2 degrees of freedom.
+  expect(chosen.noise).toBeCloseTo(Math.sqrt((2 * 4e-4) / 2 / 2), 12)
+  expect(levelWithBest(chosen)).toBe(0)
+  expect(levelWithBest({ ...chosen, noise: 0.05 })).toBe(1)
+  const sweep = {
+    ...{
+      by: "greedyAcceptance",
+      better: "higher",
+      seed: 0,
+      seeds: [0, 1],
+      dataset: "d/validation",
+      prompts: 9,
+      gamma: 4,
+    },
+    ...{ over: { k: [1, 2, 3] }, flops: 1e9, trials: 8, seconds: 5 },
+    arms: [{ ...chosen, cost: { trials: 8, flops: 1e9, seconds: 5 } }],
+  } as unknown as NonNullable<Parameters<typeof ofSweep>[0]["sweep"]>
+  const said = ofSweep({ sweep })
+  expect(said).toContain("a search of equal size for all, 8 trainings and about 1.00G FLOPs that are in no arm's cost")
+  // 0.8463 times 0.0141 / sqrt 2.
+  expect(said).toContain("would still be ahead of their mean by 0.008 for all (of 3)")
+  expect(said).not.toContain("One seed")
 })
 
 test("the expected largest of n normals is that of the tables", () => {
