@@ -1,8 +1,9 @@
 /** 022-recipe: does a sharpened target or its own text beat the best-tuned KL at equal seconds? See README.md. */
 import { type LossUse, linear } from "@winnow/core"
 import { none } from "@winnow/filter-none"
-import { arm, defineExperiment, fresh, written } from "@winnow/lab"
+import { arm, defineExperiment, fresh, logUniform, randomPoints, uniform, written } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"
+import { late } from "@winnow/loss-late"
 import { sharpenedKl } from "@winnow/loss-sharpened-kl"
 import { llama } from "@winnow/model-llama"
 import { arithmetic, gsm8kSmall, onText, type Setup } from "@winnow/setups"
@@ -110,6 +111,38 @@ const harder: Setup = {
   measure: { ...arithmetic.measure, maxNew: 112 },
 }
 
+/** Losses that aim at greedy decoding, each with settings of its own that are drawn; as many draws for each. */
+const screening = (() => {
+  const { steps } = short
+  const budget = { filter: none(), steps, batchSize: 16, optimizer: { warmup: Math.round(steps / 16) } } as const
+  const of = (loss: LossUse) => arm({ loss, ...budget, signals: { target: "hidden" } })
+  return defineExperiment({
+    name: "recipe, screening",
+    question:
+      "Does a loss on the target's greedy token, late in the training, beat the best-tuned KL in as many steps?",
+    ...arithmetic,
+    arms: { kl: of(kl()), sharpened: of(sharpenedKl()), late: of(late()) },
+    about: "late",
+    primary: "greedy",
+    seeds: [41, 42, 43, 44, 45],
+    sweep: {
+      over: {
+        "optimizer.learningRate": logUniform(3e-3, 3e-2),
+        "optimizer.schedule": ["cosine", "decay"],
+        "loss.temperature.start": uniform(0.3, 0.9),
+        "loss.temperature.to": logUniform(0.05, 0.8),
+        "loss.share.start": uniform(0.3, 0.9),
+        "loss.share.to": uniform(0.3, 1),
+      },
+      method: randomPoints({ draws: 12, seed: 22 }),
+      by: "greedyAcceptance",
+      prompts: 160,
+      seeds: [111, 112],
+    },
+    plugins: [none, kl, sharpenedKl, late],
+  })
+})()
+
 export default {
   arithmetic: recipe("arithmetic", arithmetic, short),
   "arithmetic-long": recipe("arithmetic, 1000 steps", arithmetic, long),
@@ -118,4 +151,5 @@ export default {
   gsm8k: recipe("GSM8K", gsm8kSmall, onWords),
   alpaca: recipe("Alpaca", onText(alpaca({}), 1000, 128), onWords),
   code: recipe("CodeAlpaca", onText(codealpaca({}), 1000, 128), onWords),
+  screening,
 }
