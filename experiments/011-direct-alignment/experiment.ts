@@ -51,11 +51,11 @@ const pretrained = (setup: Setup, { plain, steps, batchSize }: Phases): Setup =>
   }
 }
 
-/** The whole recipe with one loss, and each part of it left out. */
-const armsOf = (loss: LossUse, { plain, steps, batchSize, prompts }: Phases) => {
+/** The whole recipe with one loss, and the texts of its mixture. */
+const recipeOf = (loss: LossUse, { plain, steps, batchSize, prompts }: Phases) => {
   const by = { by: "target", prompts } as const
-  const nineToOne = (text: PartText): TextSpec =>
-    mixture({ written: { weight: 9, text }, plain: { weight: 1, text: plain } })
+  const nineToOne = (text: PartText, ofPlain: { readonly loss?: LossUse } = {}): TextSpec =>
+    mixture({ written: { weight: 9, text }, plain: { weight: 1, text: plain, ...ofPlain } })
   const set = writtenAt([0, 0.3, 0.7, 1], by)
   const recipe = {
     filter: none(),
@@ -66,6 +66,13 @@ const armsOf = (loss: LossUse, { plain, steps, batchSize, prompts }: Phases) => 
     optimizer: { warmup: Math.round(steps.fineTuning / 16), clip: null },
     text: nineToOne(set),
   }
+  return { recipe, set, nineToOne, by }
+}
+
+/** The whole recipe with one loss, and each part of it left out. */
+const armsOf = (loss: LossUse, phases: Phases) => {
+  const { plain } = phases
+  const { recipe, set, nineToOne, by } = recipeOf(loss, phases)
   const untrained = { ...recipe, start: artifactOf("untrained") }
   const ofData = { ...recipe, text: nineToOne(taskText()) }
   const equal = { steps: { computeOf: "recipe" } } as const
@@ -88,15 +95,33 @@ const armsOf = (loss: LossUse, { plain, steps, batchSize, prompts }: Phases) => 
   }
 }
 
-const both = (setup: Setup, phases: Phases) => {
-  const experiment = (name: string, arms: Readonly<Record<string, Arm<never>>>) =>
+/** The share of plain text with the loss of the arm, with the next token's, and left out. */
+const sharesOf = (loss: LossUse, phases: Phases) => {
+  const { recipe, set, nineToOne } = recipeOf(loss, phases)
+  const own = arm({ ...recipe, text: nineToOne(set, { loss: crossEntropy() }) })
+  return { recipe: arm(recipe), own, without: arm({ ...recipe, text: set }) }
+}
+
+const shares = (phases: Phases) => {
+  const [ofTvd, ofKl] = [sharesOf(tvdPlusPlus(), phases), sharesOf(kl(), phases)]
+  return {
+    recipe: ofTvd.recipe,
+    "next-token-share": ofTvd.own,
+    "no-plain-text": ofTvd.without,
+    kl: ofKl.recipe,
+    "kl-next-token-share": ofKl.own,
+    "kl-no-plain-text": ofKl.without,
+  }
+}
+
+const parts = (setup: Setup, phases: Phases) => {
+  const experiment = (name: string, question: string, arms: Readonly<Record<string, Arm<never>>>, about: string) =>
     defineExperiment({
       name: `direct alignment, ${name}`,
-      question:
-        "Which phase of a draft's training is worth its cost: plain text, the target's text, its probabilities?",
+      question,
       ...pretrained(setup, phases),
       arms,
-      about: "recipe",
+      about,
       primary: "expected",
       seeds: [1, 2, 3, 4, 5],
       sweep: {
@@ -106,17 +131,25 @@ const both = (setup: Setup, phases: Phases) => {
       },
       plugins: [none, kl, tvd, tvdPlusPlus, crossEntropy],
     })
+  const ofPhases =
+    "Which phase of a draft's training is worth its cost: plain text, the target's text, its probabilities?"
   const ofTvd = armsOf(tvdPlusPlus(), phases)
   return {
-    "tvd-plus-plus": experiment("TVD++", { ...ofTvd.phases, ...ofTvd.more }),
-    kl: experiment("KL", armsOf(kl(), phases).phases),
+    "tvd-plus-plus": experiment("TVD++", ofPhases, { ...ofTvd.phases, ...ofTvd.more }, "recipe"),
+    kl: experiment("KL", ofPhases, armsOf(kl(), phases).phases, "recipe"),
+    share: experiment(
+      "the share of plain text",
+      "Is the next token a better loss on the share of plain text than the divergence from the target?",
+      shares(phases),
+      "next-token-share",
+    ),
   }
 }
 
 /** Problems of three and four steps: the task's have one or two. */
 const longer = plainText(problems({ seed: 2, largest: 99, minSteps: 3, maxSteps: 4 }))
 
-export default both(arithmetic, {
+export default parts(arithmetic, {
   plain: longer,
   steps: { target: 1900, pretraining: 800, fineTuning: 400 },
   batchSize: 16,
@@ -130,7 +163,7 @@ const general = mixture({
 })
 
 /** For a machine with a GPU or many cores: word problems, and plain text of other kinds. */
-export const large = both(gsm8kLarge, {
+export const large = parts(gsm8kLarge, {
   plain: general,
   steps: { target: 8000, pretraining: 4000, fineTuning: 2000 },
   batchSize: 32,

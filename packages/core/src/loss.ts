@@ -112,9 +112,10 @@ export const readyLoss = <R>(
 ): Effect.Effect<LossInstance, InvalidInput, Exclude<R, Target | Reference>> =>
   Effect.zipWith(use.instance, ownOf(use.needs), withServices)
 
+/** A loss as its service: with its own services, and the frozen models that it reads. */
+export const lossService = <R>(use: LossUse<R>): Effect.Effect<Loss["Service"], InvalidInput, R> =>
+  Effect.zipWith(readyLoss(use), frozenOf(use.needs), (loss, models) => ({ ...loss, models }))
+
 /** The layer of a loss in an arm: its target and its own services must be provided to it. */
 export const lossLayer = <R>(use: LossUse<R>): Layer.Layer<Loss, InvalidInput, R> =>
-  Layer.effect(
-    Loss,
-    Effect.zipWith(readyLoss(use), frozenOf(use.needs), (loss, models) => ({ ...loss, models })),
-  )
+  Layer.effect(Loss, lossService(use))

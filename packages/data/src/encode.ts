@@ -54,6 +54,8 @@ export interface EncodedTask {
   readonly specialTokens: "text" | "ids"
   /** The examples of a pass, by number, unless it has each once: a mixture repeats some. */
   readonly pass?: Int32Array
+  /** Examples of each part of a mixture whose parts have losses of their own, in order. */
+  readonly parts?: ReadonlyArray<number>
   /** Left out if the ids of every text decode to that text. */
   readonly changed?: ChangedText
   /** The examples with a corrupted answer, by number; left out where there are none. */

@@ -15,6 +15,7 @@ import { Effect } from "effect"
 import type { Architectures } from "./architectures.ts"
 import { isOwn, ownStarts } from "./experiment/places.ts"
 import type { Resolved, ResolvedArm, ResolvedReference, SettledArm } from "./experiment/resolved.ts"
+import { signalUses } from "./experiment/signal-uses.ts"
 import type { Stability } from "./experiment/stability.ts"
 import { describeStart, type OwnStart } from "./experiment/start.ts"
 import type { ResolvedText } from "./experiment/text.ts"
@@ -171,13 +172,14 @@ const signalStages = (
   { data, target, architectures, sizes, seed, services }: Distilling,
 ): Effect.Effect<SignalStages, InvalidInput> =>
   Effect.gen(function* () {
-    const use = yield* Effect.all({ filter: arm.filter.instance, loss: arm.loss.instance })
+    const uses = yield* signalUses(arm)
     const { headRows } = architectures.draft
-    const problems = [
-      ...signalProblems(arm.signals, use, { V: architectures.target.vocabularySize, headRows }),
+    const sizesOf = { V: architectures.target.vocabularySize, headRows }
+    const problems = new Set([
+      ...uses.flatMap((use) => signalProblems(arm.signals, use, sizesOf)),
       ...vocabularyOfReference(reference && architectures, arm.signals),
-    ]
-    if (problems.length > 0) return yield* new InvalidInput({ what: `arm ${arm.name}`, problems })
+    ])
+    if (problems.size > 0) return yield* new InvalidInput({ what: `arm ${arm.name}`, problems: [...problems] })
     const size = splitSize(sizes)
     const form = arm.signals.target
     const targetSignals =

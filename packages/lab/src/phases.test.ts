@@ -4,6 +4,7 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { datasetsLayer, passSize } from "@winnow/data"
+import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
 import { runDistillation } from "../test/run-distillation.ts"
@@ -49,6 +50,7 @@ const phases: Experiment = {
   },
   seeds: [1],
   measure: { ...tiny.measure!, prompts: 2, timedPrompts: 1 },
+  plugins: [...tiny.plugins!, crossEntropy],
 }
 
 const stagesOf = (stages: ReadonlyArray<Stage>, kind: string) => inOrder(stages).filter((s) => s.kind === kind)
@@ -114,6 +116,78 @@ test("each phase is left out by one setting, and what is left is the same artifa
   expect(text!.label).toBe("mixed text, 1 t0 to 1 t0-3 to 1 t1")
   expect(unmixed.start!.key).toBe(whole.start!.key)
 })
+
+test("a part may have a loss of its own: the mixture's borders and the arm change, texts and start do not", async () => {
+  const [plain, own] = [
+    armOf(await graph()),
+    armOf(await graph('arms.aligned.text.parts.plain.loss={"name":"cross-entropy"}')),
+  ]
+  const text = ({ trained }: typeof plain) => trained.inputs[0]!
+  expect(text(own).label).toBe("mixed text, 9 written to 1 plain by cross-entropy")
+  expect(text(own).inputs.map(({ key }) => key)).toEqual(text(plain).inputs.map(({ key }) => key))
+  expect([text(own).key, own.trained.key]).not.toEqual([text(plain).key, plain.trained.key])
+  expect(own.start!.key).toBe(plain.start!.key)
+  // A part of weight 0 leaves one part, whose loss stays its own.
+  const alone = armOf(
+    await graph(
+      'arms.aligned.text.parts.plain.loss={"name":"cross-entropy"}',
+      "arms.aligned.text.parts.written.weight=0",
+    ),
+  )
+  expect(text(alone).label).toBe("mixed text, 1 plain by cross-entropy")
+  expect(
+    text(armOf(await graph("arms.aligned.text.parts.plain.weight=0", 'arms.aligned.text.parts.plain.loss="squares"')))
+      .key,
+  ).toBe(text(armOf(await graph("arms.aligned.text.parts.plain.weight=0"))).key)
+
+  const mixed = JSON.stringify({
+    kind: "mixture",
+    parts: { a: { weight: 1, text: { kind: "task" } }, b: { weight: 1, text: { kind: "plain" }, loss: "squares" } },
+  })
+  expect(await refused(`draft.start.pretraining.text=${mixed}`)).toContain(
+    "its part b has a loss of its own, and a pretraining has none to replace",
+  )
+  expect(await refused(`arms.aligned.text.parts.written.text=${mixed}`)).toContain("parts.b.loss must be removed")
+  expect(
+    await refused('arms.aligned.text.parts.plain.loss="squares"', "arms.aligned.text.parts.written.text=written:draft"),
+  ).toContain("no loss of a part's own beside a part that the draft writes")
+  expect(
+    await refused(
+      'arms.aligned.text.parts.plain.loss="squares"',
+      'arms.aligned.loss={"name":"cross-entropy"}',
+      'arms.aligned.signals={"target":{"topK":4}}',
+    ),
+  ).toContain("loss squares compares all of the target's distribution")
+})
+
+test("a run with the next token's loss on plain text alone: the arm's text is told, other arms keep their artifacts", async () => {
+  const run = (...settings: ReadonlyArray<string>) =>
+    Effect.runPromise(
+      Effect.flatMap(resolved(phases, ...settings), (r) =>
+        runDistillation(r, { slug: "000-phases", results: join(home, "results") }),
+      ).pipe(Effect.provide(layers)),
+    )
+  const own = {
+    ...{ filter: "everything", loss: "squares", ...budget },
+    text: {
+      kind: "mixture",
+      parts: {
+        task: { weight: 1, text: { kind: "task" } },
+        plain: { weight: 1, text: { kind: "plain" }, loss: "cross-entropy" },
+      },
+    },
+  }
+  // Without the target's probabilities of the other part the target is read by no loss: its share alone decides.
+  const none = {
+    ...own,
+    loss: "cross-entropy",
+    text: { ...own.text, parts: { ...own.text.parts, plain: { weight: 1, text: { kind: "plain" } } } },
+  }
+  const { record } = await run(`arms.own=${JSON.stringify(own)}`, `arms.none=${JSON.stringify(none)}`)
+  expect(record.missing).toEqual([])
+  const flops = (name: string) => record.rows.find((row) => row.name === name)!.budget[0]!.arm.flops
+  expect(flops("own")).toBeGreaterThan(flops("none"))
+}, 60_000)
 
 test("a start that is untrained is the drafts' own: their weights before pretraining, and it writes no text", async () => {
   const { measured } = await graph("arms.aligned.start=untrained")

@@ -1,6 +1,6 @@
 /** The stages of the text that a training reads. */
-import type { Architecture, Attends, TaskUse } from "@winnow/core"
-import { type ResolvedText, splitText } from "./experiment/text.ts"
+import type { Architecture, Attends, LossUse, TaskUse } from "@winnow/core"
+import { ownLossesOf, type ResolvedText, splitText } from "./experiment/text.ts"
 import type { Stage } from "./stage.ts"
 import type { OwnWriting } from "./stages/distilling.ts"
 import { mixtureStage } from "./stages/mixture.ts"
@@ -16,6 +16,8 @@ export interface TrainingText {
   readonly sizes: Sizes
   /** The part that the draft writes between its steps. */
   readonly own?: OwnWriting
+  /** The losses of the parts of a mixture, in order, where one has its own; undefined for the arm's. */
+  readonly losses?: ReadonlyArray<LossUse | undefined>
 }
 
 /** The stages of the texts of an experiment. */
@@ -63,7 +65,9 @@ export const textOf = (
     }
   }
   const read = Object.entries(text.parts).filter(([, { weight }]) => weight > 0)
-  if (read.length === 1) return textOf(read[0]![1].text, shared, begin)
+  const losses = ownLossesOf(text)
+  const withLosses = Object.keys(losses).length > 0
+  if (read.length === 1 && !withLosses) return textOf(read[0]![1].text, shared, begin)
   const parts = read.map(([, part]) => textOf(part.text, shared, begin))
   const weights = read.map(([, { weight }]) => weight)
   const all = weights.reduce((a, b) => a + b)
@@ -75,6 +79,7 @@ export const textOf = (
       tokenizer,
       parts.map(({ data }) => data),
     ),
+    ...(withLosses && { losses: read.map(([name]) => losses[name]) }),
     sizes: {
       length: mean(({ length }) => length),
       trained: mean(({ trained }) => trained),

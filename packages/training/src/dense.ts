@@ -20,7 +20,9 @@ import {
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { entriesOf, hiddenOf, movesTrunk, seenBy, tokensOf, validRows } from "./draft-entries.ts"
+import type { Head } from "./head/head.ts"
 import { type MicroBatch, type MicroResult, select, uniforms } from "./micro-batch.ts"
+import { weightsByHead } from "./sources.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
 /** All logits [N, V] of a model at the valid rows. */
@@ -41,8 +43,7 @@ const logSoftmax = (logits_NV: tf.Tensor2D): ReadonlyArray<Float64Array> => {
 
 /** The same results as `runMicroBatch`, up to rounding. */
 export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
-  const { batch, draft, filter, head } = input
-  const { loss } = head
+  const { batch, draft, filter, head, sources } = input
   const N = batch.row_N.length
   const uniform_N = uniforms(N, seeded(input.seed, "loss", input.step, input.micro))
   let result: Omit<MicroResult, "gradients"> | undefined
@@ -70,7 +71,13 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
      * Losses of the rows `at` of the batch, where `of` is the draft and `gold` is to be predicted; the loss's batch
      * statistics cover these rows too.
      */
-    const lossOn = (of: Categorical, at: Int32Array, gold: Int32Array, ids: HeadIds | undefined): tf.Tensor1D => {
+    const lossOn = (
+      { loss }: Head,
+      of: Categorical,
+      at: Int32Array,
+      gold: Int32Array,
+      ids: HeadIds | undefined,
+    ): tf.Tensor1D => {
       const chunk = (batchNumbers: ReadonlyArray<number>): LossChunk => ({
         draft: of,
         target: loss.target ? within(taken(target!.logits_RV, at), ids) : undefined,
@@ -104,7 +111,7 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
         const { lossOf, ...own } = table[name]
         statistics[name] =
           lossOf !== undefined
-            ? (lossOn(models[lossOf]!, at_M, gold_M, headIds).dataSync() as Float32Array)
+            ? (lossOn(head, models[lossOf]!, at_M, gold_M, headIds).dataSync() as Float32Array)
             : Float32Array.from(gold_M, (gold, m) => {
                 const row = Object.fromEntries(Object.entries(logP).map(([of, rows]) => [of, rows[m]!]))
                 return (own as OwnStatistic).definition({ ...row, gold } as unknown as StatisticRow)
@@ -119,14 +126,19 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
       const again = movesTrunk(draft) ? seenBy(draft, batch, ids_BT) : seen
       for (const [i, entry] of entriesOf(draft, batch, again, row_N).entries()) {
         const { weights_N, weight } = choices[i]!
-        const kept = Int32Array.from(weights_N.keys()).filter((m) => weights_N[m]! > 0)
-        const weights_K = tf.tensor1d(Float32Array.from(kept, (m) => weight * weights_N[m]!))
         const [all_M, gold_M] = [allOf(entry), goldOf(entry)]
-        const [at_K, gold_K] = [kept.map((m) => all_M[m]!), kept.map((m) => gold_M[m]!)]
-        const { added_M } = entry
-        let loss_K: tf.Tensor = lossOn(taken(entryLogits(entry), kept), at_K, gold_K, entry.headIds)
-        if (added_M !== undefined) loss_K = tf.add(loss_K, tf.gather(added_M, tf.tensor1d(kept, "int32")))
-        sum = tf.add(sum, tf.sum(tf.mul(loss_K, weights_K)))
+        const ofHeads = sources
+          ? weightsByHead(head, sources, batch, entry.at_M, weights_N)
+          : new Map([[head, weights_N]])
+        for (const [of, own_M] of ofHeads) {
+          const kept = Int32Array.from(own_M.keys()).filter((m) => own_M[m]! > 0)
+          const weights_K = tf.tensor1d(Float32Array.from(kept, (m) => weight * own_M[m]!))
+          const [at_K, gold_K] = [kept.map((m) => all_M[m]!), kept.map((m) => gold_M[m]!)]
+          const { added_M } = entry
+          let loss_K: tf.Tensor = lossOn(of, taken(entryLogits(entry), kept), at_K, gold_K, entry.headIds)
+          if (added_M !== undefined) loss_K = tf.add(loss_K, tf.gather(added_M, tf.tensor1d(kept, "int32")))
+          sum = tf.add(sum, tf.sum(tf.mul(loss_K, weights_K)))
+        }
       }
       return (input.divide ? tf.div(sum, denominator) : sum) as tf.Scalar
     })

@@ -22,4 +22,5 @@ export {
 export * from "./reference.ts"
 export * from "./schedule.ts"
 export * from "./signals/index.ts"
+export { modelsTogether, type SourceHeads, type SourceLosses } from "./sources.ts"
 export * from "./train-stage.ts"

@@ -39,6 +39,7 @@ import type { Head } from "./head/head.ts"
 import { classPass, type FrozenPass, type Rows, takeFrozen } from "./head/pass.ts"
 import { passWithin } from "./head/within.ts"
 import { maskedRows } from "./masked-rows.ts"
+import { gradientBySource, readTogether, type SourceHeads } from "./sources.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
 /** The inputs of a micro-batch, read-only. */
@@ -50,6 +51,8 @@ export interface MicroBatch {
   readonly filter: FilterInstance
   /** Chosen for the filter and the stage's loss. A model with cached signals is not run, and may be left out. */
   readonly head: Head
+  /** The heads of sources with losses of their own; left out: all rows have the stage's loss. */
+  readonly sources?: SourceHeads | undefined
   readonly step: number
   readonly steps: number
   /** Draws of this micro-batch: the filter's and the loss's, from separate streams. */
@@ -112,7 +115,7 @@ export const select = (
 /** A pass without the draft's rows, at all valid rows. It belongs to the caller's tidy. */
 const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D, seen: SeenBy): FrozenPass => {
   const { batch, draft, head, target, reference } = input
-  const { reads, signals } = head
+  const { reads, signals } = readTogether(head, input.sources)
   const stored = signals.target?.rows(batch)
   const hidden = stored && "hidden" in stored ? stored.hidden : undefined
   const live = () => {
@@ -149,10 +152,14 @@ const readEntry = (
   headIsFrozen: boolean,
 ) => {
   const of = at_M === undefined ? frozen : takeFrozen(frozen, at_M, tf.tensor1d(at_M, "int32"))
-  const { statistics, gradient } = input.head.open({
+  const { head, sources, batch } = input
+  const pass = {
     draft: { h_Nd: h_Md, head_Vd: head_Vd as tf.Tensor2D, headIsFrozen },
-    ...(classes ? classPass(of, classes, input.head.reads) : passWithin(of, headIds)),
-  })
+    ...(classes ? classPass(of, classes, readTogether(head, sources).reads) : passWithin(of, headIds)),
+  }
+  const opened = head.open(pass)
+  const { statistics } = opened
+  const gradient = sources ? gradientBySource(head, opened, sources, batch, pass, at_M) : opened.gradient
   const tokens = tokensOf(input.batch, at_M)
   return { tokens, statistics, gradient, weight, added_M, ...select(input, statistics, tokens, i) }
 }

@@ -11,6 +11,7 @@ import { runMicroBatch } from "./micro-batch.ts"
 import { accumulate, applyStep, type StepResult } from "./optimizer-step.ts"
 import type { OptimizerOptions } from "./schedule.ts"
 import type { Sharing } from "./sharing/sharing.ts"
+import type { SourceHeads } from "./sources.ts"
 
 /** The constants of a stage; the numbers of the models and of the optimizer change. */
 export interface StageSetting {
@@ -20,6 +21,7 @@ export interface StageSetting {
   readonly reference: Encoder | undefined
   readonly filter: FilterInstance
   readonly head: Head
+  readonly sources?: SourceHeads | undefined
   readonly batches: BatchSource
   readonly steps: number
   readonly microBatches: number

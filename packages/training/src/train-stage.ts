@@ -13,6 +13,7 @@ import {
   isDraftHead,
   jointState,
   Loss,
+  type LossInstance,
   modelsRead,
   PeerLost,
   TrainingStopped,
@@ -33,6 +34,7 @@ import type { OptimizerOptions } from "./schedule.ts"
 import { resumePoint } from "./sharing/resume-point.ts"
 import { share } from "./sharing/sharing.ts"
 import type { CachedSignals } from "./signals/cached.ts"
+import { modelsTogether, type SourceLosses } from "./sources.ts"
 
 export interface TrainOptions {
   /** The name of the stage in events and errors, such as "arm adaspec, seed 2". */
@@ -47,6 +49,8 @@ export interface TrainOptions {
   readonly microBatches?: number
   /** Text that the draft writes between steps, in the place of answers of the batches; left out: none. */
   readonly ownText?: OwnText | undefined
+  /** Losses of the sources of a mixed text; left out: every example has the stage's loss. */
+  readonly sources?: SourceLosses | undefined
   readonly optimizer: OptimizerOptions
   readonly seed: number
   /** Signals of the frozen models from caches, for these batches' examples; missing ones are computed in each step. */
@@ -117,7 +121,9 @@ export const trainStage = (
 const run = Effect.fnUntraced(function* (options: TrainOptions) {
   const { stage, model, steps, until = steps, checkpoint } = options
   const [filter, loss] = [yield* Filter, yield* Loss]
-  const { target, reference } = { ...loss.models, ...filter.models }
+  const { sources } = options
+  const ofSources = sources?.losses.filter((own) => own !== undefined) ?? []
+  const { target, reference } = modelsTogether([...ofSources, loss, filter])
   const emit = options.onEvent ?? (() => {})
   const keptEvery = Math.max(1, Math.floor(steps / (options.keptEvents ?? 8)))
   const { architecture } = isDraftHead(model) ? model.target : model
@@ -141,6 +147,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   }
   const writing = yield* writer(options, microBatches)
   const head = headFor({ filter, loss, signals, precision, chunkRows })
+  const headOf = (own: LossInstance) => headFor({ filter: { needs: [] }, loss: own, signals, precision, chunkRows })
 
   let counters = noSteps
   const onDamage = (text: string) => emit({ _tag: "note", stage, text })
@@ -199,6 +206,9 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     reference: reference?.model,
     filter,
     head,
+    ...(sources && {
+      sources: { source_E: sources.source_E, heads: sources.losses.map((own) => own && headOf(own)) },
+    }),
     batches: writing?.batches ?? options.batches,
     steps,
     microBatches,
@@ -287,7 +297,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
 
 /** The source of the draft's own text, if the stage has one. @error InvalidInput where it cannot be */
 const writer = (
-  { stage, ownText: of, batches, model, seed, signals = {} }: TrainOptions,
+  { stage, ownText: of, batches, model, seed, sources, signals = {} }: TrainOptions,
   microBatches: number,
 ): Effect.Effect<OwnTextSource | undefined, InvalidInput> =>
   Effect.gen(function* () {
@@ -296,6 +306,9 @@ const writer = (
     const problems = [
       ...(isDraftHead(model)
         ? [`the draft writes, and head ${model.name} writes no text by itself; train a model`]
+        : []),
+      ...(sources
+        ? ["the draft writes in the place of examples, so that sources have no losses of their own; leave one out"]
         : []),
       ...(cached.length > 0
         ? [

@@ -2,7 +2,7 @@
 import { armsBefore, isOwn, type PlacedTraining, type Trainings, trainingsOf } from "./places.ts"
 import type { ResolvedArm } from "./resolved.ts"
 import { describeStart, type ResolvedStart } from "./start.ts"
-import { writersOf } from "./text.ts"
+import { ownLossesOf, writersOf } from "./text.ts"
 
 /** The fault of a training whose model writes between its steps. */
 const ownTextProblem = (training: PlacedTraining["training"]): string | undefined => {
@@ -30,6 +30,12 @@ export const textProblem = (resolved: Trainings): { readonly at: string; readonl
       const own = ownTextProblem(training)
       if (own !== undefined) return { at, problem: own }
     }
+    const [withLoss] = Object.keys(ownLossesOf(training.text))
+    if (withLoss !== undefined && !("signals" in training))
+      return {
+        at,
+        problem: `its part ${withLoss} has a loss of its own, and a pretraining has none to replace; leave it out`,
+      }
     if (isOfTarget(at) && writers.has("target"))
       return {
         at,

@@ -26,9 +26,11 @@ import { withPinnedReferences } from "./references.ts"
 import type { PlacedArm, Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
 import { assumed } from "./scored.ts"
 import { serviceProblem } from "./services.ts"
+import { signalUses } from "./signal-uses.ts"
 import { armSpec, type draftSpec, experimentSpec, referenceSpec } from "./spec.ts"
 import { describeStart, type ResolvedStart } from "./start.ts"
 import type { Sweep } from "./sweep.ts"
+import { ownLossesOf, type ResolvedText } from "./text.ts"
 
 /** References whose weights change at each step. */
 const moves: Readonly<Record<string, string>> = {
@@ -44,18 +46,17 @@ const checkedSignals = (
     readonly loss: LossUse<unknown>
     readonly signals: SignalsOptions
     readonly objective?: ObjectiveUse
+    readonly text?: ResolvedText | undefined
   },
   reference: ResolvedReference | undefined,
 ): Effect.Effect<SignalsOptions, InvalidInput> =>
   Effect.gen(function* () {
-    const use = yield* Effect.all({ filter: spec.filter.instance, loss: spec.loss.instance })
+    const uses = yield* signalUses(spec)
     const why = reference && moves[reference.kind]
-    const problems = signalProblems(spec.signals, use, {
-      ...(why !== undefined && { moves: why }),
-      objective: spec.objective,
-    })
-    if (problems.length > 0) return yield* new InvalidInput({ what, problems })
-    return usedSignals(spec.signals, use)
+    const more = { ...(why !== undefined && { moves: why }), objective: spec.objective }
+    const problems = new Set(uses.flatMap((use) => signalProblems(spec.signals, use, more)))
+    if (problems.size > 0) return yield* new InvalidInput({ what, problems: [...problems] })
+    return usedSignals(spec.signals, uses)
   })
 
 const where = (place: string) => (error: InvalidInput) =>
@@ -141,7 +142,8 @@ const resolveArm = Effect.fnUntraced(function* (
     return yield* refuse(
       `it has a target of its own, and its start, ${describeStart(arm.start)}, is part of the experiment's; begin with another model`,
     )
-  yield* arm.loss.decoded.pipe(Effect.mapError(where(place)))
+  for (const loss of [arm.loss, ...Object.values(ownLossesOf(arm.text))])
+    yield* loss.decoded.pipe(Effect.mapError(where(place)))
   if (examples !== undefined) yield* examples.decoded.pipe(Effect.mapError(where(place)))
   const reference =
     referenceSpec?.kind === "distilled"

@@ -22,7 +22,7 @@ import {
 import { stabilitySpec } from "./stability.ts"
 import { armStart, shortStarts } from "./start.ts"
 import { sweepSpec } from "./sweep.ts"
-import { shortTexts, textSpec } from "./text.ts"
+import { partSpec, shortTexts, textSpec } from "./text.ts"
 import { adaptersSpec, batchSpec, trainingSpec } from "./training-spec.ts"
 import { variantsOf, withVariants } from "./variants.ts"
 
@@ -68,6 +68,7 @@ const shown = (value: unknown): string => {
 const schemaAt = (path: ReadonlyArray<string>) => {
   const at = path.join(".")
   if (at === "") return experimentSpec
+  if (path.at(-2) === "parts") return partSpec
   if (path.at(-1) === "optimizer") return optimizerOptions
   if (path.at(-1) === "signals") return signalsOptions
   if (path.at(-1) === "adapters") return adaptersSpec

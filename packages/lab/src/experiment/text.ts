@@ -4,7 +4,7 @@
  *
  * As JSON it is an object with a `kind`; `--set` also accepts a short text, such as "written:target".
  */
-import { type TaskUse, taskUse, temperature } from "@winnow/core"
+import { type LossUse, lossUse, type TaskUse, taskUse, temperature } from "@winnow/core"
 import { type Traversal, type } from "arktype"
 import { natural, seed } from "./numbers.ts"
 import type { ShortForms } from "./short-forms.ts"
@@ -70,6 +70,7 @@ const ofOne = taskTextSpec.or(ofPlain).or(ofWriting)
 type Part = {
   readonly weight: number
   readonly text: { readonly kind: string; readonly by?: string; readonly task?: unknown }
+  readonly loss?: unknown
 }
 const checkParts = (parts: Readonly<Record<string, Part>>, ctx: Traversal) => {
   const all = Object.values(parts)
@@ -79,6 +80,11 @@ const checkParts = (parts: Readonly<Record<string, Part>>, ctx: Traversal) => {
   if (byDraft.some(({ text }) => text.task !== undefined))
     return ctx.reject({
       expected: "no task of the draft's part, which answers the other parts' prompts",
+      actual: "one",
+    })
+  if (byDraft.length > 0 && all.some(({ loss }) => loss !== undefined))
+    return ctx.reject({
+      expected: "no loss of a part's own beside a part that the draft writes, which replaces examples of the others",
       actual: "one",
     })
   if (all.length < 2) return ctx.reject({ expected: "two parts or more", actual: String(all.length) })
@@ -106,10 +112,19 @@ const ofSet = type({
   ),
 })
 
+/** A part of a mixture. A part may be a mixture too, of parts that are none. */
+export const partSpec = type({
+  "+": "reject",
+  weight,
+  text: ofOne.or(ofSet),
+  // On the part's tokens, in the place of the loss of the arm.
+  "loss?": lossUse,
+})
+
 const ofMixture = type({
   ...mixing,
-  // By name, so that `--set` and a sweep reach each. A part may be a mixture too, of parts that are none.
-  parts: type({ "[string]": { "+": "reject", weight, text: ofOne.or(ofSet) } }).narrow(checkParts),
+  // By name, so that `--set` and a sweep reach each.
+  parts: type({ "[string]": partSpec }).narrow(checkParts),
 })
 
 export type TaskText = typeof taskTextSpec.infer
@@ -140,8 +155,8 @@ type OneText =
   | { readonly kind: "task"; readonly task?: TaskUse }
   | { readonly kind: "plain"; readonly task?: TaskUse }
   | ({ readonly kind: "written" } & Writing)
-/** Parts of a mixture, by a name of the author's. */
-type Parts<T> = Readonly<Record<string, { readonly weight: number; readonly text: T }>>
+/** Parts of a mixture, by a name of the author's; their losses may read the target, which every arm has. */
+type Parts<T> = Readonly<Record<string, { readonly weight: number; readonly text: T; readonly loss?: LossUse }>>
 interface Mixture<T> {
   readonly kind: "mixture"
   readonly parts: Parts<T>
@@ -182,7 +197,7 @@ export const written = (spec: Writing): OneText => ({ kind: "written", ...spec }
  * Several texts, each with its share of the examples of a pass.
  *
  * @param parts by a name of your own; weights from 0 in any unit, 0 leaves the part out. A part may be a mixture too, of
- * parts that are none
+ * parts that are none. A part of an arm's text may have a `loss` of its own, in the place of the arm's on its tokens
  */
 export const mixture = <P extends Parts<PartText>>(
   parts: P,
@@ -217,6 +232,18 @@ export const writtenIn = (text: ResolvedText | undefined): ReadonlyArray<Written
 /** The models that write a text, or a part of it. */
 export const writersOf = (text: ResolvedText | undefined): ReadonlySet<WrittenText["by"]> =>
   new Set(writtenIn(text).map(({ by }) => by))
+
+/** The losses that parts of a text have of their own, by the names of these parts. */
+export const ownLossesOf = (text: ResolvedText | undefined): Readonly<Record<string, LossUse>> =>
+  text?.kind !== "mixture"
+    ? {}
+    : Object.fromEntries(
+        Object.entries(text.parts).flatMap(([name, part]) => {
+          // An inner mixture's parts have none, by the schema.
+          const { weight, loss } = part as { readonly weight: number; readonly loss?: LossUse }
+          return loss === undefined || weight === 0 ? [] : [[name, loss]]
+        }),
+      )
 
 /** A text without the draft's own part, and that part with its share of the sequences. */
 export interface SplitText {
@@ -267,7 +294,10 @@ export const describeText = (text: ResolvedText): string => {
     }
     case "mixture":
       return Object.entries(text.parts)
-        .map(([name, { weight }]) => `${weight} ${name}`)
+        .map(([name, { weight }]) => {
+          const own = ownLossesOf(text)[name]
+          return `${weight} ${name}${own === undefined ? "" : ` by ${own.name}`}`
+        })
         .join(" to ")
   }
 }

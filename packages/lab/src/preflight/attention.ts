@@ -17,7 +17,7 @@ import { Effect } from "effect"
 import { isOwn, ownStarts, type PlacedTraining, trainingsOf } from "../experiment/places.ts"
 import { maskingOf, type PlacedArm, type Resolved, type ResolvedArm } from "../experiment/resolved.ts"
 import type { OwnStart } from "../experiment/start.ts"
-import { type ResolvedText, writersOf } from "../experiment/text.ts"
+import { ownLossesOf, type ResolvedText, writersOf } from "../experiment/text.ts"
 
 type Model = Architecture<Attends>
 
@@ -61,17 +61,23 @@ const modelTrainings = (resolved: Resolved, byStart: ReadonlyMap<OwnStart, Model
       )
       // A distilled reference has the experiment's target: `resolve` refuses one beside a target of the arm's own.
       const target = targetOf({})
-      return { ...of, frozen: distilled.some(({ filter, loss }) => reads("target", filter, loss)) ? [target] : [] }
+      return {
+        ...of,
+        frozen: distilled.some((of) => reads("target", of.filter, of.loss, ...ownLosses(of))) ? [target] : [],
+      }
     }
     const { arm } = placed
     const asked = arm.filterNeedsReference && maskingOf(arm.reference) ? referenceOf(placed) : undefined
     // A reference that is asked by masks sees no token that it tells.
     const reference =
       arm.filterNeedsReference && asked === undefined ? [["the reference", referenceOf(placed)] as const] : []
-    const frozen = [...(reads("target", arm.filter, arm.loss) ? [targetOf(arm)] : []), ...reference]
+    const frozen = [...(reads("target", arm.filter, arm.loss, ...ownLosses(arm)) ? [targetOf(arm)] : []), ...reference]
     return { ...of, arm, asked, frozen }
   })
 }
+
+/** The losses that parts of its text have of their own. */
+const ownLosses = ({ text }: { readonly text?: ResolvedText | undefined }) => Object.values(ownLossesOf(text))
 
 /** The faults of one training. */
 const faultsOf = ({ at, training, model, arm, asked, frozen }: ModelTraining, target: Model): ReadonlyArray<string> => {

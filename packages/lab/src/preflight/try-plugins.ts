@@ -27,6 +27,7 @@ import { Effect } from "effect"
 import { trainingsOf } from "../experiment/places.ts"
 import { plain } from "../experiment/plain-json.ts"
 import type { Resolved, ResolvedArm } from "../experiment/resolved.ts"
+import { ownLossesOf, type ResolvedText } from "../experiment/text.ts"
 import { Families } from "../families.ts"
 import { architectureOfStart } from "../stages/start.ts"
 
@@ -48,7 +49,18 @@ const placesOf = ({ placed }: Resolved): ReadonlyArray<Place> =>
     const { filter, loss, examples, signals } = arm
     const own = { at, filter, loss, examples, steps: stepsOf(arm.steps), signals }
     const { reference } = arm
-    return reference?.kind === "distilled" ? [own, { ...reference, at: `the reference of ${at}` }] : [own]
+    const places: ReadonlyArray<Place & { readonly text?: ResolvedText | undefined }> = [
+      { ...own, text: arm.text },
+      ...(reference?.kind === "distilled" ? [{ ...reference, at: `the reference of ${at}` }] : []),
+    ]
+    return places.flatMap(({ text, ...place }) => [
+      place,
+      ...Object.entries(ownLossesOf(text)).map(([part, loss]) => ({
+        ...place,
+        at: `${place.at}, part ${part} of its text`,
+        loss,
+      })),
+    ])
   })
 
 /**

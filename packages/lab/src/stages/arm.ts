@@ -23,6 +23,7 @@ import { serviceFlops, textsOf, writingFlops } from "../budget.ts"
 import { plainSpec } from "../experiment/plain-json.ts"
 import { maskingOf, type SettledArm } from "../experiment/resolved.ts"
 import { layersOf, usedServices } from "../experiment/services.ts"
+import { ownLossesOf } from "../experiment/text.ts"
 import { knownFamilies } from "../families.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
@@ -30,6 +31,7 @@ import type { Artifact } from "../store/store.ts"
 import type { Distilling, OwnWriting } from "./distilling.ts"
 import { modelDirectory } from "./folder.ts"
 import { openModel, openOwnHead, openOwnModel, openReference, readsPieces } from "./models.ts"
+import { PartLosses, partLosses, sourceLosses } from "./part-losses.ts"
 import { probeOf, readProbeBatches } from "./probe.ts"
 import { passOf, readChosen } from "./selection.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
@@ -49,7 +51,7 @@ const armWork = (
   share = 0,
 ) =>
   Effect.gen(function* () {
-    const loss = yield* arm.loss.instance
+    const losses = yield* Effect.forEach([arm.loss, ...Object.values(ownLossesOf(arm.text))], (use) => use.instance)
     const masking = maskingOf(arm.reference)
     const ofTarget = head && (yield* head.instance).on(draft)
     const work = yield* workOf(
@@ -62,8 +64,8 @@ const armWork = (
         target,
         reference: masking ? askedArchitecture(reference, masking) : reference,
         needs: arm.filter.needs.statistics,
-        lossNeedsTarget: loss.target,
-        lossReadsBatch: loss.batch !== undefined,
+        lossNeedsTarget: losses.some(({ target }) => target),
+        lossReadsBatch: losses.some(({ batch }) => batch !== undefined),
         signals: arm.signals,
       },
       yield* arm.filter.keeps,
@@ -111,6 +113,7 @@ export const armStage = (
   {
     data,
     own,
+    losses,
     tokenizer,
     target,
     start,
@@ -132,12 +135,13 @@ export const armStage = (
     const following = referenceSpec?.kind === "checkpoint" || referenceSpec?.kind === "average"
     const cached = signals.target !== undefined || signals.reference !== undefined
     const probed = yield* probeOf(arm, probeText)
+    const ofParts = losses?.filter((loss) => loss !== undefined) ?? []
     // Frozen models that the arm reads are inputs even if their signals are cached: a cache names its model.
     const inputs = {
       data: partOf(data, "train"),
       start,
       // A head reads the hidden states of the target, also if its filter and loss read nothing of it.
-      target: head || reads("target", arm.filter, arm.loss) ? target : undefined,
+      target: head || reads("target", arm.filter, arm.loss, ...ofParts) ? target : undefined,
       reference,
       targetSignals: signals.target,
       referenceSignals: signals.reference,
@@ -155,6 +159,7 @@ export const armStage = (
       config: yield* plainSpec({
         filter: spec.filter,
         loss: spec.loss,
+        ...(losses ? { losses: losses.map((loss) => loss ?? null) } : {}),
         ...(yield* trainingFields(spec)),
         ...(following ? { reference: referenceSpec } : {}),
         ...(masking && { masking }),
@@ -168,7 +173,7 @@ export const armStage = (
       code: stageCode({
         revisions: ["training", ...(own ? (["generation"] as const) : [])],
         tensors: true,
-        plugins: [arm.filter, arm.loss, ...ownServices, ...trainingPlugins(arm)],
+        plugins: [arm.filter, arm.loss, ...ofParts, ...ownServices, ...trainingPlugins(arm)],
       }),
       seed,
       unit: "steps",
@@ -251,28 +256,32 @@ export const armStage = (
             ...(ofReference && compared ? { reference: yield* openReference(compared, masking) } : {}),
           }
           const layers = layersOf({ target: targetLayer, reference: referenceLayer() }, ownServices)
-          return yield* train(context, {
-            label,
-            model: draft,
-            head,
-            training: arm,
-            ...{ until, keepsState: until !== undefined },
-            data: chosen,
-            seed,
-            ...(ownText && {
-              ownText: {
-                ...{ share: ownText.share, maxLength: ownText.maxLength, seed: ownText.seed },
-                writing: {
-                  ...ownText.sampling,
-                  maxNew: ownText.maxNew,
-                  eosId: (yield* openTokenizer(artifact("tokenizer")!)).eosId,
-                },
-              },
+          const writes = ownText && {
+            ...{ share: ownText.share, maxLength: ownText.maxLength, seed: ownText.seed },
+            writing: {
+              ...ownText.sampling,
+              maxNew: ownText.maxNew,
+              eosId: (yield* openTokenizer(artifact("tokenizer")!)).eosId,
+            },
+          }
+          const plugins = [arm.filter, arm.loss, ...ofParts]
+          const layer = Layer.merge(armLayer(arm.filter, arm.loss), partLosses(losses))
+          return yield* Effect.flatMap(PartLosses, (ofParts) =>
+            train(context, {
+              label,
+              model: draft,
+              head,
+              training: arm,
+              ...{ until, keepsState: until !== undefined },
+              data: chosen,
+              seed,
+              sources: sourceLosses(text, ofParts),
+              ownText: writes,
+              signals: { options: spec.signals, cached: read },
+              services: ownServices,
+              probe,
             }),
-            signals: { options: spec.signals, cached: read },
-            services: ownServices,
-            probe,
-          }).pipe(Effect.provide(provideNeeds(armLayer(arm.filter, arm.loss), [arm.filter, arm.loss], layers)))
+          ).pipe(Effect.provide(provideNeeds(layer, plugins, layers)))
         }).pipe(Effect.scoped),
     })
   })

@@ -1,5 +1,5 @@
 /** Inputs of the stages that distil. */
-import type { Architecture, Attends, HeadUse, ServiceUse } from "@winnow/core"
+import type { Architecture, Attends, HeadUse, LossUse, ServiceUse } from "@winnow/core"
 import type { WrittenText } from "../experiment/text.ts"
 import type { Stage } from "../stage.ts"
 import type { ProbeText } from "./probe.ts"
@@ -19,6 +19,8 @@ export interface OwnWriting {
 export interface Distilling {
   readonly data: Stage
   readonly own?: OwnWriting | undefined
+  /** The losses of the parts of the text, in order, where one has its own; undefined for the arm's. */
+  readonly losses?: ReadonlyArray<LossUse | undefined> | undefined
   readonly tokenizer: Stage
   readonly target: Stage
   readonly start: Stage

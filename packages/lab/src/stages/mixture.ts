@@ -2,7 +2,7 @@
 import { InvalidInput } from "@winnow/core"
 import { mixed, passSize } from "@winnow/data"
 import { Effect } from "effect"
-import { describeText, type MixedText } from "../experiment/text.ts"
+import { describeText, type MixedText, ownLossesOf } from "../experiment/text.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { readSplit, writeSplit } from "./text.ts"
@@ -15,11 +15,16 @@ import { readSplit, writeSplit } from "./text.ts"
  */
 export const mixtureStage = (spec: MixedText, tokenizer: Stage, parts: ReadonlyArray<Stage>): Stage => {
   const named = Object.entries(spec.parts)
+  // Parts with losses of their own must be known apart.
+  const withBorders = Object.keys(ownLossesOf(spec)).length > 0
   const label = `mixed text, ${describeText(spec)}`
   return stage({
     kind: "text",
     label,
-    config: { weights: named.map(([, { weight }]) => weight), seed: spec.seed },
+    config: {
+      ...{ weights: named.map(([, { weight }]) => weight), seed: spec.seed },
+      ...(withBorders ? { borders: true } : {}),
+    },
     inputs: [tokenizer, ...parts.map((part) => partOf(part, "train"))],
     code: stageCode({ revisions: ["text"], tensors: false }),
     unit: "parts",
@@ -37,7 +42,8 @@ export const mixtureStage = (spec: MixedText, tokenizer: Stage, parts: ReadonlyA
             throw error
           },
         })
-        writeSplit(directory, "train", all)
+        const counts = withBorders ? { parts: tasks.map(({ examples }) => examples.length) } : {}
+        writeSplit(directory, "train", { ...all, ...counts })
         return { train: { ...passSize(all), dropped: all.dropped }, distinct: all.examples.length }
       }),
   })

@@ -144,7 +144,8 @@ export const writeSplit = (
   encoded: EncodedTask,
   source: ReadonlyArray<Example> = [],
 ): void => {
-  const { examples, dropped, maxLength, tokens, trained, spelled, specialTokens, changed, corrupted, pass } = encoded
+  const { examples, dropped, maxLength, tokens, trained, spelled, specialTokens } = encoded
+  const { changed, corrupted, pass, parts } = encoded
   const ids = new Int32Array(tokens)
   let at = 0
   for (const example of examples) {
@@ -164,6 +165,7 @@ export const writeSplit = (
     specialTokens,
     ...(changed && { changed }),
     ...(corrupted && { corrupted }),
+    ...(parts && { parts }),
     ...(pass && { passExamples: pass.length }),
   }
   writeFileSync(join(directory, `${split}.json`), JSON.stringify(index))
@@ -203,12 +205,12 @@ export const readSplit = (artifact: Artifact, split: Split): Effect.Effect<Encod
       at += length
       return example
     })
-    const { dropped, maxLength, trained, spelled, specialTokens, changed, corrupted } = index
+    const { dropped, maxLength, trained, spelled, specialTokens, changed, corrupted, parts } = index
     const source = Int32Array.from(index.source)
     const counts = { dropped, maxLength, tokens: ids.length, trained, spelled, specialTokens }
     const pass = index.passExamples === undefined ? undefined : yield* numbersIn(`${split}.pass.i32`)
     const facts = { ...(changed && { changed }), ...(corrupted && { corrupted }), ...(pass && { pass }) }
-    return { examples, source, ...counts, ...facts }
+    return { examples, source, ...counts, ...facts, ...(parts && { parts }) }
   })
 
 /** The examples of an evaluation split as text, in the order of its ids. */

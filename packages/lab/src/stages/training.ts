@@ -15,9 +15,11 @@ import { batches, type EncodedTask, passSize, usualBucket } from "@winnow/data"
 import { parameterCount, saveHead, saveModel } from "@winnow/models"
 import {
   type CachedSignals,
+  modelsTogether,
   type OwnText,
   type Probe,
   type SignalsOptions,
+  type SourceLosses,
   type TrainEvent,
   trainStage,
 } from "@winnow/training"
@@ -88,6 +90,8 @@ export const train = (
     readonly seed: number
     /** Text that the model writes between its steps. */
     readonly ownText?: OwnText | undefined
+    /** Losses of the parts of its text. */
+    readonly sources?: SourceLosses | undefined
     readonly signals?: { readonly options: SignalsOptions; readonly cached: CachedSignals } | undefined
     /** Services that its filter and loss ask about the texts. */
     readonly services?: ReadonlyArray<ServiceUse>
@@ -131,6 +135,7 @@ export const train = (
       until,
       microBatches,
       ownText: options.ownText,
+      sources: options.sources,
       optimizer,
       precision,
       seed,
@@ -158,7 +163,9 @@ export const train = (
     const movesTrunk = isDraftHead(model) && model.trunk !== undefined
     const { tokens, examples } = passSize(data)
     const T = tokens / examples
-    const { target, reference } = { ...loss.models, ...filter.models }
+    const ofSources = options.sources?.losses.filter((own) => own !== undefined) ?? []
+    const losses = [loss, ...ofSources]
+    const { target, reference } = modelsTogether([...ofSources, loss, filter])
     const flops = trainingFlops(
       { seen: summary.tokensSeen, valid: summary.tokensValid, trained: summary.tokensTrained },
       {
@@ -167,8 +174,8 @@ export const train = (
         target: target?.architecture,
         reference: reference?.architecture,
         needs: filter.needs,
-        lossNeedsTarget: loss.target,
-        lossReadsBatch: loss.batch !== undefined,
+        lossNeedsTarget: losses.some(({ target }) => target),
+        lossReadsBatch: losses.some(({ batch }) => batch !== undefined),
         ...(options.signals && { signals: options.signals.options }),
         T,
       },

@@ -100,7 +100,7 @@ describe("a reference beforehand", () => {
 test("unread signals are live", () => {
   const cached = { target: top, reference: "cached" } as const
   const used = (f: ReturnType<typeof filter>, loss: keyof typeof losses) =>
-    usedSignals(cached, { filter: f, loss: losses[loss] })
+    usedSignals(cached, [{ filter: f, loss: losses[loss] }])
   expect(used(filter("referenceLoss_N"), "kl")).toEqual(cached)
   expect(used(filter(), "kl")).toEqual({ target: top, reference: "live" })
   expect(used(filter("referenceNll_N"), "text")).toEqual({ target: "live", reference: "cached" })

@@ -162,10 +162,10 @@ export const signalProblems = (
 }
 
 /**
- * The signals that are used. Unused ones are set to live, which costs nothing, so that arms that read the same are
+ * The signals that are used: by a filter with each of the losses beside it. Unused ones are set to live, which costs nothing, so that arms that read the same are
  * equal.
  */
-export const usedSignals = ({ target, reference }: SignalsOptions, use: SignalUse): SignalsOptions => ({
-  target: readsTarget(use) ? target : "live",
-  reference: referenceNeeds(use.filter.needs).length > 0 ? reference : "live",
+export const usedSignals = ({ target, reference }: SignalsOptions, uses: ReadonlyArray<SignalUse>): SignalsOptions => ({
+  target: uses.some(readsTarget) ? target : "live",
+  reference: uses.some(({ filter }) => referenceNeeds(filter.needs).length > 0) ? reference : "live",
 })
