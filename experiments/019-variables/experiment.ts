@@ -1,6 +1,7 @@
 /** 019-variables: what can a light head read off a frozen target, and on which layer? README.md has the question and the prediction. */
 import type { VariableUse } from "@winnow/core"
 import { none } from "@winnow/filter-none"
+import { medusa } from "@winnow/head-medusa"
 import {
   bracketDepth,
   capital,
@@ -18,7 +19,9 @@ import {
 } from "@winnow/head-mlp"
 import { arm, bpe, defineExperiment, fresh, head, layers, variables } from "@winnow/lab"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
+import { kl } from "@winnow/loss-kl"
 import { accuracy } from "@winnow/measure-accuracy"
+import { agreement } from "@winnow/measure-agreement"
 import { drift } from "@winnow/measure-drift"
 import { heldOutLoss } from "@winnow/measure-held-out-loss"
 import { llama } from "@winnow/model-llama"
@@ -49,6 +52,21 @@ const scores = {
 }
 
 const depth = 6
+/** A target of six layers, on arithmetic. */
+const sixLayers = {
+  task: arithmetic({ largest: 40 }),
+  tokenizer: bpe({ vocabulary: 768, splitDigits: false }),
+  maxLength: 128,
+  target: fresh(
+    llama({
+      ...{ vocab_size: 768, hidden_size: 96, num_hidden_layers: depth, num_attention_heads: 4 },
+      max_position_embeddings: 256,
+    }),
+    { steps: 1300, batchSize: 16, objective, optimizer: { learningRate: 3e-3, warmup: 60, schedule: "cosine" } },
+  ),
+} as const
+/** Each layer, the embedding first; the last one after the final norm. */
+const eachLayer = Array.from({ length: depth + 1 }, (_, l) => [l, l === depth ? ("last" as const) : l] as const)
 const ofLayers: Readonly<Record<string, VariableUse>> = {
   kind: tokenKind(),
   length: tokenLength(),
@@ -61,27 +79,36 @@ const ofLayers: Readonly<Record<string, VariableUse>> = {
 const onLayers = defineExperiment({
   name: "layers",
   question: "Which scores of a frozen layer's states tell where a light head reaches the most?",
-  task: arithmetic({ largest: 40 }),
-  tokenizer: bpe({ vocabulary: 768, splitDigits: false }),
-  maxLength: 128,
-  target: fresh(
-    llama({
-      ...{ vocab_size: 768, hidden_size: 96, num_hidden_layers: depth, num_attention_heads: 4 },
-      max_position_embeddings: 256,
-    }),
-    { steps: 1300, batchSize: 16, objective, optimizer: { learningRate: 3e-3, warmup: 60, schedule: "cosine" } },
-  ),
+  ...sixLayers,
   draft: { start: head(mlp({ variable: tokenKind() })) },
   arms: Object.fromEntries(
     Object.entries(ofLayers).flatMap(([name, variable]) =>
-      Array.from({ length: depth + 1 }, (_, layer) => {
-        const start = head(mlp({ variable, layer: layer === depth ? "last" : layer, layers: 1, width: 64, bins: 16 }))
-        return [`${name}-${layer}`, arm({ ...budget, steps: 200, start })] as const
+      eachLayer.map(([l, layer]) => {
+        const start = head(mlp({ variable, layer, layers: 1, width: 64, bins: 16 }))
+        return [`${name}-${l}`, arm({ ...budget, steps: 200, start })] as const
       }),
     ),
   ),
   study: layers({ scores, reached: accuracy({ objective }), about: "probe", perClass: 100, tokens: 16_384 }),
   measures: [accuracy({ objective })],
+  seeds: [1, 2, 3, 4, 5],
+  measure: { prompts: 100 },
+})
+
+/** Draft heads on each layer of the same target: two heads of Medusa, distilled. */
+const draftsOnLayers = defineExperiment({
+  name: "layers, draft heads",
+  question: "Which scores of a frozen layer's states tell where Medusa's heads agree the most with the target?",
+  ...sixLayers,
+  draft: { start: head(medusa({ heads: 2 })) },
+  arms: Object.fromEntries(
+    eachLayer.map(([l, layer]) => {
+      const start = head(medusa({ heads: 2, layer, vocabulary: "target" }))
+      return [`medusa-${l}`, arm({ ...budget, loss: kl(), steps: 200, start })] as const
+    }),
+  ),
+  study: layers({ scores, reached: agreement({ objective }), about: "lens", perClass: 100, tokens: 16_384 }),
+  measures: [agreement({ objective })],
   seeds: [1, 2, 3, 4, 5],
   measure: { prompts: 100 },
 })
@@ -148,4 +175,4 @@ const onCode = defineExperiment({
   measure: { prompts: 100 },
 })
 
-export default { layers: onLayers, variables: onCode }
+export default { layers: onLayers, drafts: draftsOnLayers, variables: onCode }

@@ -91,6 +91,7 @@ class OffsetSequence implements ProposerSequence {
     values: HeadValues,
     readonly start: SequenceStart,
     readonly grow: TreeGrower | undefined,
+    readonly layer: number | "last",
   ) {
     this.#circuits = circuits.map((circuit) => startCircuit(circuit, values))
     this.#isOne = circuits.length === 1 && cells.every(({ tokens }) => tokens === 0)
@@ -105,7 +106,7 @@ class OffsetSequence implements ProposerSequence {
     const sampled = sampling.temperature > 0
     // Greedy choices need an order of the tokens, and confidences: the plain distribution has both.
     const rowsOf = sampled ? sampling : { temperature: 1 }
-    const h_D = seen!.of("last")
+    const h_D = seen!.of(this.layer)
     const paths: Array<ReadonlyArray<number>> = []
     const source: TreeSource = (nodes) => {
       const level = nodes.length === 0 ? [[]] : nodes.map(({ token, parent }) => [...(paths[parent] ?? []), token])
@@ -129,7 +130,7 @@ class OffsetSequence implements ProposerSequence {
   }
 
   #chain({ text, room, draw, seen }: ProposalContext): Proposal {
-    const inputs = new Map([[hidden, seen!.of("last")]])
+    const inputs = new Map([[hidden, seen!.of(this.layer)]])
     const chosen: Array<ProposedToken> = []
     if (this.#isOne) this.#circuits[0]!.extend({ inputs })
     for (const [k, { tokens, output, head }] of this.cells.entries()) {
@@ -153,21 +154,29 @@ class OffsetSequence implements ProposerSequence {
  * A head of cells.
  *
  * @param of.cells the k-th predicts the token k after next
- * @returns the architecture; it reads `targetHidden`, `targetEmbedding` and `targetHead`
+ * @param of.layer the layer of the target whose states they read, below the number of its layers; left out: the last
+ * states, after the final norm
+ * @returns the architecture; it reads `targetHidden` or `targetLayers`, `targetEmbedding` and `targetHead`
  */
 export const offsetHead = (
   target: TargetSizes,
-  of: { readonly parameters: ReadonlyMap<string, HeadParameter>; readonly cells: ReadonlyArray<OffsetCell> },
-): HeadArchitecture<"targetHidden" | "targetEmbedding" | "targetHead"> => {
+  of: {
+    readonly parameters: ReadonlyMap<string, HeadParameter>
+    readonly cells: ReadonlyArray<OffsetCell>
+    readonly layer?: number | undefined
+  },
+): HeadArchitecture<"targetHidden" | "targetLayers" | "targetEmbedding" | "targetHead"> => {
   const D = target.hiddenSize
-  const { parameters, cells } = of
+  const { parameters, cells, layer } = of
   const circuits = cells.map((cell) => circuitOf(target, cell))
   const proposed = proposalCircuits(target, cells)
   return {
     parameters,
+    ...(layer !== undefined && { layers: [layer] }),
     entries: cells.length,
-    rows: (values, problem, { targetHidden, targetEmbedding, targetHead }) => {
-      const h_PD = tf.reshape(targetHidden, [-1, D]) as tf.Tensor2D
+    rows: (values, problem, { targetHidden, targetLayers, targetEmbedding, targetHead }) => {
+      const states = layer === undefined ? targetHidden : targetLayers.get(layer)!
+      const h_PD = tf.reshape(states, [-1, D]) as tf.Tensor2D
       const weights = {
         get: (name: string) => (name === targetWeights.embedding ? (targetEmbedding as tf.Variable) : values.get(name)),
         keys: () => values.keys(),
@@ -185,9 +194,9 @@ export const offsetHead = (
     },
     trees: true,
     proposing: (values, grow) => ({
-      reads: { layers: ["last"], positions: "last" },
+      reads: { layers: [layer ?? "last"], positions: "last" },
       parameters: readByToken(parameters, cells, target),
-      begin: (start) => new OffsetSequence(cells, proposed, values, start, grow),
+      begin: (start) => new OffsetSequence(cells, proposed, values, start, grow, layer ?? "last"),
     }),
   }
 }

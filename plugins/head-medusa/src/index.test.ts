@@ -8,6 +8,35 @@ test("keeps the laws", async () => {
   await checkHead(medusa())
   await checkHead(medusa({ heads: 2, blocks: 2, vocabulary: "target", bias: false, decay: 0.5 }))
 })
+test("keeps the laws on a layer below the last one", () => checkHead(medusa({ heads: 2, layer: 3 })))
+
+test("a layer's states pass a norm of the head's own; engines, and a target with a bias, have the last states alone", async () => {
+  const instance = await instanceOf(medusa({ heads: 1, layer: 2 }))
+  const { parameters, layers, rows, folderFor } = instance.on({ ...sizes, streamSize: D, layers: 4 })
+  expect(layers).toEqual([2])
+  expect(parameters.get("norm.weight")).toEqual({ shape: [D], init: { kind: "ones" } })
+  tf.tidy(() => {
+    const values = new Map(
+      Array.from(parameters, ([name, { shape }]) => [
+        name,
+        tf.variable(name === "norm.weight" ? tf.fill([D], 2) : tf.zeros([...shape])),
+      ]),
+    )
+    const state = tf.add(tf.reshape(tf.range(0, 2 * 5 * D), [2, 5, D]), 1) as tf.Tensor3D
+    const seen: Partial<Seen> = { targetLayers: new Map([[2, state]]) }
+    const [entry] = rows(values, problem, seen as Seen)
+    const { row_M } = rowsAhead(problem, 1)
+    const found = entry!.h_Md.dataSync()
+    for (const [m, row] of row_M.entries()) {
+      const x = Array.from({ length: D }, (_, i) => row * D + i + 1)
+      const size = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / D + 1e-6)
+      for (const [i, value] of x.entries()) expect(found[m * D + i]!).toBeCloseTo((2 * value) / size, 4)
+    }
+    tf.dispose([...values.values()])
+  })
+  expect(() => folderFor!("vllm", { parameters: new Map() } as never)).toThrow("it reads layer 2")
+  expect(() => instance.on({ ...sizes, hiddenSize: D + 1, streamSize: D, layers: 4 })).toThrow("has a bias")
+})
 
 /** Two sequences of tokens 0..5 and 0..2, the first with a prompt of 3, in a batch of 5 positions. */
 const problem: Problem = {

@@ -5,9 +5,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { defineTask } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
+import { medusa } from "@winnow/head-medusa"
 import { linePosition, mlp, tokenKind } from "@winnow/head-mlp"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
+import { kl } from "@winnow/loss-kl"
 import { accuracy } from "@winnow/measure-accuracy"
+import { agreement } from "@winnow/measure-agreement"
 import { llama } from "@winnow/model-llama"
 import { wholeText } from "@winnow/objective-whole-text"
 import { knn } from "@winnow/score-knn"
@@ -141,6 +144,28 @@ test("scores alone train no head", async () => {
   expect(tables.map(({ name }) => name)).toEqual(["layers-token-kind", "layers-line-position"])
   expect(tables[0]!.columns.map(({ key }) => key)).toEqual(["knn", "lens"])
 })
+
+test("draft heads on each layer are a group, by the target's tokens: what they reach is their agreement with it", async () => {
+  const distilled = (layer: number | "last") =>
+    arm({
+      ...{ ...training, filter: everything(), loss: kl(), objective },
+      start: head(medusa({ heads: 1, layer, vocabulary: "target" })),
+    })
+  const { directory } = await run({
+    ...experiment,
+    draft: { start: head(medusa({ heads: 1 })) },
+    arms: { "medusa-0": distilled(0), "medusa-2": distilled("last") },
+    study: layers({ scores: { knn: knn() }, reached: agreement({ objective }), perClass: 16 }),
+    measures: [agreement({ objective })],
+  })
+  const { tables } = measuresRecord.assert(JSON.parse(readFileSync(join(directory, "run.json"), "utf8")))
+  const { rows } = tables.find(({ name }) => name === "layers-medusa")!
+  expect(rows.map(({ name }) => name)).toEqual(["0", "2"])
+  const reached = rows.map(({ cells }) => (cells["reached"] as TableFigure).value!)
+  const measured = tables.find(({ name }) => name === "measures")!.rows.filter(({ name }) => name.startsWith("medusa"))
+  expect(measured.map(({ cells }) => (cells["agreement"] as TableFigure).value!)).toEqual(reached)
+  for (const value of reached) expect(value).toBeGreaterThan(0.6)
+}, 60_000)
 
 test("arms without a head, a head on one layer, a score of no layer, a run without figures: refused before any work", async () => {
   const refused = (of: Experiment) =>
