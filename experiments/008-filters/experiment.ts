@@ -5,6 +5,7 @@ import { boundary } from "@winnow/filter-boundary"
 import { draftEntropy } from "@winnow/filter-draft-entropy"
 import { excessCrossEntropy } from "@winnow/filter-excess-cross-entropy"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
+import { futureGap } from "@winnow/filter-future-gap"
 import { hellinger } from "@winnow/filter-hellinger"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
@@ -16,6 +17,7 @@ import { verifyWeight } from "@winnow/filter-verify-weight"
 import { arm, defineExperiment, distilled } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"
 import { arithmetic, arithmeticLarge, type Setup } from "@winnow/setups"
+import { encoderJudge } from "./judge.ts"
 
 /** Every filter at one keep ratio, with the same steps on the same batches. */
 const filters = (k: number, setup: Setup, steps: number, learningRates: ReadonlyArray<number>) => {
@@ -69,12 +71,61 @@ const filters = (k: number, setup: Setup, steps: number, learningRates: Readonly
   })
 }
 
+/** A judge of one layer, as wide as the target's half: it reads both sides of a token, which the draft never does. */
+const judgeOf = (task: Setup["task"], maxLength: number, steps: number, width: number) =>
+  encoderJudge({ task, vocabulary: 768, maxLength, steps, width, layers: 2 })
+
+/**
+ * `future-gap` asks a judge, which makes it a part of its own: the arms of the other parts have other keys than theirs
+ * only where they differ. `focus-finetune` is the same rule without the gap.
+ */
+const futureGaps = (
+  ks: ReadonlyArray<number>,
+  setup: Setup,
+  steps: number,
+  learningRates: ReadonlyArray<number>,
+  judge: ReturnType<typeof judgeOf>,
+) => {
+  const budget = { loss: kl(), steps, batchSize: 40, optimizer: { warmup: Math.round(steps / 16) } } as const
+  const signals = { target: "hidden" } as const
+  const cached = { ...signals, reference: "cached" } as const
+  const at = (k: number) => {
+    const name = String(k).replace(".", "-")
+    return {
+      [`random-${name}`]: arm({ filter: random({ k }), ...budget, signals }),
+      [`focus-finetune-${name}`]: arm({ filter: focusFinetune({ k }), ...budget, signals: cached }),
+      [`future-gap-${name}`]: arm({ filter: futureGap({ k }), ...budget, signals: cached }),
+    }
+  }
+  return defineExperiment({
+    name: "filters, future-gap",
+    question: "Does it help to skip the tokens that only their future tells?",
+    ...setup,
+    reference: distilled({ filter: none(), ...budget, signals, batchSize: 16 }),
+    services: { judge },
+    arms: {
+      "all-tokens": arm({ filter: none(), ...budget, signals }),
+      ...(Object.assign({}, ...ks.map(at)) as ReturnType<typeof at>),
+    },
+    about: "future-gap-0-4",
+    primary: "greedy",
+    seeds: [1, 2, 3, 4, 5],
+    sweep: {
+      over: { "optimizer.learningRate": [...learningRates], "optimizer.schedule": ["constant", "cosine"] },
+      prompts: 160,
+    },
+    plugins: [none, random, focusFinetune, futureGap, kl],
+  })
+}
+
 const rates = [1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2]
+const ks = [0.2, 0.4, 0.6]
 
 export default {
   "k-0.2": filters(0.2, arithmetic, 250, rates),
   "k-0.4": filters(0.4, arithmetic, 250, rates),
   "k-0.6": filters(0.6, arithmetic, 250, rates),
+  "future-gap": futureGaps(ks, arithmetic, 250, rates, judgeOf(arithmetic.task, arithmetic.maxLength, 600, 64)),
 }
 
 /** For a machine with a GPU or many cores. */
