@@ -1,6 +1,6 @@
 /**
- * A variable: a class or a number of each token of a text, computed from the text alone. A head reads it off a frozen
- * model's hidden states.
+ * A variable: a class or a number of each token of a text, computed from the text, or from the target's loss on it. A
+ * head reads it off a frozen model's hidden states.
  *
  * Letters: L tokens of a text, C classes.
  */
@@ -17,6 +17,8 @@ export interface VariableText {
   readonly ids: Int32Array
   /** The text of each token, [L]; a token that is a part of a character has U+FFFD. */
   readonly pieces: ReadonlyArray<string>
+  /** The target's -log p(token | those before it), nats, [L], for a variable that reads it; NaN where it is not known. */
+  readonly targetLoss?: Float32Array
 }
 
 /** The numbers of a variable: classes from 0, or numbers in a range, which a head cuts into bins. */
@@ -30,11 +32,13 @@ export interface VariableInstance {
   readonly scale: VariableScale
   /** True if the value at a token depends on later tokens too. */
   readonly looksAhead: boolean
+  /** True if its text must have the target's losses. */
+  readonly readsTarget: boolean
   /** The value of each token, [L]: a class, a number, or NaN for a token that has none. */
   readonly values: (text: VariableText) => Float64Array
 }
 
-export type VariableUse = UseWith<"variable", VariableInstance, never, never, object>
+export type VariableUse = UseWith<"variable", VariableInstance, never, never, { readonly readsTarget: boolean }>
 
 /** Number of classes, or the ends of the range, from valid options. */
 type Of<O extends Type, A> = A | ((options: O["infer"]) => A)
@@ -45,6 +49,9 @@ const isFunctionOr =
     value === undefined || typeof value === "function" || check(value)
       ? undefined
       : `is ${kindOf(value)}; expected ${expected}, or a function of the options that returns it`
+
+const isFlag = (value: unknown) =>
+  value === undefined || typeof value === "boolean" ? undefined : `is ${kindOf(value)}; expected true or false`
 
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 2
 
@@ -57,6 +64,7 @@ const isRange = (value: unknown): value is readonly [number, number] =>
  * @param spec.classes number of classes, at least 2, where it is a class
  * @param spec.range lowest and highest value, where it is a number; values beyond count as the ends
  * @param spec.looksAhead true if a token's value depends on later tokens; false if left out
+ * @param spec.readsTarget true if it is computed from the target's losses on the text; false if left out
  * @param spec.make makes from valid options the function of a text: a value for each token, NaN for none
  */
 export const defineVariable = <const O extends Type>(spec: {
@@ -66,15 +74,17 @@ export const defineVariable = <const O extends Type>(spec: {
   readonly classes?: Of<O, number>
   readonly range?: Of<O, readonly [from: number, to: number]>
   readonly looksAhead?: boolean
+  readonly readsTarget?: boolean
   readonly options: O
   readonly make: (options: O["infer"]) => (text: VariableText) => ArrayLike<number>
 }): Plugin<O, VariableUse> => {
   const place = checkDefinition("variable", spec, {
     classes: isFunctionOr(isCount, "a number of classes, 2 at least"),
     range: isFunctionOr(isRange, "two numbers, the lower first"),
-    looksAhead: (value) =>
-      value === undefined || typeof value === "boolean" ? undefined : `is ${kindOf(value)}; expected true or false`,
+    looksAhead: isFlag,
+    readsTarget: isFlag,
   })
+  const { readsTarget = false } = spec
   const plugin = `variable ${spec.name}`
   const refuse = (rule: string, detail: string) => new PluginFault(plugin, rule, detail, place)
   if ((spec.classes === undefined) === (spec.range === undefined))
@@ -96,7 +106,7 @@ export const defineVariable = <const O extends Type>(spec: {
     name: spec.name,
     options: spec.options,
     from: spec.from,
-    more: () => ({}),
+    more: () => ({ readsTarget }),
     make: (options) =>
       Effect.sync((): VariableInstance => {
         const valuesOf = spec.make(options)
@@ -105,6 +115,11 @@ export const defineVariable = <const O extends Type>(spec: {
         const scale = scaleOf(options)
         const values = (text: VariableText): Float64Array => {
           const L = text.ids.length
+          if (readsTarget && text.targetLoss?.length !== L)
+            throw refuse(
+              "text",
+              `has ${text.targetLoss?.length ?? "no"} losses of the target for ${L} tokens; give each`,
+            )
           const found: unknown = guarded(plugin, "its function", () => valuesOf(text))
           const length = (found as ArrayLike<number> | null | undefined)?.length
           if (length !== L)
@@ -118,7 +133,7 @@ export const defineVariable = <const O extends Type>(spec: {
             throw refuse("value", `gave token ${odd} the value ${value_L[odd]}; expected ${expectedOf(scale)}`)
           return value_L
         }
-        return { name: spec.name, scale, looksAhead: spec.looksAhead ?? false, values }
+        return { name: spec.name, scale, looksAhead: spec.looksAhead ?? false, readsTarget, values }
       }),
   })
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { defineTask } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
-import { distanceToEnd, mlp, noise, runningParity, tokenKind } from "@winnow/head-mlp"
+import { distanceToEnd, mlp, noise, runningParity, targetLoss, tokenKind } from "@winnow/head-mlp"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
 import { absoluteError } from "@winnow/measure-absolute-error"
@@ -173,6 +173,25 @@ test("a number in bins has an error in its own unit", async () => {
   const { value } = found.tables.find(({ name }) => name === "measures")!.rows.find(({ name }) => name === "end")!
     .cells["absolute-error"] as TableFigure
   expect(value).toBeLessThan(3) // 3 is the mean distance from the middle
+}, 60_000)
+
+test("the target's own loss is a variable: a head tells it from the state before a token, in nats", async () => {
+  const { study } = await Effect.runPromise(
+    runIn(home, {
+      ...experiment,
+      arms: { loss: arm({ ...training, steps: 40, start: of(targetLoss({ most: 6 }), { bins: 12 }) }) },
+      measures: [absoluteError({ objective })],
+      about: "loss",
+    }),
+  )
+  const found = measuresRecord.assert(JSON.parse(JSON.stringify(study)))
+  const cellsOf = (table: string, row: string) =>
+    found.tables.find(({ name }) => name === table)!.rows.find(({ name }) => name === row)!.cells
+  expect((cellsOf("measures", "loss")["absolute-error"] as TableFigure).value).toBeLessThan(1.5)
+  // The facts of the variable come from the target's losses too: its token tells some of them, not all.
+  const told = (cellsOf("variables", "target-loss")["told"] as TableFigure).value!
+  expect(told).toBeGreaterThan(0)
+  expect(told).toBeLessThan(1)
 }, 60_000)
 
 test("losses and measures that read the target's tokens are refused before any work", async () => {

@@ -6,17 +6,24 @@ import { lawsOf } from "./law.ts"
 
 const words = ["the", " tree", "(", ")", "\n", " Ann", " 12", " +", " 7", "e", ".", "\u{FFFD}"]
 
+/** A text with a loss of each token that depends on it and on the one before. */
+const textOf = (ids: Int32Array): VariableText => ({
+  ids,
+  pieces: Array.from(ids, (id) => words[id]!),
+  targetLoss: Float32Array.from(ids, (id, t) => (t === 0 ? Number.NaN : ((id + 2 * ids[t - 1]!) % 7) / 2)),
+})
+
 /** Texts of one token to some, with line ends, brackets, numbers and parts of characters. */
 const texts: ReadonlyArray<VariableText> = [1, 2, 9, 30].map((length) => {
   const rng = seeded(4, "check variable", length)
   const ids = Int32Array.from({ length }, () => rng.below(words.length))
-  return { ids, pieces: Array.from(ids, (id) => words[id]!) }
+  return textOf(ids)
 })
 
 /** The first tokens of a text, and other ones behind them. */
 const withOtherEnd = ({ ids }: VariableText, kept: number): VariableText => {
   const other = ids.map((id, t) => (t < kept ? id : (id + 5) % words.length))
-  return { ids: other, pieces: Array.from(other, (id) => words[id]!) }
+  return textOf(other)
 }
 
 const same = (a: Float64Array, b: Float64Array) => a.length === b.length && a.every((x, i) => Object.is(x, b[i]))

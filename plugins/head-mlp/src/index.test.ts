@@ -3,7 +3,7 @@ import { defineVariable, type Problem, type Seen } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { checkHead, instanceOf } from "@winnow/testing"
 import { type } from "arktype"
-import { bracketDepth, capital, distanceToEnd, linePosition, mlp } from "./index.ts"
+import { bracketDepth, capital, distanceToEnd, linePosition, mlp, targetLoss } from "./index.ts"
 
 for (const [name, head] of Object.entries({
   "two layers": mlp({ variable: capital(), width: 7 }),
@@ -11,6 +11,7 @@ for (const [name, head] of Object.entries({
   "the states of a layer": mlp({ variable: capital(), width: 7, layer: 1 }),
   "a number in bins": mlp({ variable: linePosition(), width: 5, bins: 4 }),
   "a variable that looks ahead": mlp({ variable: distanceToEnd({ longest: 8 }), width: 5, bins: 4 }),
+  "the target's loss": mlp({ variable: targetLoss(), width: 5, bins: 4 }),
   "the previous value beside the state": mlp({ variable: bracketDepth(), width: 5, previous: true }),
 }))
   test(`keeps the laws: ${name}`, () => checkHead(head))
@@ -26,15 +27,17 @@ const problem: Problem = {
   position_N: Int32Array.of(2, 3, 4, 5, 1),
 }
 const D = 3
+const head_VD = Array.from({ length: 6 * D }, (_, i) => Math.cos(i) / 4)
 
 /** The entry of a head for the problem, and the number of its parameters' rows. */
 const entryOf = async (use: ReturnType<typeof mlp>) => {
   const { parameters, rows, classes } = (await instanceOf(use)).on({ hiddenSize: D, vocabularySize: 6 })
-  const seen: Pick<Seen, "ids" | "targetHidden" | "targetLayers" | "pieceOf"> = {
+  const seen: Pick<Seen, "ids" | "targetHidden" | "targetLayers" | "targetHead" | "pieceOf"> = {
     ids: tf.zeros([2, 5], "int32"),
     targetHidden: tf.reshape(tf.range(1, 2 * 5 * D + 1), [2, 5, D]) as tf.Tensor3D,
     // One column less, as of a target whose head has a bias.
     targetLayers: new Map([[0, tf.ones([2, 5, D - 1]) as tf.Tensor3D]]),
+    targetHead: tf.tensor2d(head_VD, [6, D]),
     pieceOf: (id) => "ab(c)e"[id]!,
   }
   const values = new Map(
@@ -46,7 +49,7 @@ const entryOf = async (use: ReturnType<typeof mlp>) => {
   )
   const [entry] = rows(values, problem, seen as Seen)
   const h = [...entry!.h_Md.dataSync()]
-  tf.dispose([...values.values(), seen.ids, seen.targetHidden, ...seen.targetLayers.values()])
+  tf.dispose([...values.values(), seen.ids, seen.targetHidden, seen.targetHead, ...seen.targetLayers.values()])
   return { ...entry!, h, count: classes, shapes: new Map([...parameters].map(([name, { shape }]) => [name, shape])) }
 }
 
@@ -80,6 +83,18 @@ test("the previous value is that of the token before, from the prompt too", asyn
   // Rows 1 to 3: the depth before "b(" is 0, before "c" 1, before ")" 1; a table's row for a class follows that for none.
   const width = D + 16 + 1
   expect([...at_M!].map((_, m) => h[m * width + D])).toEqual([...classes!.gold_M].map((_, m) => [1, 1, 2, 2, 1][m]))
+})
+
+test("the target's loss at a row is that of its own token, by the target's head on the state before", async () => {
+  const { classes } = await entryOf(mlp({ variable: targetLoss({ most: 40 }), layers: 0, bins: 8 }))
+  const expected = Array.from(problem.row_N, (row, n) => {
+    const logits = Array.from({ length: 6 }, (_, v) =>
+      Array.from({ length: D }, (_, i) => head_VD[v * D + i]! * (row * D + i + 1)).reduce((a, b) => a + b),
+    )
+    return Math.log(logits.reduce((sum, z) => sum + Math.exp(z), 0)) - logits[problem.gold_N[n]!]!
+  })
+  for (const [n, loss] of expected.entries()) expect(classes!.numbers!.exact_M[n]!).toBeCloseTo(loss, 4)
+  expect([...classes!.gold_M]).toEqual(expected.map((loss) => Math.min(7, Math.floor(loss / 5))))
 })
 
 test("rows without a value are left out; a batch without any is refused", async () => {

@@ -5,7 +5,15 @@
  * @source "Lightweight decoders" on a frozen weather model, arXiv 2506.19088: one perceptron a variable on the last
  * latents. The input of the previous value is that of a later study's MLP_{z, theta}.
  */
-import { classesOf, defineHead, type HeadParameter, InvalidInput, type VariableUse, variableUse } from "@winnow/core"
+import {
+  classesOf,
+  defineHead,
+  type HeadParameter,
+  InvalidInput,
+  tokenLosses,
+  type VariableUse,
+  variableUse,
+} from "@winnow/core"
 import { linear, tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Result } from "effect"
@@ -34,6 +42,10 @@ const instanceOf = (variable: VariableUse) => {
   return found.success
 }
 
+/** Rows of states by their flat indices. */
+const rowsOf = (states_BTD: tf.Tensor3D, row_M: Int32Array): tf.Tensor2D =>
+  tf.gather(tf.reshape(states_BTD, [-1, states_BTD.shape[2]]), tf.tensor1d(row_M, "int32")) as tf.Tensor2D
+
 /** States divided by their root mean square: layers differ in size by a factor of ten and more. */
 const scaled = (h_MD: tf.Tensor2D): tf.Tensor2D =>
   tf.div(h_MD, tf.sqrt(tf.add(tf.mean(tf.square(h_MD), 1, true), 1e-6)))
@@ -50,7 +62,7 @@ const withColumns = (h_Md: tf.Tensor2D, D: number): tf.Tensor2D =>
 /** The head: linear layers with ReLU between them, then one row a class. */
 export const mlp = defineHead({
   name: "mlp",
-  reads: ["targetHidden", "targetLayers", "pieceOf"],
+  reads: ["targetHidden", "targetLayers", "targetHead", "pieceOf"],
   predicts: "classes",
   options,
   make: ({ variable, layer, layers, width, bins, previous }, { hiddenSize: D }) => {
@@ -82,13 +94,14 @@ export const mlp = defineHead({
       parameters,
       classes: C,
       ...(layer !== "last" && { layers: [layer] }),
-      rows: (values, problem, { targetHidden, targetLayers, pieceOf }) => {
+      rows: (values, problem, { targetHidden, targetLayers, targetHead, pieceOf }) => {
+        const losses = () => tokenLosses(rowsOf(targetHidden, problem.row_N), targetHead as tf.Tensor2D, problem.gold_N)
+        const loss_N = instance.readsTarget ? losses() : undefined
         const weight = (name: string) => values.get(name) as unknown as tf.Tensor2D
-        const { at_M, gold_M, previous_M, numbers } = valuesOfRows(instance, bins, problem, pieceOf)
+        const { at_M, gold_M, previous_M, numbers } = valuesOfRows(instance, bins, problem, pieceOf, loss_N)
         const states = layer === "last" ? targetHidden : targetLayers.get(layer)!
-        const flat = tf.reshape(states, [-1, states.shape[2]])
         const row_M = at_M.map((n) => problem.row_N[n]!)
-        let h = withColumns(scaled(tf.gather(flat, tf.tensor1d(row_M, "int32")) as tf.Tensor2D), D)
+        let h = withColumns(scaled(rowsOf(states, row_M)), D)
         if (previous) {
           const before_ME = tf.gather(weight("previous.weight"), tf.tensor1d(previous_M, "int32"))
           h = tf.concat([h, before_ME as tf.Tensor2D], 1)

@@ -22,9 +22,20 @@ export interface RowValues extends OwnClasses {
   readonly previous_M: Int32Array
 }
 
+/** The target's losses of a problem's rows as a function of a sequence's text: NaN at a token that is in no row. */
+const lossesBySequence = ({ sequence_N, position_N }: Problem, loss_N: Float32Array) => {
+  const bySequence = Map.groupBy(sequence_N.keys(), (n) => sequence_N[n]!)
+  return (sequence: number, L: number): Float32Array => {
+    const loss_L = new Float32Array(L).fill(Number.NaN)
+    for (const n of bySequence.get(sequence) ?? []) loss_L[position_N[n]!] = loss_N[n]!
+    return loss_L
+  }
+}
+
 /**
  * The values at the token of each row, and at the token before.
  *
+ * @param loss_N the target's losses of the rows, for a variable that reads them
  * @error InvalidInput (thrown) if no row has a value
  */
 export const valuesOfRows = (
@@ -32,15 +43,21 @@ export const valuesOfRows = (
   bins: number,
   problem: Problem,
   pieceOf: PieceOf,
+  loss_N?: Float32Array,
 ): RowValues => {
   const { sequence_N, position_N } = problem
   const textOf = problemTexts(problem)
   const known = new Map<number, Float64Array>()
+  const lossesOf = loss_N && lossesBySequence(problem, loss_N)
   const valuesIn = (sequence: number): Float64Array => {
     let found = known.get(sequence)
     if (found === undefined) {
       const ids = textOf(sequence)
-      known.set(sequence, (found = values({ ids, pieces: Array.from(ids, pieceOf) })))
+      const targetLoss = lossesOf?.(sequence, ids.length)
+      known.set(
+        sequence,
+        (found = values({ ids, pieces: Array.from(ids, pieceOf), ...(targetLoss && { targetLoss }) })),
+      )
     }
     return found
   }

@@ -11,6 +11,7 @@ import {
   operation,
   parity,
   runningParity,
+  targetLoss,
   tokenKind,
   tokenLength,
   topic,
@@ -30,6 +31,7 @@ const all: Readonly<Record<string, VariableUse>> = {
   operation: operation(),
   lastNumber: lastNumber(),
   noise: noise(),
+  targetLoss: targetLoss(),
 }
 for (const [name, use] of Object.entries(all)) test(`${name} keeps the laws`, () => checkVariable(use))
 
@@ -72,4 +74,15 @@ test("noise has its shares, the same for the same text", async () => {
   expect(values.filter((c) => c === 0).length / values.length).toBeCloseTo(0.75, 1)
   expect(await valuesOf(use, ...text)).toEqual(values)
   expect(await valuesOf(noise({ shares: [3, 1], seed: 2 }), ...text)).not.toEqual(values)
+})
+
+test("the target's loss is that of the text; a text without losses is refused", async () => {
+  const { values, readsTarget } = await instanceOf(targetLoss())
+  const text = { ids: Int32Array.of(1, 2), pieces: ["a", "b"] }
+  expect([readsTarget, ...values({ ...text, targetLoss: Float32Array.of(Number.NaN, 1.5) })]).toEqual([
+    true,
+    Number.NaN,
+    1.5,
+  ])
+  expect(() => values(text)).toThrow("has no losses of the target for 2 tokens")
 })

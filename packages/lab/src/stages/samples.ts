@@ -29,6 +29,7 @@ import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel, piecesOf } from "./models.ts"
 import { decodingStep } from "./rollouts.ts"
+import { targetLosses } from "./target-losses.ts"
 import { readSplit } from "./text.ts"
 
 /** Texts that go through a model at once. */
@@ -92,15 +93,21 @@ export const answerPlaces = (examples: ReadonlyArray<EncodedExample>): ReadonlyA
     promptLength < 1 ? [] : [{ text, position: promptLength - 1, label: ids.subarray(promptLength).join(" ") }],
   )
 
-/** The state before each token that has a value of the variable, prompts included, with its class. */
+/**
+ * The state before each token that has a value of the variable, prompts included, with its class.
+ *
+ * @param losses the target's of each text, for a variable that reads them
+ */
 export const variablePlaces = (
   { scale, values }: VariableInstance,
   bins: number,
   examples: ReadonlyArray<EncodedExample>,
   pieceOf: PieceOf,
+  losses?: ReadonlyArray<Float32Array>,
 ): ReadonlyArray<Place> =>
   examples.flatMap(({ ids }, text) => {
-    const value_L = values({ ids, pieces: Array.from(ids, pieceOf) })
+    const targetLoss = losses?.[text]
+    const value_L = values({ ids, pieces: Array.from(ids, pieceOf), ...(targetLoss && { targetLoss }) })
     return Array.from(value_L.subarray(1), (value, position) => ({ text, position, value }))
       .filter(({ value }) => !Number.isNaN(value))
       .map(({ value, ...place }) => ({ ...place, label: classOf(scale, bins, value) }))
@@ -174,6 +181,7 @@ export const samplesStage = (
   Effect.gen(function* () {
     const { labels, split, tokens, classes, perClass } = sampling
     const ofVariable = typeof labels === "object" ? labels : undefined
+    const readsTarget = ofVariable?.variable.readsTarget === true
     return stage({
       kind: "samples",
       label: `samples of the scores${ofVariable ? `, ${ofVariable.variable.name}` : ""}`,
@@ -181,26 +189,35 @@ export const samplesStage = (
         ...{ labels: ofVariable ? { variable: yield* plain(ofVariable.variable), bins: ofVariable.bins } : labels },
         ...{ split, classes, perClass, ...(labels !== "answer" && { tokens }) },
       },
-      inputs: [partOf(data, split), ...(labels === "target" ? [target] : []), ...(ofVariable ? [tokenizer] : [])],
+      inputs: [
+        partOf(data, split),
+        ...(labels === "target" ? [target] : []),
+        ...(ofVariable ? [tokenizer] : []),
+        ...(readsTarget ? [target] : []),
+      ],
       code: stageCode({
-        ...{ revisions: ["measuring"], tensors: labels === "target" },
+        ...{ revisions: ["measuring"], tensors: labels === "target" || readsTarget },
         ...(ofVariable && { plugins: [ofVariable.variable] }),
       }),
-      run: ({ directory, warn, inputs: [dataArtifact, further] }) =>
+      run: ({ directory, warn, inputs: [dataArtifact, further, ofTarget] }) =>
         Effect.gen(function* () {
           const { examples } = yield* readSplit(dataArtifact!, split)
           const texts = firstTexts(examples, tokens)
           const placed = Effect.gen(function* () {
+            const model = ofTarget && (yield* openModel(ofTarget))
+            const losses =
+              model && (yield* decodingStep("losses", (signal) => driven(targetLosses(model, texts), signal)))
             if (ofVariable)
               return variablePlaces(
                 yield* ofVariable.variable.instance,
                 ofVariable.bins,
                 texts,
                 yield* piecesOf(further!),
+                losses,
               )
             if (labels !== "target") return labels === "answer" ? answerPlaces(examples) : goldPlaces(texts)
-            const model = yield* openModel(further!)
-            return yield* decodingStep("samples", (signal) => driven(targetPlaces(model, texts), signal))
+            const labelling = yield* openModel(further!)
+            return yield* decodingStep("samples", (signal) => driven(targetPlaces(labelling, texts), signal))
           })
           const samples = yield* chooseSamples(yield* placed, sampling)
           if (samples.C === 1)

@@ -53,7 +53,7 @@ export const variables = defineMeasuresStudy({
   options,
   make: ({ reached: measure }) => ({
     problems: () => [],
-    stages: ({ drafts, data, tokenizer, measured, measureBy }) =>
+    stages: ({ drafts, data, target, tokenizer, measured, measureBy }) =>
       Effect.gen(function* () {
         const placed = yield* Effect.forEach(drafts, (draft) =>
           Effect.map(placeOf(draft), (place) => ({ ...draft, ...place })),
@@ -70,7 +70,7 @@ export const variables = defineMeasuresStudy({
           })),
         )
         const facts = yield* Effect.forEach(placed, ({ name, seed, variable, bins, group, mode }) =>
-          Effect.map(variableFactsStage({ variable, bins, data, tokenizer, ...measured }), (stage) => ({
+          Effect.map(variableFactsStage({ variable, bins, data, target, tokenizer, ...measured }), (stage) => ({
             ...{ row: name, seed, of: "facts", facts: { group, mode }, stage },
           })),
         )
