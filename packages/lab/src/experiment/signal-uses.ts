@@ -1,4 +1,4 @@
-/** What an arm reads of the frozen models' signals: its filter with its loss, and with each loss of its text's parts. */
+/** The uses of frozen models' signals by an arm: its filter with its loss, and each loss of its text's parts. */
 import type { FilterUse, InvalidInput, LossUse } from "@winnow/core"
 import type { SignalUse } from "@winnow/training"
 import { Effect } from "effect"
