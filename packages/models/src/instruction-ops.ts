@@ -9,6 +9,7 @@ import {
   type FrozenMatrix,
   gelu,
   geluTanh,
+  headNorm,
   layerNorm,
   linear,
   linears,
@@ -17,7 +18,6 @@ import {
   tf,
 } from "@winnow/tensor"
 import type { HeadLayout } from "./head-layout.ts"
-import { headNorm } from "./head-norm.ts"
 import type { Activation, Instruction, Matrix, Norm } from "./instructions.ts"
 import { parameter } from "./parameters.ts"
 

@@ -21,12 +21,23 @@ inline float row_sum(long d, F&& term) {
   return reduce_add((a + b) + (c + e));
 }
 
-template <bool CENTRED>
-void forward(long N, long d, const float* x, const float* gamma, const float* beta, float eps, float* y, float* mean, float* rstd) {
+// Where row r of d numbers begins: rows one after the other, or the heads of one kind in packed rows.
+struct Rows {
+  long d;
+  long operator()(long r) const { return r * d; }
+};
+struct Heads {
+  long heads, width, first, h;
+  long operator()(long r) const { return r / heads * width + first + r % heads * h; }
+};
+
+template <bool CENTRED, class Place>
+void forward(long N, long d, Place at, const float* x, const float* gamma, const float* beta, float eps, float* y, float* mean,
+             float* rstd) {
   parallel_rows(N, d, [&](long from, long to) {
     for (long r = from; r < to; r++) {
-      const float* row = x + r * d;
-      float* out = y + r * d;
+      const float* row = x + at(r);
+      float* out = y + at(r);
       const float mu = CENTRED ? row_sum(d, [&](long i, long n) { return load_partial(row + i, n); }) / d : 0.f;
       const vf m = splat(mu);
       const float square = row_sum(d, [&](long i, long n) {
@@ -47,9 +58,9 @@ void forward(long N, long d, const float* x, const float* gamma, const float* be
 }
 
 // With xhat = (x - mean) rstd and h = dy gamma: dx = rstd (h - mean(h) - xhat mean(h xhat)), without mean(h) if not centred.
-template <bool CENTRED>
-void backward(long N, long d, const float* x, const float* gamma, const float* mean, const float* rstd, const float* dy, float* dx,
-              float* dgamma, float* dbeta) {
+template <bool CENTRED, class Place>
+void backward(long N, long d, Place at, const float* x, const float* gamma, const float* mean, const float* rstd, const float* dy,
+              float* dx, float* dgamma, float* dbeta) {
   static thread_local Buffer memory;
   const long groups = sum_groups(N);
   const long width = CENTRED ? 2 * d : d;
@@ -59,7 +70,8 @@ void backward(long N, long d, const float* x, const float* gamma, const float* m
     float* db = dg + d;
     std::memset(dg, 0, static_cast<size_t>(width) * 4);
     for (long r = part_begin(N, groups, g), end = part_begin(N, groups, g + 1); r < end; r++) {
-      const float *row = x + r * d, *up = dy + r * d;
+      const float *row = x + at(r), *up = dy + at(r);
+      float* out = dx + at(r);
       const vf m = splat(CENTRED ? mean[r] : 0.f), s = splat(rstd[r]);
       const auto xhat = [&](long i, long n) {
         const vf v = load_partial(row + i, n);
@@ -79,7 +91,7 @@ void backward(long N, long d, const float* x, const float* gamma, const float* m
       each_vector(0, d, [&](long i, long n) {
         const vf h = load_partial(up + i, n) * load_partial(gamma + i, n);
         const vf rest = h - xhat(i, n) * mean_hx;
-        store_partial(dx + r * d + i, (CENTRED ? rest - mean_h : rest) * s, n);
+        store_partial(out + i, (CENTRED ? rest - mean_h : rest) * s, n);
       });
     }
   });
@@ -87,26 +99,53 @@ void backward(long N, long d, const float* x, const float* gamma, const float* m
   if (CENTRED) add_groups(groups, width, d, partial + d, dbeta);
 }
 
+// The values of packed rows, which pass a norm of heads as they are.
+void copy_values(long N, long width, long first, const float* from, float* to) {
+  parallel_rows(N, width - first, [&](long begin, long end) {
+    for (long r = begin; r < end; r++)
+      std::memcpy(to + r * width + first, from + r * width + first, static_cast<size_t>(width - first) * 4);
+  });
+}
+
 }  // namespace
 }  // namespace winnow
 
 WINNOW_API void winnow_layer_norm(int64_t N, int64_t d, const float* x, const float* gamma, const float* beta, float eps, float* y,
                                   float* mean, float* rstd) {
-  winnow::forward<true>(N, d, x, gamma, beta, eps, y, mean, rstd);
+  winnow::forward<true>(N, d, winnow::Rows{d}, x, gamma, beta, eps, y, mean, rstd);
 }
 
 WINNOW_API void winnow_layer_norm_gradient(int64_t N, int64_t d, const float* x, const float* gamma, const float* mean, const float* rstd,
                                            const float* dy, float* dx, float* dgamma, float* dbeta) {
-  winnow::backward<true>(N, d, x, gamma, mean, rstd, dy, dx, dgamma, dbeta);
+  winnow::backward<true>(N, d, winnow::Rows{d}, x, gamma, mean, rstd, dy, dx, dgamma, dbeta);
 }
 
 WINNOW_API void winnow_rms_norm(int64_t N, int64_t d, const float* x, const float* gamma, float eps, float* y, float* rstd) {
-  winnow::forward<false>(N, d, x, gamma, nullptr, eps, y, nullptr, rstd);
+  winnow::forward<false>(N, d, winnow::Rows{d}, x, gamma, nullptr, eps, y, nullptr, rstd);
 }
 
 WINNOW_API void winnow_rms_norm_gradient(int64_t N, int64_t d, const float* x, const float* gamma, const float* rstd, const float* dy,
                                          float* dx, float* dgamma) {
-  winnow::backward<false>(N, d, x, gamma, nullptr, rstd, dy, dx, dgamma, nullptr);
+  winnow::backward<false>(N, d, winnow::Rows{d}, x, gamma, nullptr, rstd, dy, dx, dgamma, nullptr);
+}
+
+WINNOW_API void winnow_head_norm(int64_t N, int64_t Q, int64_t G, int64_t h, const float* x, const float* queries, const float* keys,
+                                 float eps, float* y, float* rstd) {
+  using namespace winnow;
+  const long width = (Q + 2 * G) * h;
+  forward<false>(N * Q, h, Heads{Q, width, 0, h}, x, queries, nullptr, eps, y, nullptr, rstd);
+  forward<false>(N * G, h, Heads{G, width, Q * h, h}, x, keys, nullptr, eps, y, nullptr, rstd + N * Q);
+  copy_values(N, width, (Q + G) * h, x, y);
+}
+
+WINNOW_API void winnow_head_norm_gradient(int64_t N, int64_t Q, int64_t G, int64_t h, const float* x, const float* queries,
+                                          const float* keys, const float* rstd, const float* dy, float* dx, float* dqueries,
+                                          float* dkeys) {
+  using namespace winnow;
+  const long width = (Q + 2 * G) * h;
+  backward<false>(N * Q, h, Heads{Q, width, 0, h}, x, queries, nullptr, rstd, dy, dx, dqueries, nullptr);
+  backward<false>(N * G, h, Heads{G, width, Q * h, h}, x, keys, nullptr, rstd + N * Q, dy, dx, dkeys, nullptr);
+  copy_values(N, width, (Q + G) * h, dy, dx);
 }
 
 WINNOW_API void winnow_column_sums(int64_t N, int64_t d, const float* x, int64_t ld, float* out) {

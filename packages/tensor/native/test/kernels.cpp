@@ -80,6 +80,36 @@ void norms(check::Random& random) {
   }
 }
 
+// Packed heads have the bits of the norms of each kind on rows taken apart; values pass.
+void head_norms(check::Random& random) {
+  const long N = random.size(80), Q = random.size(6), G = random.size(4), h = random.size(70), c = (Q + 2 * G) * h;
+  const Floats x = random.normals(at(N * c)), dy = random.normals(at(N * c)), queries = random.normals(at(h)), keys = random.normals(at(h));
+  Floats y(x.size()), dx(x.size()), rstd(at(N * (Q + G))), dqueries(at(h)), dkeys(at(h));
+  const float eps = 0.01f;
+  winnow_head_norm(N, Q, G, h, x.data(), queries.data(), keys.data(), eps, y.data(), rstd.data());
+  winnow_head_norm_gradient(N, Q, G, h, x.data(), queries.data(), keys.data(), rstd.data(), dy.data(), dx.data(), dqueries.data(),
+                            dkeys.data());
+  const auto taken = [&](const Floats& from, long heads, long first) {
+    Floats out(at(N * heads * h));
+    for (long n = 0; n < N; n++)
+      for (long i = 0; i < heads * h; i++) out[at(n * heads * h + i)] = from[at(n * c + first + i)];
+    return out;
+  };
+  for (const bool of_keys : {false, true}) {
+    const long heads = of_keys ? G : Q, first = of_keys ? Q * h : 0, rows = N * heads;
+    const Floats own = taken(x, heads, first), up = taken(dy, heads, first), &scale = of_keys ? keys : queries;
+    Floats value(own.size()), one(at(rows)), down(own.size()), dscale(at(h));
+    winnow_rms_norm(rows, h, own.data(), scale.data(), eps, value.data(), one.data());
+    winnow_rms_norm_gradient(rows, h, own.data(), scale.data(), one.data(), up.data(), down.data(), dscale.data());
+    check::same("heads", taken(y, heads, first).data(), value.data(), value.size());
+    check::same("gradient of heads", taken(dx, heads, first).data(), down.data(), down.size());
+    check::same("gradient of a scale", (of_keys ? dkeys : dqueries).data(), dscale.data(), dscale.size());
+  }
+  const Floats passed = taken(x, G, (Q + G) * h), returned = taken(dy, G, (Q + G) * h);
+  check::same("values", taken(y, G, (Q + G) * h).data(), passed.data(), passed.size());
+  check::same("gradient of values", taken(dx, G, (Q + G) * h).data(), returned.data(), returned.size());
+}
+
 double cdf(double x) { return 0.5 * std::erfc(-x * 0.70710678118654752); }
 
 void gelu(check::Random& random) {
@@ -278,6 +308,7 @@ void attention(check::Random& random) {
 int main(int argc, char** argv) {
   return check::run(argc, argv,
                     {{"norms", norms},
+                     {"norms of packed heads", head_norms},
                      {"gelu", gelu},
                      {"gelu with tanh", gelu_tanh},
                      {"silu gate", silu_gate},

@@ -6,6 +6,7 @@ import { normals, seeded } from "@winnow/numerics"
 import { native, type Precision, withPrecision } from "../native/native.ts"
 import { tf } from "../tf.ts"
 import { add3, gelu, geluTanh, plainGelu, plainGeluTanh, plainSiluGate, siluGate } from "./activations.ts"
+import { headNorm, plainHeadNorm } from "./head-norm.ts"
 import { linears, plainLinear } from "./linear.ts"
 import { layerNorm, plainLayerNorm, plainRmsNorm, rmsNorm } from "./norms.ts"
 import { plainSquareSum, squareSum } from "./square-sum.ts"
@@ -100,6 +101,33 @@ describe.skipIf(none)("native ops equal the plain ones", () => {
         })
     }
 
+  for (const N of [1, 3, 70])
+    for (const [Q, G, h] of [
+      [1, 1, 4],
+      [4, 2, 33],
+      [6, 1, 16],
+    ] as const) {
+      const of = { heads: Q, kvHeads: G, headSize: h }
+      const shapes = [[N, (Q + 2 * G) * h], [h], [h]]
+      test(`norms of ${Q} query heads and ${G} of keys, ${h} numbers each, [${N}]`, () => {
+        const fast = as((x: tf.Tensor2D, q: tf.Tensor1D, k: tf.Tensor1D) => headNorm(x, of, q, k, 1e-2))
+        agree(
+          fast,
+          as((x: tf.Tensor2D, q: tf.Tensor1D, k: tf.Tensor1D) => plainHeadNorm(x, of, q, k, 1e-2)),
+          shapes,
+        )
+        // Bit by bit the native norm of the heads of a kind, one after the other.
+        const apart = as((x: tf.Tensor2D, q: tf.Tensor1D, k: tf.Tensor1D) => plainHeadNorm(x, of, q, k, 1e-2, rmsNorm))
+        tf.tidy(() => {
+          const inputs = shapes.map((shape, i) => random(`in${i}`, shape))
+          const dy = random("dy", shapes[0]!)
+          const expected = valuesOf(apart, inputs, dy)
+          for (const [i, x] of valuesOf(fast, inputs, dy).entries())
+            expect(x.dataSync()).toEqual(expected[i]!.dataSync())
+        })
+      })
+    }
+
   test("sums of squares", () => {
     tf.tidy(() => {
       for (const n of [0, 1, 33, 40_000]) {
@@ -143,6 +171,9 @@ describe.skipIf(none)("native ops equal the plain ones", () => {
       const [four, five] = [tf.ones([4]) as tf.Tensor1D, tf.ones([5]) as tf.Tensor1D]
       expect(() => layerNorm(x, four, five, 1e-5)).toThrow("layerNorm: found rows [8,4] and a vector [5]")
       expect(() => rmsNorm(x, five, 1e-5)).toThrow("rmsNorm: found rows [8,4] and a vector [5]")
+      const of = { heads: 1, kvHeads: 1, headSize: 4 }
+      expect(() => headNorm(x, of, four, four, 1e-5)).toThrow("headNorm: found rows [8,4] and scales [4] and [4]")
+      expect(() => headNorm(tf.ones([8, 12]), of, four, five, 1e-5)).toThrow("expected [N, 12] and [4]")
       expect(() => linears(x, [{ weight_ed: tf.ones([3, 5]) }])).toThrow("linear: found rows [8,4], weight [3,5]")
       expect(() => siluGate(tf.ones([8, 5]))).toThrow("siluGate: found rows of 5")
       expect(() => add3(x, x, tf.ones([4, 8]) as tf.Tensor2D)).toThrow("add3: found shapes [8,4], [8,4] and [4,8]")

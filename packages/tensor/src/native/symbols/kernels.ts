@@ -23,6 +23,14 @@ export const kernelSymbols = {
     args: [long, long, pointer, pointer, pointer, pointer, pointer, pointer],
     returns: nothing,
   },
+  winnow_head_norm: {
+    args: [long, long, long, long, pointer, pointer, pointer, float, pointer, pointer],
+    returns: nothing,
+  },
+  winnow_head_norm_gradient: {
+    args: [long, long, long, long, pointer, pointer, pointer, pointer, pointer, pointer, pointer, pointer],
+    returns: nothing,
+  },
   winnow_gelu: { args: [long, pointer, pointer], returns: nothing },
   winnow_gelu_gradient: { args: [long, pointer, pointer, pointer], returns: nothing },
   winnow_gelu_tanh: { args: [long, pointer, pointer], returns: nothing },
