@@ -36,6 +36,12 @@ class Source {
     return this.file.tensors.get(this.tensor)!.dtype
   }
 
+  /** True if one tensor holds the parameter as it is. */
+  get isWhole(): boolean {
+    const [{ form } = { form: undefined }, ...others] = tensorsOf(this.architecture, this.name)
+    return form === undefined && others.length === 0 && !this.folder.scaled.has(this.tensor)
+  }
+
   /** Reads all values into the memory of the parameter, from the form that the files hold them in. */
   readInto(values: Float32Array): void {
     const read = (file: SafetensorsFile, tensor: string, form: Stored | undefined): void => {
@@ -51,8 +57,7 @@ class Source {
   /** Calls `take` with all rows of the matrix, piece by piece where the file has them as they are. */
   eachRows(take: (from: number, rows: Float32Array) => void): void {
     const [N, K] = this.shape as readonly [number, number]
-    const [{ form } = { form: undefined }, ...others] = tensorsOf(this.architecture, this.name)
-    if (form !== undefined || others.length > 0 || this.folder.scaled.has(this.tensor)) {
+    if (!this.isWhole) {
       const all = new Float32Array(N * K)
       this.readInto(all)
       take(0, all)
@@ -119,9 +124,12 @@ const blocks = (source: Source): Blocks => {
   }
 }
 
-/** In float32, without TensorFlow. */
+/** In float32, without TensorFlow: mapped where the file has it so and the system can, else read. */
 const floats = (source: Source): Floats => {
-  const made = Floats.fill(source.name, source.shape, (values) => source.readInto(values))
+  const { file, tensor, name, shape, dtype } = source
+  const made =
+    (dtype === "F32" && source.isWhole ? Floats.map(name, shape, file.placeOf(tensor)) : undefined) ??
+    Floats.fill(name, shape, (values) => source.readInto(values))
   if (made.firstNonFinite() === -1) return made
   made.dispose()
   throw source.fault(source.all)!

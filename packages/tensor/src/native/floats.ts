@@ -7,11 +7,43 @@ import { type Native, native } from "./native.ts"
 import { ScreenedWeight } from "./native-weight.ts"
 
 const bytesEach = 4
+/** A float takes the bytes of two halves. */
+const halvesEach = 2
+
+const sizeOf = (shape: ReadonlyArray<number>): number => shape.reduce((a, b) => a * b, 1)
+
+const nativeFor = (name: string): Native => {
+  const open = native()
+  if (open === undefined) throw new Error(`${name} needs native code: check \`native()\` before`)
+  return open
+}
 
 /** One weight of any shape; dispose it. */
 export class Floats extends ScreenedWeight {
-  private constructor(native: Native, name: string, shape: ReadonlyArray<number>, at: Address) {
+  private constructor(
+    native: Native,
+    name: string,
+    shape: ReadonlyArray<number>,
+    at: Address,
+    readonly mapped: boolean,
+  ) {
     super(native, name, shape, at)
+  }
+
+  /**
+   * A weight that lies in an open file from the byte `begin` on: its pages are mapped, not copied. The file may be closed
+   * then, and must stay as it is. Undefined where it cannot be mapped.
+   *
+   * @error without native code
+   */
+  static map(
+    name: string,
+    shape: ReadonlyArray<number>,
+    file: { readonly fd: number; readonly begin: number },
+  ): Floats | undefined {
+    const open = nativeFor(name)
+    const at = open.C.winnow_halves_map(file.fd, file.begin, halvesEach * sizeOf(shape)) as Address | null
+    return at === null ? undefined : new Floats(open, name, shape, at, true)
   }
 
   /**
@@ -20,12 +52,10 @@ export class Floats extends ScreenedWeight {
    * @error without native code; where memory does not suffice; what `fill` throws
    */
   static fill(name: string, shape: ReadonlyArray<number>, fill: (values: Float32Array) => void): Floats {
-    const open = native()
-    if (open === undefined) throw new Error(`${name} needs native code: check \`native()\` before`)
-    const size = shape.reduce((a, b) => a * b, 1)
-    const at = open.C.winnow_floats_new(size) as Address | null
+    const open = nativeFor(name)
+    const at = open.C.winnow_floats_new(sizeOf(shape)) as Address | null
     if (at === null) throw new Error(`no memory for ${name} of shape [${shape}]`)
-    const made = new Floats(open, name, shape, at)
+    const made = new Floats(open, name, shape, at, false)
     try {
       fill(made.#values())
       return made
@@ -56,6 +86,7 @@ export class Floats extends ScreenedWeight {
 
   protected override release(at: Address): void {
     this.freeScreen()
-    this.native.C.winnow_rounded_free(at)
+    if (this.mapped) this.native.C.winnow_halves_unmap(at, halvesEach * this.size)
+    else this.native.C.winnow_rounded_free(at)
   }
 }
