@@ -23,6 +23,7 @@ const comparisons: ReadonlyArray<string> = [
   "large",
   "lookup",
   "packing",
+  "parallel",
   "encode",
   "heads",
   "steady",

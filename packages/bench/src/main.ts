@@ -10,6 +10,7 @@ import { benchLoad } from "./load/bench-load.ts"
 import { benchLookup } from "./lookup/bench-lookup.ts"
 import { UsageError } from "./options.ts"
 import { benchPacking } from "./packing/bench-packing.ts"
+import { benchParallel } from "./parallel/bench-parallel.ts"
 import { benchPrecision } from "./precision/bench-precision.ts"
 import { listBenches, runBenches } from "./run.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
@@ -30,6 +31,7 @@ const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Prom
   large: benchLarge,
   lookup: benchLookup,
   packing: benchPacking,
+  parallel: benchParallel,
   encode: benchEncode,
   heads: benchHeads,
   precision: benchPrecision,

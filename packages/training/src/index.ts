@@ -21,6 +21,7 @@ export {
 } from "./probe.ts"
 export * from "./reference.ts"
 export * from "./schedule.ts"
+export { type OwnMicro, type Sharing, share } from "./sharing/sharing.ts"
 export * from "./signals/index.ts"
 export { modelsTogether, type SourceHeads, type SourceLosses } from "./sources.ts"
 export * from "./train-stage.ts"
