@@ -83,12 +83,15 @@ def load_signals() -> dict:
     return torch.load(signals_file(), weights_only=True)
 
 
-def serve(kind: str, step) -> None:
-    """Answers each "step" line with the seconds and the loss of one step, a tensor of one number."""
+def serve(kind: str, step, helpers: tuple = ()) -> None:
+    """Answers each "step" line with the seconds and the loss of one step, a tensor of one number.
+
+    helpers: pids of the processes that compute with this one.
+    """
     versions = {"python": sys.version.split()[0], "torch": torch.__version__, "transformers": transformers.__version__}
     signals = "live" if args.signals is None else f"cached (top {args.top_k})"
     name = f"PyTorch {torch.__version__} {kind}, signals {signals}"
-    print(json.dumps({"ready": name, "versions": versions}), flush=True)
+    print(json.dumps({"ready": name, "versions": versions, "helpers": list(helpers)}), flush=True)
     for line in sys.stdin:
         if line.strip() != "step":
             break

@@ -55,7 +55,8 @@ def step() -> torch.Tensor:
     return loss.detach()
 
 
-setting.serve(f"DDP {'bf16' if args.bf16 else 'fp32'}, {size} process{'es' if size > 1 else ''}", step)
+kind = f"{'DDP ' if size > 1 else ''}{'bf16' if args.bf16 else 'fp32'}, {size} process{'es' if size > 1 else ''}"
+setting.serve(kind, step, tuple(other.pid for other in others))
 for other in others:
     other.stdin.close()
     other.wait()

@@ -60,6 +60,11 @@ export interface MicroBatch {
   readonly micro: number
   /** True if the gradients are already divided by the denominator, as they are in a step of one micro-batch. */
   readonly divide: boolean
+  /**
+   * Told of the gradient of a model's head, before the backward pass of its trunk. The tensor stays the step's, but its
+   * numbers are final if the head's weight is used nowhere else.
+   */
+  readonly onHeadGradient?: ((gradient: tf.Tensor) => void) | undefined
 }
 
 /** The result of a micro-batch. */
@@ -241,6 +246,7 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
         let lossSum = 0
         const byInput = read.flatMap(({ gradient, weights_N, weight, added_M }) => {
           const { lossSum: ofRows, gradient_Nd, headGradient_Vd } = gradient(weights_N, scale * weight)
+          if (headGradient_Vd !== undefined && !isDraftHead(draft)) input.onHeadGradient?.(headGradient_Vd)
           const added = added_M && addedLoss(added_M, weights_N, scale * weight)
           lossSum += weight * (ofRows + (added?.sum ?? 0))
           return [gradient_Nd, headGradient_Vd, added?.gradient_M].filter((x) => x !== undefined)

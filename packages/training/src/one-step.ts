@@ -7,7 +7,7 @@ import type { Counters, Seen } from "./counters.ts"
 import type { TrainEvent } from "./events.ts"
 import type { Head } from "./head/head.ts"
 import { keptLosses, keptSequences } from "./kept-events.ts"
-import { runMicroBatch } from "./micro-batch.ts"
+import { type MicroBatch, runMicroBatch } from "./micro-batch.ts"
 import { accumulate, applyStep, type StepResult } from "./optimizer-step.ts"
 import type { OptimizerOptions } from "./schedule.ts"
 import type { Sharing } from "./sharing/sharing.ts"
@@ -58,12 +58,13 @@ export const oneStep = (setting: StageSetting, before: Counters): StepDone | Ste
   })
   let result: StepResult
   try {
-    const run = (micro: number, divide: boolean) => {
+    const run = (micro: number, divide: boolean, onHeadGradient?: MicroBatch["onHeadGradient"]) => {
       const batch = batches.batch(numbers[micro]!)
       seen = [...seen, { tokens: batch.tokens, positions: batch.B * batch.T }]
       return runMicroBatch({
         ...rest,
         filter: sharing?.filter ?? rest.filter,
+        onHeadGradient,
         batch,
         draft: model,
         step,
@@ -72,10 +73,16 @@ export const oneStep = (setting: StageSetting, before: Counters): StepDone | Ste
       })
     }
     if (sharing === undefined) {
-      result = applyStep(optimizer, settings, step, setting.steps, accumulate(microBatches, run))
+      result = applyStep(
+        optimizer,
+        settings,
+        step,
+        setting.steps,
+        accumulate(microBatches, (micro, divide) => run(micro, divide)),
+      )
     } else {
-      const { accumulated, all } = sharing.accumulate(microBatches, (micro) => {
-        const { gradients, ...result } = run(micro, false)
+      const { accumulated, all } = sharing.accumulate(microBatches, (micro, onHeadGradient) => {
+        const { gradients, ...result } = run(micro, false, onHeadGradient)
         return { result, gradients, seen: seen.at(-1)! }
       })
       seen = all

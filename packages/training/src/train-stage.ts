@@ -198,7 +198,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   let savedAt = Date.now()
   const isDue = () => checkpoint !== undefined && Date.now() - savedAt >= checkpoint.everySeconds * 1000
   const trained = Array.from(model.trained, ([name, { shape }]) => ({ name, shape }))
-  const sharing = group && share(group, filter, trained, isDue)
+  const sharing = group && share(group, filter, trained, isDue, earlyHead(model))
   const setting: StageSetting = {
     stage,
     model,
@@ -294,6 +294,13 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   const seconds = probed.reduce((rest, point) => rest - point.seconds, counts.seconds)
   return { steps: step, finalLoss, ...counts, ...ofText, seconds, probed }
 })
+
+/** The parameter of a model's head whose gradient is final before the backward pass of the trunk; undefined: none. */
+export const earlyHead = (model: Draft): string | undefined => {
+  if (isDraftHead(model) || model.adapters !== undefined) return undefined
+  const { head, embedding } = model.architecture
+  return head !== embedding && model.trained.has(head) ? head : undefined
+}
 
 /** The source of the draft's own text, if the stage has one. @error InvalidInput where it cannot be */
 const writer = (

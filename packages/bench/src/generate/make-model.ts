@@ -48,5 +48,5 @@ const speeds = () => {
   }
   return { bandwidth, float32: flops(0), bfloat16: flops(1) }
 }
-const alone = priority ? atHighestPriority(process.pid, async () => speeds()) : speeds()
+const alone = priority ? atHighestPriority([process.pid], async () => speeds()) : speeds()
 console.log(JSON.stringify(await alone))

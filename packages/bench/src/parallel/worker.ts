@@ -6,11 +6,12 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { joinGroup, openEngine, setPrecision } from "@winnow/tensor"
+import { joinGroup, openEngine, setPrecision, type tf } from "@winnow/tensor"
 import {
   applyStep,
   cachedReference,
   cachedTarget,
+  earlyHead,
   headFor,
   makeOptimizer,
   openSignals,
@@ -63,18 +64,19 @@ const head = headFor({ filter, loss, signals, precision, chunkRows })
 const settings = optimizerOptions.assert({ learningRate: 1e-4, warmup: 0 })
 const optimizer = makeOptimizer(draft.parameters, settings)
 const trained = Array.from(draft.trained, ([name, { shape }]) => ({ name, shape }))
-const sharing = group && share(group, filter, trained, () => false)
+const sharing = group && share(group, filter, trained, () => false, earlyHead(draft))
 
 const steps = 1000
-const run = (t: number, micro: number, divide: boolean) => {
+const run = (t: number, micro: number, divide: boolean, onHeadGradient?: (gradient: tf.Tensor) => void) => {
   const batch = source.batch(t * microBatches + micro)
-  return { batch, of: runMicroBatch({ ...{ batch, draft, filter, head, step: t, steps, seed: 1, micro, divide } }) }
+  const input = { batch, draft, filter, head, step: t, steps, seed: 1, micro, divide, onHeadGradient }
+  return { batch, of: runMicroBatch(input) }
 }
 const step = (t: number) => {
   if (sharing === undefined)
     return optimizerStep(optimizer, settings, t, steps, 1, (micro, divide) => run(t, micro, divide).of)
-  const { accumulated } = sharing.accumulate(microBatches, (micro) => {
-    const { batch, of } = run(t, micro, false)
+  const { accumulated } = sharing.accumulate(microBatches, (micro, onHeadGradient) => {
+    const { batch, of } = run(t, micro, false, onHeadGradient)
     const { gradients, ...result } = of
     return { result, gradients, seen: { tokens: batch.tokens, positions: batch.B * batch.T } }
   })
@@ -84,7 +86,10 @@ const step = (t: number) => {
 // Memory of loading is no memory of the steps.
 Bun.gc(true)
 console.log(
-  JSON.stringify({ ready: `Winnow ${precision}, ${microBatches} ${microBatches === 1 ? "process" : "processes"}` }),
+  JSON.stringify({
+    helpers: others.map(({ pid }) => pid),
+    ready: `Winnow ${precision}, ${microBatches} ${microBatches === 1 ? "process" : "processes"}`,
+  }),
 )
 let t = 0
 for await (const line of console) {

@@ -38,13 +38,13 @@ const setAll = (pid: number, priority: number): void => {
 
 const { PRIORITY_HIGHEST, PRIORITY_NORMAL } = constants.priority
 
-/** Runs `work` while a process has the highest priority; before and after it has the usual one. */
-export const atHighestPriority = async <A>(pid: number, work: () => Promise<A>): Promise<A> => {
-  setAll(pid, PRIORITY_HIGHEST)
+/** Runs `work` while processes have the highest priority; before and after they have the usual one. */
+export const atHighestPriority = async <A>(pids: ReadonlyArray<number>, work: () => Promise<A>): Promise<A> => {
+  for (const pid of pids) setAll(pid, PRIORITY_HIGHEST)
   try {
     return await work()
   } finally {
-    setAll(pid, PRIORITY_NORMAL)
+    for (const pid of pids) setAll(pid, PRIORITY_NORMAL)
   }
 }
 

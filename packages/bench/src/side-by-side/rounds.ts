@@ -47,12 +47,13 @@ const LOOK = 0.5
  * @param ask asks one side in one round; returns its answer and a text of it
  * @returns the answers of each counted round, in the order of the sides
  */
-export const runRounds = async <S extends { readonly worker: Pick<Worker, "pid"> }, A>(
+export const runRounds = async <S extends { readonly worker: Pick<Worker, "pid" | "helpers"> }, A>(
   { sides, warmUp, count, patience, priority, say }: Rounds<S>,
   ask: (side: S, round: number) => Promise<{ readonly answer: A; readonly text: string }>,
 ): Promise<{ readonly answers: ReadonlyArray<ReadonlyArray<A>> } & Quietness> => {
   if (priority) checkPriority()
-  const pids = [...new Set([process.pid, ...sides.map(({ worker }) => worker.pid)])] // Sides may share this process.
+  const pidsOf = ({ worker: { pid, helpers = [] } }: S) => [pid, ...helpers]
+  const pids = [...new Set([process.pid, ...sides.flatMap(pidsOf)])] // Sides may share this process.
   const [answers, times]: [Array<ReadonlyArray<A>>, Array<OthersTime | null>] = [[], []]
   let [waited, repeated] = [0, 0]
   const quietMoment = async () => {
@@ -69,7 +70,7 @@ export const runRounds = async <S extends { readonly worker: Pick<Worker, "pid">
     for (;;) {
       await quietMoment()
       const others = watchOthers(pids)
-      const answered = await (priority ? atHighestPriority(side.worker.pid, () => ask(side, round)) : ask(side, round))
+      const answered = await (priority ? atHighestPriority(pidsOf(side), () => ask(side, round)) : ask(side, round))
       const took = others()
       if (round < warmUp) return answered
       if (waited >= patience || isQuiet(took)) {

@@ -16,6 +16,7 @@ export interface Answer {
 interface Ready {
   readonly ready: string
   readonly versions?: Readonly<Record<string, string>>
+  readonly helpers?: ReadonlyArray<number>
 }
 
 export interface Worker {
@@ -24,6 +25,8 @@ export interface Worker {
   /** Versions of its libraries, by name; empty if it reports none. */
   readonly versions: Readonly<Record<string, string>>
   readonly pid: number
+  /** Processes that compute with it; none if left out. */
+  readonly helpers?: ReadonlyArray<number> | undefined
   /** Sends a line and returns the answer. */
   readonly ask: <A extends Answer = Answer>(line: string) => Promise<A>
   /** Ends the worker and returns its highest resident size, MB. */
@@ -115,9 +118,10 @@ export const startWorker = async (command: ReadonlyArray<string>, environment: E
       pending += value
     }
   }
-  const { ready, versions = {} } = await answer<Ready>()
+  const { ready, versions = {}, helpers } = await answer<Ready>()
   return {
     name: ready,
+    helpers,
     versions,
     pid: child.pid,
     ask: async <A extends Answer = Answer>(line: string) => {

@@ -34,6 +34,8 @@ const frameWords = 1024
 
 /** Seconds that a call waits for the other members. */
 export const usualPatience = 45
+/** The same where one member may read or write a large file, or load its models for longer than the others. */
+export const longPatience = 600
 
 /** This process's end of the group. */
 export class Group {
@@ -114,10 +116,21 @@ export class Group {
    * Gives each member a value of every member.
    *
    * @param value JSON; numbers are exact
+   * @param patience seconds to wait for the others
    * @returns the values by rank
    * @error GroupBroken
    */
-  exchange(value: unknown): ReadonlyArray<unknown> {
+  exchange(value: unknown, patience = this.patience): ReadonlyArray<unknown> {
+    const { patience: usual } = this
+    this.patience = patience
+    try {
+      return this.#exchange(value)
+    } finally {
+      this.patience = usual
+    }
+  }
+
+  #exchange(value: unknown): ReadonlyArray<unknown> {
     const own = new TextEncoder().encode(JSON.stringify(value ?? null))
     const room = (frameWords - 1) * 4
     const parts: Array<Array<Uint8Array>> = Array.from({ length: this.size }, () => [])

@@ -6,8 +6,8 @@ import type { Summed } from "./ordered-sum.ts"
 /** The tensors of a batch, drawn by its number. */
 export const tensorsOf = (shapes: Summed, batch: number): Record<string, tf.Tensor> =>
   Object.fromEntries(
-    shapes.map(({ name, shape }, i) => {
-      const rng = seeded(batch, "tensors", i)
+    shapes.map(({ name, shape }) => {
+      const rng = seeded(batch, "tensors", name)
       const values = Float32Array.from(
         { length: shape.reduce((a, b) => a * b, 1) },
         () => rng.uniform() * 1e3 ** (rng.uniform() - 0.5),

@@ -20,7 +20,11 @@ export interface BucketSizes {
   /** Most of a bucket of smaller tensors. */
   readonly most: number
 }
-const usualSizes: BucketSizes = { large: 1 << 20, most: 1 << 22 }
+
+export interface SumOptions extends Partial<BucketSizes> {
+  /** The name of a tensor that members have before the others: a bucket of its own, which goes first. */
+  readonly early?: string | undefined
+}
 
 /** Slices begin at multiples of 64 bytes, so that TensorFlow cuts them without a copy. */
 const aligned = 16
@@ -47,13 +51,18 @@ interface Bucket {
   sum?: tf.Tensor | undefined
 }
 
-const bucketsOf = (tensors: Summed, R: number, { large, most }: BucketSizes): ReadonlyArray<Bucket> => {
+const bucketsOf = (
+  tensors: Summed,
+  R: number,
+  { large = 1 << 20, most = 1 << 22, early }: SumOptions,
+): ReadonlyArray<Bucket> => {
   const groups: Array<Array<Entry>> = []
   let open: Array<Entry> | undefined
   let end = 0
-  for (const { name, shape } of tensors) {
+  const first = tensors.filter(({ name }) => name === early)
+  for (const { name, shape } of [...first, ...tensors.filter(({ name }) => name !== early)]) {
     const size = sizeOf(shape)
-    if (size >= large) {
+    if (size >= large || name === early) {
       groups.push([{ name, shape, size, at: 0 }])
       continue
     }
@@ -77,15 +86,33 @@ export class OrderedSum {
   readonly #buckets: ReadonlyArray<Bucket>
   /** The ranks that give to the round in flight, in the order of addition. */
   #order: ReadonlyArray<number> | undefined
+  /** The early tensor, once this round has begun with it; the rest of the round is still to come. */
+  #begun = false
+  readonly #early: string | undefined
 
-  constructor(group: Group, tensors: Summed, sizes = usualSizes) {
+  constructor(group: Group, tensors: Summed, options: SumOptions = {}) {
     this.#group = group
-    this.#buckets = bucketsOf(tensors, group.size, sizes)
+    this.#buckets = bucketsOf(tensors, group.size, options)
+    this.#early = options.early
   }
 
   /** Number of buckets. */
   get buckets(): number {
     return this.#buckets.length
+  }
+
+  /**
+   * Begins a round with the early tensor; `add` follows. A member that does not call it sends that tensor in `add`.
+   *
+   * @param order as in `add`
+   * @error GroupBroken
+   */
+  begin(order: ReadonlyArray<number>, early: tf.Tensor): void {
+    if (this.#early === undefined) return
+    this.#arrive()
+    this.#order = order
+    this.#begun = true
+    this.#start(this.#buckets[0]!, { [this.#early]: early })
   }
 
   /**
@@ -97,16 +124,19 @@ export class OrderedSum {
    * @error GroupBroken
    */
   add(order: ReadonlyArray<number>, tensors: Readonly<Record<string, tf.Tensor>>): void {
-    this.#arrive()
+    if (!this.#begun) this.#arrive()
     this.#order = order
-    for (const bucket of this.#buckets) {
-      const { label, slice } = bucket
-      const shape = [this.#group.size, slice]
-      bucket.arriving = tf.tidy(() => {
-        const packed = this.#packed(bucket, tensors)
-        return tf.keep(this.#group.start("CollectiveAllToAllV2", label, packed, shape))
-      })
-    }
+    for (const bucket of this.#begun ? this.#buckets.slice(1) : this.#buckets) this.#start(bucket, tensors)
+    this.#begun = false
+  }
+
+  /** Sends a bucket's slices. */
+  #start(bucket: Bucket, tensors: Readonly<Record<string, tf.Tensor>>): void {
+    const { label, slice } = bucket
+    bucket.arriving = tf.tidy(() => {
+      const packed = this.#packed(bucket, tensors)
+      return tf.keep(this.#group.start("CollectiveAllToAllV2", label, packed, [this.#group.size, slice]))
+    })
   }
 
   /** The tensors of a bucket as [R, S]; a single one that fits is not copied. */
@@ -184,5 +214,6 @@ export class OrderedSum {
       bucket.sum = undefined
     }
     this.#order = undefined
+    this.#begun = false
   }
 }

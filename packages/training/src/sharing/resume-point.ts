@@ -1,6 +1,6 @@
 /** The checkpoint from which a stage goes on: rank 0 finds it, and all processes of the stage read the same one. */
 import { type InvalidInput, PeerLost } from "@winnow/core"
-import { type Group, GroupBroken } from "@winnow/tensor"
+import { type Group, GroupBroken, longPatience } from "@winnow/tensor"
 import { Effect } from "effect"
 import { type Checkpoint, checkpointAt, newestCheckpoint } from "../checkpoint.ts"
 
@@ -38,7 +38,8 @@ export const resumePoint = (
     }
     if (group === undefined) return found.at
     const { directory, identity, step } = yield* Effect.try({
-      try: () => group.exchange({ ...found.place, step: found.at?.step ?? null } satisfies Point)[0] as Point,
+      try: () =>
+        group.exchange({ ...found.place, step: found.at?.step ?? null } satisfies Point, longPatience)[0] as Point,
       catch: (error) => {
         if (!(error instanceof GroupBroken)) throw error
         return new PeerLost({ step: 0, message: `${error.message} before the first step; run the same command again` })

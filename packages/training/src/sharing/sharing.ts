@@ -10,7 +10,7 @@
  */
 import type { FilterInstance } from "@winnow/core"
 import { NotFinite } from "@winnow/numerics"
-import { type Group, OrderedSum, type Summed, tf } from "@winnow/tensor"
+import { type Group, longPatience, OrderedSum, type Summed, tf } from "@winnow/tensor"
 import type { Seen } from "../counters.ts"
 import type { MicroResult } from "../micro-batch.ts"
 import type { Accumulated } from "../optimizer-step.ts"
@@ -53,22 +53,19 @@ export interface Sharing {
   /**
    * Runs this process's micro-batches and adds those of all.
    *
-   * @param run runs one, undivided
+   * @param run runs one, undivided, and tells of the gradient of the head as soon as it has it
    * @returns the sums, the same in all processes but `last`, and the sizes of all micro-batches
    * @error NotFinite in all processes if it is thrown in one; GroupBroken
    */
   readonly accumulate: (
     M: number,
-    run: (micro: number) => OwnMicro,
+    run: (micro: number, onHeadGradient?: (gradient: tf.Tensor) => void) => OwnMicro,
   ) => { readonly accumulated: Accumulated; readonly all: ReadonlyArray<Seen> }
   /** True if the process that writes checkpoints does so after the present step: set by `accumulate`. */
   readonly saves: () => boolean
-  /** Waits until all processes are here, up to ten minutes: one of them reads or writes a checkpoint. @error GroupBroken */
-  readonly meet: (value?: unknown) => ReadonlyArray<unknown>
+  /** Waits until all processes are here, for long: one of them writes a checkpoint. @error GroupBroken */
+  readonly meet: () => void
 }
-
-/** Seconds that processes wait for one that reads or writes a checkpoint. */
-const longest = 600
 
 const rowOf = ({ lossSum, denominator, N, kept }: OwnMicro["result"], seen: Seen): Row => ({
   ...{ lossSum: String(lossSum), denominator: String(denominator), N, kept },
@@ -80,10 +77,17 @@ const rowOf = ({ lossSum, denominator, N, kept }: OwnMicro["result"], seen: Seen
  *
  * @param trained the parameters that have gradients, in an order that is the same in all processes
  * @param wantsSave asked in rank 0 in each step
+ * @param early the name of the head's parameter, where its gradient is final before the backward pass of the trunk
  */
-export const share = (group: Group, filter: FilterInstance, trained: Summed, wantsSave: () => boolean): Sharing => {
+export const share = (
+  group: Group,
+  filter: FilterInstance,
+  trained: Summed,
+  wantsSave: () => boolean,
+  early?: string,
+): Sharing => {
   const { rank, size: R } = group
-  const sum = new OrderedSum(group, trained)
+  const sum = new OrderedSum(group, trained, { early })
   const turns: Turns = turnsOf(group, filter)
   let saves = false
 
@@ -100,7 +104,7 @@ export const share = (group: Group, filter: FilterInstance, trained: Summed, wan
         turns.begin(order)
         if (own >= 0) {
           try {
-            const micro = run(own)
+            const micro = run(own, early === undefined ? undefined : (gradient) => sum.begin(order, gradient))
             last = micro.result
             gradients = micro.gradients
             rows[own] = rowOf(micro.result, micro.seen)
@@ -148,15 +152,12 @@ export const share = (group: Group, filter: FilterInstance, trained: Summed, wan
     }
   }
 
-  const meet: Sharing["meet"] = (value = null) => {
-    const { patience } = group
-    group.patience = longest
-    try {
-      return group.exchange(value)
-    } finally {
-      group.patience = patience
-    }
+  return {
+    group,
+    leads: rank === 0,
+    filter: turns.filter,
+    accumulate,
+    saves: () => saves,
+    meet: () => void group.exchange(null, longPatience),
   }
-
-  return { group, leads: rank === 0, filter: turns.filter, accumulate, saves: () => saves, meet }
 }
