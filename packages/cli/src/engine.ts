@@ -1,12 +1,12 @@
 /** The tensor engine, opened once for a command. */
 import { FileError } from "@winnow/files"
-import { type EngineOptions, openEngine } from "@winnow/tensor"
+import { joinGroup, type Meeting, openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
 import { EngineClosed } from "./exit.ts"
 
-const opened = (options: EngineOptions) =>
+const opened = <A>(open: () => Promise<A>) =>
   Effect.tryPromise({
-    try: () => openEngine(options),
+    try: open,
     catch: (error) =>
       error instanceof FileError
         ? error
@@ -17,7 +17,10 @@ const opened = (options: EngineOptions) =>
  * Opens the engine. @error EngineClosed, with the engine's message, if it fails; FileError if memory or disk is
  * exhausted
  */
-export const engine = opened({})
+export const engine = opened(() => openEngine())
 
 /** Opens the engine, TensorFlow's library only once it is needed. @error as of `engine` */
-export const decodingEngine = opened({ whenNeeded: true })
+export const decodingEngine = opened(() => openEngine({ whenNeeded: true }))
+
+/** Opens the engine as a member of a group. @error as of `engine`, and EngineClosed if another member does not come */
+export const joined = (meeting: Meeting) => opened(() => joinGroup(meeting))

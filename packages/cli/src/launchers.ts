@@ -1,6 +1,6 @@
 /** Where a command computes its stages: `--launcher` and the flags of each launcher. */
 import { InvalidInput } from "@winnow/core"
-import { askedJobs, local, slurm, workers } from "@winnow/lab"
+import { askedDevices, askedJobs, jobsBeside, local, slurm, withDevices, workers } from "@winnow/lab"
 import { Effect, type Layer, Option } from "effect"
 import { Flag } from "effect/cli"
 
@@ -15,6 +15,11 @@ export const launcherFlags = {
     Flag.withDescription(
       "processes that run stages at once, each on its share of the cores; as many as cores and memory allow if left out",
     ),
+  ),
+  devices: Flag.Int("devices").pipe(
+    Flag.optional,
+    Flag.withMetavar("N"),
+    Flag.withDescription("processes that share each training, at most one for each micro-batch: docs/parallel.md"),
   ),
   slurm: Flag.File("slurm").pipe(
     Flag.optional,
@@ -34,11 +39,13 @@ type LauncherFlags = { readonly [K in keyof typeof launcherFlags]: FlagValue<(ty
 export const launcherOf = ({
   launcher,
   jobs,
+  devices: sharers,
   slurm: settings,
   onStop,
 }: LauncherFlags): Effect.Effect<Layer.Layer<never>, InvalidInput> =>
   Effect.gen(function* () {
     const asked = yield* askedJobs(Option.getOrUndefined(jobs))
+    const devices = yield* askedDevices(Option.getOrUndefined(sharers))
     const others = {
       "--jobs": launcher !== "workers" && asked !== undefined,
       "--slurm": launcher !== "slurm" && Option.isSome(settings),
@@ -49,10 +56,12 @@ export const launcherOf = ({
       const problems = [`--launcher ${launcher} does not read it; leave out one of the two`]
       return yield* new InvalidInput({ what: idle.join(", "), problems })
     }
-    if (launcher === "local") return local
-    if (launcher === "workers") return workers(asked)
+    const shared = (of: Layer.Layer<never>) => (devices === 1 ? of : withDevices(devices, of))
+    if (launcher === "local") return shared(local)
+    if (launcher === "workers") return shared(workers(asked ?? (devices > 1 ? jobsBeside(devices) : undefined)))
     return slurm({
       settings: Option.getOrUndefined(settings),
       onStop: Option.getOrElse(onStop, () => "leave" as const),
+      devices,
     })
   })

@@ -18,6 +18,7 @@ import { here, Runner } from "./launch/runner.ts"
 import { logged } from "./live/logged.ts"
 import { withMachineErrors } from "./machine-errors.ts"
 import { contextProblems, readerProblems } from "./preflight/contexts.ts"
+import { checkDevices } from "./preflight/devices.ts"
 import { checkMemory, leastLength } from "./preflight/memory.ts"
 import { batchNotes, settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
@@ -265,6 +266,7 @@ const runnerOf = (
       const { config } = resolved
       const experiment = { slug, file, plugins: [...plugins], part, preset, config, texts: [...texts] }
       const launcher = yield* Launcher
+      yield* checkDevices(resolved, launcher.devices)
       return yield* launcher.runner({ experiment, memory: workerBytes(resolved, architectures) })
     }),
   )

@@ -54,6 +54,8 @@ export interface Stage {
   readonly work: Work
   /** True if it reads the clock: no other stage runs beside it. */
   readonly alone: boolean
+  /** Most processes that can share its work; 1 if left out. */
+  readonly sharers?: number | undefined
   /** Parts of its artifact that another stage may read alone, each with a key of its own. */
   readonly parts?: Readonly<Record<string, string>> | undefined
   /** For an input: the part that is read. */
@@ -88,6 +90,7 @@ export const stage = (spec: {
   readonly work?: Work
   readonly alone?: boolean
   readonly continues?: Stage | undefined
+  readonly sharers?: number
   readonly run: Stage["run"]
   readonly today?: Stage["today"]
   /**
@@ -97,7 +100,7 @@ export const stage = (spec: {
   readonly parts?: Readonly<Record<string, Record<string, unknown>>>
 }): Stage => {
   const { kind, label, config, inputs, code, seed, unit = "", work = {}, alone = false, run, today = {} } = spec
-  const { continues } = spec
+  const { continues, sharers } = spec
   const madeOf = (config: Record<string, unknown>) => ({
     stage: kind,
     config,
@@ -108,8 +111,12 @@ export const stage = (spec: {
   const made = madeOf(config)
   const named = Object.entries(spec.parts ?? {}).map(([name, of]) => [name, keyOf(madeOf(of))] as const)
   const parts = spec.parts && Object.fromEntries(named)
-  return { kind, label, key: keyOf(made), made, inputs, unit, work, alone, run, today, parts, continues }
+  return { kind, label, key: keyOf(made), made, inputs, unit, work, alone, sharers, run, today, parts, continues }
 }
+
+/** The number of processes that share a stage, of so many that may. */
+export const sharersOf = ({ sharers = 1 }: Pick<Stage, "sharers">, devices: number): number =>
+  Math.min(devices, sharers)
 
 /**
  * A stage as an input of which only one part is read, so that another part may change. A stage without parts is read

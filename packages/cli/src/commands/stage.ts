@@ -3,10 +3,10 @@ import { spawnSync } from "node:child_process"
 import { DataError } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import type { FileError } from "@winnow/files"
-import { launchOf, runLaunched, winnowHome } from "@winnow/lab"
+import { launchOf, runLaunched, srunMeeting, winnowHome } from "@winnow/lab"
 import { Console, Effect, Fiber, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { engine } from "../engine.ts"
+import { engine, joined } from "../engine.ts"
 import { viewOnStderr } from "../view.ts"
 
 /** Waits for SIGUSR2, which says that the time of the job is nearly over. */
@@ -47,13 +47,16 @@ export const stageCommand = Command.make(
     )
     // Before the engine is opened: a signal without a listener would end the process.
     const fiber = yield* Effect.forkChild(timeIsUp)
-    yield* engine
+    const meeting = srunMeeting(folder, key)
+    yield* meeting === undefined ? engine : joined(meeting)
+    const { rank = 0 } = meeting ?? {}
     const view = viewOnStderr()
-    const end = yield* runLaunched(folder, key, Fiber.join(fiber), view.report).pipe(
+    // The others go on until rank 0 has its checkpoint and ends.
+    const end = yield* runLaunched(folder, key, rank === 0 ? Fiber.join(fiber) : Effect.never, view.report, rank).pipe(
       Effect.provide(datasetsLayer()),
       Effect.ensuring(Effect.sync(view.end)),
     )
     if (end._tag === "stopped") return yield* queueAgain(`stage ${key.slice(0, 10)}`)
-    yield* Console.log(end.artifact.directory)
+    if (end._tag === "stored") yield* Console.log(end.artifact.directory)
   }),
 ).pipe(Command.withDescription("Run one stage of a launch: the job of a cluster does, and anyone may"))

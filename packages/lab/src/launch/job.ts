@@ -15,6 +15,7 @@ import { type FromWorker, isPassedOn, plainError } from "../schedule/messages.ts
 import { openedStages } from "../schedule/opened-stages.ts"
 import { errorOf, type StageCrashed } from "../schedule/outcome.ts"
 import { runStage } from "../schedule/run-stage.ts"
+import { takePart } from "../schedule/take-part.ts"
 import type { Stage, StageError } from "../stage.ts"
 import { sharedModels } from "../stages/models.ts"
 import { arithmetic } from "../store/code/arithmetic.ts"
@@ -87,6 +88,8 @@ const fileErrorFrom = (error: unknown, path: string): FileError =>
 
 /** The end of a stage's process. */
 export type JobEnd =
+  /** Took part in a stage that rank 0 writes. */
+  | { readonly _tag: "tookPart" }
   /** The artifact is in the store. */
   | { readonly _tag: "stored"; readonly artifact: Artifact }
   /** Told to stop, with a checkpoint newer than the one it began with: the next attempt goes on from it. */
@@ -97,6 +100,7 @@ export type JobEnd =
  *
  * @param timeIsUp runs until the stage has to stop; it never ends otherwise
  * @param say gets the events as well
+ * @param rank of this process, where several share the stage: rank 0 writes it, and stops when the time is up
  * @error the stage's own, also written to the launch; DataError if it had to stop before its first new checkpoint
  */
 export const runLaunched = (
@@ -104,6 +108,7 @@ export const runLaunched = (
   key: string,
   timeIsUp: Effect.Effect<void>,
   say: (event: ProgressEvent) => void = () => {},
+  rank = 0,
 ): Effect.Effect<JobEnd, StageError | StageCrashed, Datasets> => {
   const file = messagesOf(folder, key)
   const send = (message: FromWorker) => appendFileSync(file, `${JSON.stringify(message)}\n`)
@@ -127,6 +132,10 @@ export const runLaunched = (
       const stage = (yield* stages).get(key)
       if (stage === undefined) return yield* noSuchStage(key, launched)
       const inputs = yield* inputsOf(store, stage)
+      if (rank > 0) {
+        yield* takePart({ stage, inputs })
+        return { _tag: "tookPart" } as const
+      }
       const { index = 0 } = launched.stages.find((of) => of.key === key) ?? {}
       const at = { stage: stage.label, index, of: launched.stages.length, unit: stage.unit }
       const mark = () => attemptMark(join(store.root, stage.kind, `${key}.partial`))

@@ -4,10 +4,12 @@
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { Progress } from "../progress.ts"
+import { sharedCores } from "../schedule/jobs.ts"
 import type { Opened } from "../schedule/messages.ts"
 import type { StageError } from "../stage.ts"
 import type { Store } from "../store/store.ts"
 import { here, type StageRunner } from "./runner.ts"
+import { sharedBy } from "./shared-runner.ts"
 
 /** A run whose stages other processes can compute: they build the stages again from these facts. */
 export interface Launch {
@@ -19,6 +21,8 @@ export interface Launch {
 export interface LauncherService {
   /** As `--launcher` names it. */
   readonly name: string
+  /** Processes that share a training, as `--devices` names them; 1 if left out. */
+  readonly devices?: number
   /**
    * The runner of one run, which ends with the scope.
    *
@@ -33,6 +37,25 @@ const inThisProcess: LauncherService = { name: "local", runner: () => Effect.suc
 export const Launcher = Context.Reference<LauncherService>("@winnow/lab/Launcher", {
   defaultValue: () => inThisProcess,
 })
+
+/**
+ * Trainings are shared by several processes of this machine; the other stages run as the launcher runs them.
+ *
+ * @param devices processes of a training, 2 or more, at most one for each micro-batch of its steps
+ */
+export const withDevices = (devices: number, launcher: Layer.Layer<never>): Layer.Layer<never> =>
+  Layer.effect(
+    Launcher,
+    Effect.map(Effect.service(Launcher), (of) => ({
+      ...of,
+      devices,
+      runner: (launch: Launch) =>
+        Effect.map(of.runner({ ...launch, memory: launch.memory * devices }), (runner) => {
+          const threads = Math.max(1, Math.floor(sharedCores() / (runner.slots * devices)))
+          return sharedBy(runner, devices, launch.experiment, threads)
+        }),
+    })),
+  ).pipe(Layer.provide(launcher))
 
 /** Stages run in this process, one by one. */
 export const local = Layer.succeed(Launcher, inThisProcess)

@@ -94,6 +94,16 @@ export const askedJobs = (jobs: number | undefined): Effect.Effect<number | unde
   return Effect.fail(new InvalidInput({ what: `--jobs ${jobs}`, problems }))
 }
 
+/** The number that `--devices` gives; 1 without it. @error InvalidInput for anything but a whole number of at least 1 */
+export const askedDevices = (devices = 1): Effect.Effect<number, InvalidInput> => {
+  if (Number.isSafeInteger(devices) && devices >= 1) return Effect.succeed(devices)
+  const problems = ["expected a whole number of processes from 1 on; without --devices one process trains a model"]
+  return Effect.fail(new InvalidInput({ what: `--devices ${devices}`, problems }))
+}
+
+/** The number of stages at once that leaves each process of a shared training a core. */
+export const jobsBeside = (devices: number): number => Math.max(1, Math.floor(sharedCores() / devices))
+
 /**
  * The number of stages that run at once.
  *

@@ -51,7 +51,11 @@ const run = type({
 })
 export type Run = typeof run.infer
 
-export const toWorker = open.or(run)
+/** To a worker of a group: to take part in a stage that rank 0 runs. */
+const part = type({ "+": "reject", _tag: "'part'", key: "string", inputs: artifact.array() })
+export type Part = typeof part.infer
+
+export const toWorker = open.or(run).or(part)
 
 /** An event that a worker passes on. */
 export const passedEvent = type({ _tag: "'started'", resuming: "boolean", ...at })
@@ -68,6 +72,7 @@ const failure = type({ _tag: "'DataError' | 'StageCrashed'", message: "string" }
 /** From a worker: its progress, and the result of a stage. */
 export const fromWorker = type({ "+": "reject", _tag: "'event'", event: passedEvent })
   .or({ "+": "reject", _tag: "'made'", artifact })
+  .or({ "+": "reject", _tag: "'tookPart'" })
   .or({ "+": "reject", _tag: "'failed'", error: failure })
 export type FromWorker = typeof fromWorker.infer
 

@@ -5,15 +5,16 @@
 import "@winnow/core/no-jit"
 import { createInterface } from "node:readline"
 import { datasetsLayer } from "@winnow/data"
-import { openEngine } from "@winnow/tensor"
+import { joinGroup, type Meeting, openEngine } from "@winnow/tensor"
 import { Cause, Effect, Exit, Fiber, Layer, Queue } from "effect"
 import { Families } from "../families.ts"
 import { Progress } from "../progress.ts"
 import { sharedModels } from "../stages/models.ts"
 import { Store } from "../store/store.ts"
-import { type FromWorker, isPassedOn, type Open, parsed, type Run, toWorker } from "./messages.ts"
+import { type FromWorker, isPassedOn, type Open, type Part, parsed, type Run, toWorker } from "./messages.ts"
 import { openedStages } from "./opened-stages.ts"
 import { serve } from "./worker.ts"
+import { meetingVariable } from "./worker-process.ts"
 
 const send = (message: FromWorker): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
 process.stdout.on("error", () => {}) // The run is gone, and stdin closes as well.
@@ -24,7 +25,7 @@ console.log = console.error
 
 const program = Effect.gen(function* () {
   const opened = yield* Queue.unbounded<Open>()
-  const messages = yield* Queue.unbounded<Run>()
+  const messages = yield* Queue.unbounded<Run | Part>()
   const lines = createInterface({ input: process.stdin })
   lines.on("line", (line) => {
     const message = parsed(toWorker, line)
@@ -38,7 +39,10 @@ const program = Effect.gen(function* () {
   })
   const work = Effect.gen(function* () {
     const open = yield* Queue.take(opened)
-    yield* Effect.promise(() => openEngine())
+    const meeting = process.env[meetingVariable]
+    yield* Effect.promise<unknown>(() =>
+      meeting === undefined ? openEngine() : joinGroup(JSON.parse(meeting) as Meeting),
+    )
     const { resolved, stages } = yield* openedStages(open.experiment)
     const store = Store.layer(open.home)
     const datasets = datasetsLayer({

@@ -2,11 +2,12 @@
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import type { Meeting } from "@winnow/tensor"
 import { Data, Effect } from "effect"
 import type { ProgressEvent } from "../progress.ts"
 import type { StageError } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
-import { errorFrom, type FromWorker, fromWorker, type Open, parsed, type Run } from "./messages.ts"
+import { errorFrom, type FromWorker, fromWorker, type Open, type Part, parsed, type Run } from "./messages.ts"
 import type { StageCrashed } from "./outcome.ts"
 
 /** The process ended before its stage did. */
@@ -19,6 +20,8 @@ export interface WorkerProcess {
     message: Run,
     report: (event: ProgressEvent) => void,
   ) => Effect.Effect<Artifact, StageError | StageCrashed | WorkerDied>
+  /** Takes part in a stage that the worker of rank 0 runs. @error as of `run` */
+  readonly takePart: (message: Run) => Effect.Effect<void, StageError | StageCrashed | WorkerDied>
   /** Ends the worker: its stage is interrupted and leaves a checkpoint. Waits for that. */
   readonly close: Effect.Effect<void>
 }
@@ -37,15 +40,23 @@ interface Listener {
   readonly other: (line: string) => void
 }
 
+/** The variable of a worker's environment that holds its meeting with others, as JSON. */
+export const meetingVariable = "WINNOW_MEETING"
+
 /**
  * Starts a worker.
  *
  * @param threads of TensorFlow and of the native library: the worker's share of the cores
+ * @param meeting of a group that it joins before its first stage
  */
-export const startWorker = (open: Open, threads: number): WorkerProcess => {
+export const startWorker = (open: Open, threads: number, meeting?: Meeting): WorkerProcess => {
   const child = spawn(process.execPath, [entry], {
     stdio: ["pipe", "pipe", "pipe"],
-    env: { ...process.env, TF_NUM_INTRAOP_THREADS: String(threads) },
+    env: {
+      ...process.env,
+      TF_NUM_INTRAOP_THREADS: String(threads),
+      ...(meeting && { [meetingVariable]: JSON.stringify(meeting) }),
+    },
   })
   let listener: Listener | undefined
   let over: WorkerDied | undefined
@@ -68,28 +79,43 @@ export const startWorker = (open: Open, threads: number): WorkerProcess => {
     child.on("error", (error) => end(`could not be started (${error.message})`))
     child.on("close", (code, signal) => end(signal ? `ended by ${signal}` : `ended with exit code ${code}`))
   })
-  const send = (message: Open | Run) => child.stdin.write(`${JSON.stringify(message)}\n`)
+  const send = (message: Open | Run | Part) => child.stdin.write(`${JSON.stringify(message)}\n`)
   send(open)
+  /** Sends a message and waits for its answer. */
+  const ask = <A>(
+    message: Run | Part,
+    report: (event: ProgressEvent) => void,
+    answered: (answer: FromWorker) => Effect.Effect<A> | undefined,
+  ): Effect.Effect<A, StageError | StageCrashed | WorkerDied> =>
+    Effect.callback((resume) => {
+      if (over) return resume(Effect.fail(over))
+      const settle = (result: Effect.Effect<A, StageError | StageCrashed | WorkerDied>) => {
+        listener = undefined
+        resume(result)
+      }
+      listener = {
+        message: (answer) => {
+          if (answer._tag === "event") return report(answer.event)
+          if (answer._tag === "failed") return settle(Effect.fail(errorFrom(answer.error)))
+          const result = answered(answer)
+          if (result !== undefined) settle(result)
+        },
+        died: (error) => settle(Effect.fail(error)),
+        other: (text) => report({ _tag: "note", text }),
+      }
+      send(message)
+    })
 
   return {
     pid: child.pid ?? 0,
     run: (message, report) =>
-      Effect.callback((resume) => {
-        if (over) return resume(Effect.fail(over))
-        const settle = (result: Effect.Effect<Artifact, StageError | StageCrashed | WorkerDied>) => {
-          listener = undefined
-          resume(result)
-        }
-        listener = {
-          message: (answer) => {
-            if (answer._tag === "event") report(answer.event)
-            else settle(answer._tag === "made" ? Effect.succeed(answer.artifact) : Effect.fail(errorFrom(answer.error)))
-          },
-          died: (error) => settle(Effect.fail(error)),
-          other: (text) => report({ _tag: "note", text }),
-        }
-        send(message)
-      }),
+      ask(message, report, (answer) => (answer._tag === "made" ? Effect.succeed(answer.artifact) : undefined)),
+    takePart: ({ key, inputs }) =>
+      ask(
+        { _tag: "part", key, inputs },
+        () => {},
+        (answer) => (answer._tag === "tookPart" ? Effect.void : undefined),
+      ),
     close: Effect.promise(async () => {
       child.stdin.end()
       const timer = setTimeout(() => child.kill("SIGKILL"), closeSeconds * 1000)

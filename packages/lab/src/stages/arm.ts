@@ -178,6 +178,7 @@ export const armStage = (
       seed,
       unit: "steps",
       continues,
+      sharers: arm.microBatches,
       work: yield* armWork(
         label,
         { ...arm, steps: until ?? arm.steps },

@@ -53,6 +53,7 @@ export const pretrainStage = (
       code: code(model, ...trainingPlugins(training)),
       seed,
       unit: "steps",
+      sharers: training.microBatches,
       work: yield* workOf(label, { ...training, steps: until ?? training.steps }, sizes, {
         draft: architecture,
         ...noPasses,
@@ -92,6 +93,7 @@ export const furtherStage = (
       code: code(...trainingPlugins(training)),
       seed,
       unit: "steps",
+      sharers: training.microBatches,
       work,
       continues: cut?.continues,
       run: (context) =>

@@ -13,6 +13,7 @@ import {
 } from "@winnow/core"
 import { batches, type EncodedTask, passSize, usualBucket } from "@winnow/data"
 import { parameterCount, saveHead, saveModel } from "@winnow/models"
+import { group } from "@winnow/tensor"
 import {
   type CachedSignals,
   modelsTogether,
@@ -151,8 +152,10 @@ export const train = (
       },
       onEvent,
       probe: options.probe,
+      group: group(),
     })
-    if (options.keepsState === true)
+    // Of several processes only the first has checkpoints.
+    if (options.keepsState === true && !group()?.rank)
       cpSync(join(context.directory, checkpoints), join(context.directory, stateFolder), { recursive: true })
     if (!isDraftHead(model)) yield* saveTrained(model, context.directory)
     else {

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { DataError, InvalidInput } from "@winnow/core"
 import { releaseJob, writeWhole } from "@winnow/files"
 import { Deferred, Effect, Semaphore } from "effect"
-import type { Stage } from "../../stage.ts"
+import { type Stage, sharersOf } from "../../stage.ts"
 import { withLock } from "../../store/lock.ts"
 import type { StoreService } from "../../store/store.ts"
 import { jobsOf, messagesOf, noteJob } from "../launch-folder.ts"
@@ -23,6 +23,8 @@ export interface QueueOptions {
   readonly settings: SlurmSettings
   /** Estimated bytes of a stage. */
   readonly memory: number
+  /** Processes that share a training. */
+  readonly devices: number
   readonly store: StoreService
   /** Told once of each trouble with the clients. */
   readonly say: (text: string) => void
@@ -57,7 +59,7 @@ const unknownJob: client.JobState = { state: "UNKNOWN", reason: "Slurm knows it 
 /** The queue of a launch. @error DataError if no cluster answers */
 export const openQueue = (options: QueueOptions): Effect.Effect<Queue, DataError> =>
   Effect.gen(function* () {
-    const { folder, name, settings, memory, store, say } = options
+    const { folder, name, settings, memory, devices, store, say } = options
     const { name: clusterName, largestArray } = yield* client.cluster.pipe(
       Effect.mapError(refused("--launcher slurm needs a cluster, and none answers")),
     )
@@ -106,16 +108,16 @@ export const openQueue = (options: QueueOptions): Effect.Effect<Queue, DataError
       return seen
     })
 
-    const argumentsOf = (stage: Stage) => resourceArguments(settings, stage, memory)
+    const argumentsOf = (stage: Stage) => resourceArguments(settings, stage, memory, sharersOf(stage, devices))
     const launchArguments = [
       ...[`--job-name=${name}`, "--requeue", "--open-mode=append", "--kill-on-invalid-dep=yes"],
       ...[`--signal=B:USR2@${settings.warn ?? 120}`, `--chdir=${process.cwd()}`],
     ]
-    const scriptOf = (tasks: Group["tasks"]) =>
+    const scriptOf = (tasks: Group["tasks"], stage: Stage) =>
       Effect.try({
         try: () => {
           const file = join(folder, "jobs", `${Date.now()}-${process.pid}-${count++}.sh`)
-          writeWhole(file, jobScript(folder, tasks, settings.preamble))
+          writeWhole(file, jobScript(folder, tasks, settings.preamble, sharersOf(stage, devices)))
           return file
         },
         catch: (error) => new DataError({ message: String(error instanceof Error ? error.message : error) }),
@@ -126,7 +128,7 @@ export const openQueue = (options: QueueOptions): Effect.Effect<Queue, DataError
         const [[first, key]] = [...tasks] as [[number, string]]
         const stage = stages.get(key)!
         const own = argumentsOf(stage)
-        const script = yield* scriptOf(tasks)
+        const script = yield* scriptOf(tasks, stage)
         const shape = own.join(" ")
         if (!tried.has(shape)) {
           const what = `sbatch ${shape}`

@@ -5,14 +5,24 @@ import { houseRoot } from "../../store/code/house.ts"
 /** A text as one word of bash. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
+/** Starts several tasks; they notice by themselves that one of them has ended, and say so. */
+const srun = (size: number): string =>
+  `srun --ntasks=${size} --cpus-per-task="$TF_NUM_INTRAOP_THREADS" --kill-on-bad-exit=0 `
+
 /**
  * The script of a job or of an array.
  *
  * Its shell becomes the stage's process, so the signal of the time limit (`--signal=B:USR2`) reaches the stage.
  *
  * @param tasks keys by the number of the task; of a plain job its only one
+ * @param size processes that share each stage: srun starts them, and passes the signal on
  */
-export const jobScript = (folder: string, tasks: ReadonlyMap<number, string>, preamble: string | undefined): string =>
+export const jobScript = (
+  folder: string,
+  tasks: ReadonlyMap<number, string>,
+  preamble: string | undefined,
+  size = 1,
+): string =>
   [
     "#!/bin/bash",
     `keys=(${[...tasks].map(([task, key]) => (tasks.size === 1 ? key : `[${task}]=${key}`)).join(" ")})`,
@@ -26,7 +36,7 @@ export const jobScript = (folder: string, tasks: ReadonlyMap<number, string>, pr
     // biome-ignore lint/suspicious/noTemplateCurlyInString: bash
     'export TF_NUM_INTRAOP_THREADS="${SLURM_CPUS_PER_TASK:-1}"',
     ...(preamble === undefined ? [] : [preamble]),
-    `exec ${quoted(process.execPath)} ${quoted(join(houseRoot, "packages/cli/src/main.ts"))} stage \\`,
+    `exec ${size === 1 ? "" : srun(size)}${quoted(process.execPath)} ${quoted(join(houseRoot, "packages/cli/src/main.ts"))} stage \\`,
     `  "\${keys[\${SLURM_ARRAY_TASK_ID:-0}]}" --launch ${quoted(folder)}`,
     "",
   ].join("\n")

@@ -95,18 +95,22 @@ export const slurmSettings = (
 /**
  * Arguments of sbatch for one stage.
  *
- * @param memory estimated bytes, where the settings name none
+ * @param memory estimated bytes of one process, where the settings name none
+ * @param size processes that share the stage
  */
 export const resourceArguments = (
   { stages, ...all }: SlurmSettings,
   { kind, alone }: Pick<Stage, "kind" | "alone">,
   memory: number,
+  size = 1,
 ): ReadonlyArray<string> => {
   const { partition, account, qos, time, cores = 1, memory: asked, gpus, extra = [] } = { ...all, ...stages?.[kind] }
-  const given = { partition, account, qos, time, mem: asked ?? `${Math.ceil((1.5 * memory) / 1e6)}M` }
+  const given = { partition, account, qos, time, mem: asked ?? `${Math.ceil((1.5 * memory * size) / 1e6)}M` }
   return [
     ...Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`])),
-    ...["--nodes=1", "--ntasks=1", `--cpus-per-task=${cores}`],
+    // The processes of a shared stage may lie on several nodes.
+    ...(size === 1 ? ["--nodes=1"] : []),
+    ...[`--ntasks=${size}`, `--cpus-per-task=${cores}`],
     ...(gpus ? [`--gres=gpu:${gpus}`] : []),
     // A stage that reads the clock has its node for itself.
     ...(alone ? ["--exclusive"] : []),

@@ -104,6 +104,23 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
     expect(finished.computed).toBe(expected.computed)
   }, 600_000)
 
+  test("trainings that two tasks on two nodes share have the bytes of one process", async () => {
+    const micro = ["target.pretraining", "draft.start.pretraining", "arms.all"].map((at) => `${at}.microBatches=2`)
+    const set = [...micro, "target.pretraining.steps=6", "draft.start.pretraining.steps=5", "arms.all.steps=5"]
+    const [home, alone] = [join(folder, "shared"), join(folder, "shared-alone")]
+    let nodes = ""
+    const report = (event: ProgressEvent) => {
+      if (event._tag === "progress" && event.unit === "steps") nodes ||= runningJob(event.stage)?.node ?? ""
+    }
+    // The names of the nodes of this cluster lead nowhere.
+    const slurmJson = { preamble: "export WINNOW_HOST=127.0.0.1" }
+    const launcher = slurm({ devices: 2 })
+    const finished = await Effect.runPromise(slurmRun({ home, set, launcher, slurm: slurmJson, report }))
+    const expected = await Effect.runPromise(slurmRun({ home: alone, set, launcher: local }))
+    expect(contentsOf(home, finished)).toEqual(contentsOf(alone, expected))
+    expect(nodes).toBe("node[1-2]")
+  }, 600_000)
+
   test("a stopped command leaves its jobs, which end without it, and the same command takes what they made", async () => {
     const home = join(folder, "left")
     const notes: Array<string> = []

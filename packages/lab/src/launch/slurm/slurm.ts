@@ -31,6 +31,8 @@ export interface SlurmOptions {
   readonly settings?: string | undefined
   /** The fate of the jobs if this process is stopped before the run's end. */
   readonly onStop?: "leave" | "cancel"
+  /** Processes that share a training, tasks of one job; 1 if left out. */
+  readonly devices?: number
 }
 
 /** The name of a launch's jobs in the queue. */
@@ -92,7 +94,8 @@ const runnerOver = (queue: Queue, folder: string, plan: PlannedLaunch["plan"]): 
       let failure: Extract<FromWorker, { _tag: "failed" }> | undefined
       const listen = Effect.sync(() => {
         for (const message of tail()) {
-          if (message._tag === "failed") failure = message
+          // A process that only lost another one knows no reason.
+          if (message._tag === "failed" && !(failure && message.error._tag === "PeerLost")) failure = message
           if (message._tag !== "event") continue
           failure = undefined
           const { event } = message
@@ -126,7 +129,7 @@ const runnerOver = (queue: Queue, folder: string, plan: PlannedLaunch["plan"]): 
 }
 
 /** Stages are jobs of a Slurm cluster. */
-export const slurm = ({ settings: named, onStop = "leave" }: SlurmOptions = {}): Layer.Layer<never> => {
+export const slurm = ({ settings: named, onStop = "leave", devices = 1 }: SlurmOptions = {}): Layer.Layer<never> => {
   const runner: LauncherService["runner"] = (launch) =>
     Effect.gen(function* () {
       const store = yield* Store
@@ -136,7 +139,7 @@ export const slurm = ({ settings: named, onStop = "leave" }: SlurmOptions = {}):
       const settings = yield* slurmSettings(home, launch.experiment.file, named)
       const { id, folder, plan, removeIfDone } = yield* planLaunch(launch)
       const name = jobName(id)
-      const queue = yield* openQueue({ folder, name, settings, memory: launch.memory, store, say })
+      const queue = yield* openQueue({ folder, name, settings, memory: launch.memory, devices, store, say })
       /** Looks at the queue until the run ends. */
       let shown = ""
       const watch = Effect.gen(function* () {
@@ -160,5 +163,5 @@ export const slurm = ({ settings: named, onStop = "leave" }: SlurmOptions = {}):
       )
       return runnerOver(queue, folder, plan)
     })
-  return Layer.succeed(Launcher, { name: "slurm", runner })
+  return Layer.succeed(Launcher, { name: "slurm", devices, runner })
 }
