@@ -70,16 +70,16 @@ const rateOf = ({ set }: Trial) => set["optimizer.learningRate"] as number
 
 test("draws lie in their domain, follow from seed, path and number, and fill the range evenly in its scale", () => {
   const many = (domain: Parameters<typeof drawValue>[0], path = "a") =>
-    Array.from({ length: 400 }, (_, i) => drawValue(domain, 5, path, i) as number)
+    Array.from({ length: 4000 }, (_, i) => drawValue(domain, 5, path, i) as number)
   const rates = many(logUniform(1e-4, 1e-2))
   expect(Math.min(...rates)).toBeGreaterThanOrEqual(1e-4)
   expect(Math.max(...rates)).toBeLessThanOrEqual(1e-2)
-  expect(rates.filter((rate) => rate < 1e-3).length / 400).toBeCloseTo(0.5, 1)
-  expect(many(uniform(0, 1)).filter((x) => x < 0.25).length / 400).toBeCloseTo(0.25, 1)
+  expect(rates.filter((rate) => rate < 1e-3).length / 4000).toBeCloseTo(0.5, 1)
+  expect(many(uniform(0, 1)).filter((x) => x < 0.25).length / 4000).toBeCloseTo(0.25, 1)
   const sizes = many(integer(2, 4))
-  for (const n of [2, 3, 4]) expect(sizes.filter((x) => x === n).length / 400).toBeCloseTo(1 / 3, 1)
+  for (const n of [2, 3, 4]) expect(sizes.filter((x) => x === n).length / 4000).toBeCloseTo(1 / 3, 1)
   expect(sizes.every(Number.isInteger)).toBe(true)
-  expect(many(integer(1, 64, "log")).filter((n) => n <= 8).length / 400).toBeCloseTo(Math.log(17) / Math.log(129), 1)
+  expect(many(integer(1, 64, "log")).filter((n) => n <= 8).length / 4000).toBeCloseTo(Math.log(17) / Math.log(129), 1)
   expect(new Set(many(["x", "y"] as never)).size).toBe(2)
   // By hand: 3 digits of 0.2 + u 0.8.
   const u = seeded(7, "point", "filter.k", 2).uniform()

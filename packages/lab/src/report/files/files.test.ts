@@ -81,7 +81,7 @@ test("a run's tables and plots become a folder of files, whole or not at all", a
     process.env["BUN_CHROME_PATH"] = ""
     const written = await Effect.runPromise(writeFiles(file, to))
     expect(readdirSync(to).toSorted()).toEqual([...written.files].toSorted())
-    expect(written.tables).toEqual(["acceptance", "differences", "cost", "time"])
+    expect(written.tables).toEqual(["trials", "acceptance", "differences", "cost", "time"])
     expect(written.pdf).toBe(false)
     for (const name of written.tables)
       expect(written.files).toEqual(
