@@ -1,18 +1,5 @@
 /** Rows of the embedding matrix. */
-import {
-  address,
-  attribute,
-  customGrad,
-  DType,
-  type FrozenMatrix,
-  Halves,
-  type Native,
-  native,
-  output,
-  placeOf,
-  runOp,
-  tf,
-} from "@winnow/tensor"
+import { attribute, customGrad, DType, type FrozenMatrix, gatherRows, Halves, native, runOp, tf } from "@winnow/tensor"
 
 /** `embedding` of TensorFlow ops. */
 export const plainEmbedding = (weight_Vd: tf.Tensor2D, ids_N: tf.Tensor1D): tf.Tensor2D =>
@@ -33,16 +20,6 @@ export const plainEmbedding = (weight_Vd: tf.Tensor2D, ids_N: tf.Tensor1D): tf.T
     [weight_Vd],
   )
 
-/** Rows of a matrix in either form, by native code. @error for an id outside 0 to V - 1 */
-const gathered = ({ C }: Native, weight_Vd: FrozenMatrix, ids_N: tf.Tensor1D): tf.Tensor2D => {
-  const [V, d] = weight_Vd.shape
-  const y = output([ids_N.size, d])
-  const wrong = C.winnow_gather_rows(V, d, ids_N.size, placeOf(weight_Vd), address(ids_N), y.address)
-  if (wrong < 0) return y.tensor as tf.Tensor2D
-  y.tensor.dispose()
-  throw new Error(`embedding: id ${ids_N.dataSync()[wrong]} at index ${wrong}, expected 0 to ${V - 1}`)
-}
-
 /**
  * weight[ids], differentiable in a weight that is a tensor: [N, d] of a [V, d] matrix.
  *
@@ -51,23 +28,7 @@ const gathered = ({ C }: Native, weight_Vd: FrozenMatrix, ids_N: tf.Tensor1D): t
  * @error on the CPU, for an id outside 0 to V - 1
  */
 export const embedding = (weight_Vd: FrozenMatrix, ids_N: tf.Tensor1D): tf.Tensor2D => {
-  if (weight_Vd instanceof Halves) return tf.tidy(() => gathered(weight_Vd.native, weight_Vd, tf.cast(ids_N, "int32")))
-  const fast = native()
-  if (fast === undefined || ids_N.dtype !== "int32") return plainEmbedding(weight_Vd, ids_N)
-  const [V, d] = weight_Vd.shape
-  return customGrad(
-    ([weight], save) => {
-      const value = gathered(fast, weight as tf.Tensor2D, ids_N)
-      save([ids_N])
-      return {
-        value,
-        gradFunc: (dy, [ids]) => {
-          const dWeight = output([V, d])
-          fast.C.winnow_scatter_rows(V, d, ids_N.size, address(dy), address(ids!), dWeight.address)
-          return dWeight.tensor
-        },
-      }
-    },
-    [weight_Vd],
-  )
+  if (weight_Vd instanceof Halves) return tf.tidy(() => gatherRows(weight_Vd, tf.cast(ids_N, "int32"), "embedding"))
+  if (native() === undefined || ids_N.dtype !== "int32") return plainEmbedding(weight_Vd, ids_N)
+  return gatherRows(weight_Vd, ids_N, "embedding")
 }

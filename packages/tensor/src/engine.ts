@@ -17,6 +17,7 @@ import type { Device } from "./binding/context.ts"
 import { getEnvironment, setEnvironment } from "./binding/libc.ts"
 import type { Seat } from "./binding/server-def.ts"
 import { startNative } from "./native/native.ts"
+import { registerReshape } from "./reshape.ts"
 import { tf } from "./tf.ts"
 
 const require = createRequire(import.meta.url)
@@ -78,6 +79,7 @@ let openedInfo: EngineInfo | undefined
 
 const backendOf = (binding: Binding): Backend => {
   require("@tensorflow/tfjs-node-gpu/dist/register_all_kernels")
+  registerReshape()
   return makeBackend(binding)
 }
 

@@ -17,12 +17,12 @@ import {
 } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { finalNorm, frozenEmbedding, hiddenByLayer, paddedStarts } from "@winnow/models"
-import { tf } from "@winnow/tensor"
+import { gatherRows, tf } from "@winnow/tensor"
 import { take } from "./take.ts"
 
 /** The valid rows [N, d] of [B, T, d]. */
 export const validRows = (h_BTd: tf.Tensor3D, row_N: tf.Tensor1D): tf.Tensor2D =>
-  tf.gather(tf.reshape(h_BTd, [-1, h_BTd.shape[2]]), row_N) as tf.Tensor2D
+  gatherRows(tf.reshape(h_BTd, [-1, h_BTd.shape[2]]), row_N)
 
 /**
  * Hidden states of a batch, [B, T, d]. Packed rows come with their sequences' starts. A bidirectional model gets the
@@ -92,7 +92,7 @@ const withinHead = (entry: DraftRows, gold_N: Int32Array): DraftRows => {
   const { h_Md, added_M } = entry
   return {
     ...entry,
-    ...{ h_Md: tf.gather(h_Md, index), at_M: take(at_M, left) },
+    ...{ h_Md: gatherRows(h_Md, index), at_M: take(at_M, left) },
     ...(added_M && { added_M: tf.gather(added_M, index) }),
   }
 }

@@ -47,6 +47,8 @@ export interface Binding extends Omit<TFJSBinding, Left> {
   createFilledTensor(shape: ReadonlyArray<number>, dtype: number, fill: (values: Elements) => void): number
   /** Makes a tensor without setting its memory; see `Tensors.createUnfilled`. */
   createUnfilledTensor(shape: ReadonlyArray<number>, dtype: number): number
+  /** Makes a tensor of another shape over the same memory; see `Tensors.view`. */
+  viewTensor(id: number, shape: ReadonlyArray<number>): number
   /** Address of a tensor's elements; see `Tensors.address`. */
   tensorAddress(id: number): Address
   /** Lends a tensor's elements without a copy while `read` runs; see `Tensors.lend`. */
@@ -90,6 +92,7 @@ export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: b
     createTensor: (shape, dtype, values) => tensors.create(shape, dtype, values),
     createFilledTensor: (shape, dtype, fill) => tensors.createFilled(shape, dtype, fill),
     createUnfilledTensor: (shape, dtype) => tensors.createUnfilled(shape, dtype),
+    viewTensor: (id, shape) => tensors.view(id, shape),
     tensorAddress: (id) => tensors.address(id),
     deleteTensor: (id) => tensors.delete(id),
     tensorDataSync: (id) => tensors.data(id) as ReturnType<Binding["tensorDataSync"]>,

@@ -24,6 +24,7 @@ const table = {
   TF_TensorData: { args: [pointer], returns: pointer },
   TF_TensorByteSize: { args: [pointer], returns: size },
   TF_TensorElementCount: { args: [pointer], returns: long },
+  TF_TensorBitcastFrom: { args: [pointer, int, pointer, pointer, int, pointer], returns: nothing },
   TF_DeleteTensor: { args: [pointer], returns: nothing },
 
   TF_StringInit: { args: [pointer], returns: nothing },

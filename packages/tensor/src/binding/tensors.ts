@@ -34,13 +34,12 @@ const accepts = (dtype: number, values: Elements | Uint8ClampedArray): boolean =
   (dtype === DType.int64 && values instanceof Int32Array) ||
   (dtype === DType.uint8 && values instanceof Uint8ClampedArray)
 
-/** Writes nothing. */
-const leave = () => {}
-
 /** The table of live tensors. Numbers are never reused, so a disposed tensor is recognised. */
 export class Tensors {
   readonly #runtime: Runtime
   readonly #handles = new Map<number, Address>()
+  /** The places of elements that were asked for: asking TensorFlow takes longer than many a kernel's work. */
+  readonly #places = new Map<number, Address>()
   /** For queries of shapes while another status still has an error to report. */
   readonly #asking: Status
   #next = 0
@@ -117,6 +116,7 @@ export class Tensors {
   delete(id: number): void {
     const handle = this.handle(id, "deleteTensor")
     this.#handles.delete(id)
+    this.#places.delete(id)
     this.#runtime.C.TFE_DeleteTensorHandle(handle)
   }
 
@@ -179,7 +179,41 @@ export class Tensors {
     const size = this.#checked(shape, dtype, call)
     const layout = layoutOf(dtype)
     if (layout === undefined) throw refuse(call(), "only a dtype of fixed width has elements to be written")
-    return this.#make(shape, dtype, size * layout.bytes, call, leave)
+    let place: Address | undefined
+    const id = this.#make(shape, dtype, size * layout.bytes, call, (data) => {
+      place = data
+    })
+    if (place !== undefined && !this.#runtime.usesGpu) this.#places.set(id, place)
+    return id
+  }
+
+  /**
+   * Makes a tensor of another shape over the memory of a live one, without an op. Not for strings and resources.
+   *
+   * @error EngineError if the tensor is not live, or the shape has another number of elements
+   */
+  view(id: number, shape: ReadonlyArray<number>): number {
+    const { C, arena, status } = this.#runtime
+    const call = () => `a view [${shape}] of ${this.describe(id)}`
+    const handle = this.#handles.get(id) ?? this.handle(id, "a view of a tensor")
+    const from = C.TFE_TensorHandleResolve(handle, status.address)
+    if (from === null) throw status.error(call())
+    const dtype = C.TFE_TensorHandleDataType(handle)
+    arena.reset()
+    const to = C.TF_AllocateTensor(dtype, arena.int64s([0]), 1, 0)
+    try {
+      C.TF_TensorBitcastFrom(from, dtype, to, arena.int64s(shape), shape.length, status.address)
+      if (status.failed) throw status.error(call())
+      const made = C.TFE_NewTensorHandle(to, status.address)
+      if (status.failed) throw status.error(call())
+      const view = this.adopt(made!)
+      const place = this.#places.get(id)
+      if (place !== undefined) this.#places.set(view, place)
+      return view
+    } finally {
+      C.TF_DeleteTensor(to)
+      C.TF_DeleteTensor(from)
+    }
   }
 
   /**
@@ -190,14 +224,17 @@ export class Tensors {
    * @error EngineError if the tensor is not live or lies on a GPU
    */
   address(id: number): Address {
+    const known = this.#places.get(id)
+    if (known !== undefined) return known
     const { C, status, usesGpu } = this.#runtime
     const handle = this.#handles.get(id) ?? this.handle(id, "the address of a tensor")
     if (usesGpu) throw refuse(`the address of ${this.describe(id)}`, "the engine computes on a GPU")
     const tensor = C.TFE_TensorHandleResolve(handle, status.address)
     if (tensor === null) throw status.error(`the address of ${this.describe(id)}`)
-    const data = C.TF_TensorData(tensor)
+    const place = C.TF_TensorData(tensor) ?? (0 as Address)
     C.TF_DeleteTensor(tensor)
-    return data ?? 0
+    this.#places.set(id, place)
+    return place
   }
 
   #checked(shape: ReadonlyArray<number>, dtype: number, call: () => string): number {

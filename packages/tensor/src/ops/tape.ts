@@ -18,6 +18,12 @@ export const needsGradient = (tensor: tf.Tensor): boolean =>
 /** True while a gradient is being taken: ops may keep their inputs for its backward pass. */
 export const takesGradient = (): boolean => state().gradientDepth > 0
 
+/** True if an op that runs now is recorded for a gradient: one is being taken, and no other op encloses this one. */
+export const recordsTape = (): boolean => {
+  const { gradientDepth, kernelDepth } = state()
+  return gradientDepth > 0 && kernelDepth === 0
+}
+
 /**
  * The value of a scalar function and its gradient by each input; undefined for an input that it does not depend on.
  *

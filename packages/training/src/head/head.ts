@@ -13,7 +13,7 @@ import {
   type Statistics,
   statistics,
 } from "@winnow/core"
-import { type Native, native, type Precision, tf } from "@winnow/tensor"
+import { type Native, native, type Precision, scatterRows, tf } from "@winnow/tensor"
 import type { CachedSignals } from "../signals/cached.ts"
 import { partOf } from "../signals/forms.ts"
 import type { HeadFormName, Read, Reading } from "./form.ts"
@@ -145,7 +145,6 @@ const keptGradient = (
 ): HeadGradient => {
   const kept_K = keptRows(weights_N)
   const [K, N] = [kept_K.length, weights_N.length]
-  const d = pass.draft.h_Nd.shape[1]
   return tf.tidy(() => {
     const index_K = tf.tensor1d(kept_K, "int32")
     const rowScale_K = Float32Array.from(kept_K, (n) => weights_N[n]! * scale)
@@ -153,8 +152,7 @@ const keptGradient = (
     const { loss_K, gradient_Kd, headGradient_Vd } = reading.gradient(kept, kept_K, rowScale_K)
     let lossSum = 0
     for (let k = 0; k < K; k++) lossSum += loss_K[k]! * weights_N[kept_K[k]!]!
-    const gradient_Nd =
-      K === N ? gradient_Kd : (tf.scatterND(tf.reshape(index_K, [K, 1]), gradient_Kd, [N, d]) as tf.Tensor2D)
+    const gradient_Nd = K === N ? gradient_Kd : scatterRows(gradient_Kd, index_K, N)
     return { lossSum, gradient_Nd, headGradient_Vd }
   })
 }

@@ -11,7 +11,7 @@ import {
   type ReferenceStatistic,
   type Statistics,
 } from "@winnow/core"
-import { type HeadRows, type TrainedRows, tf } from "@winnow/tensor"
+import { gatherRows, type HeadRows, type TrainedRows, type tf } from "@winnow/tensor"
 import { type CachedRows, takeRows } from "../signals/rows.ts"
 import { take } from "../take.ts"
 
@@ -47,7 +47,7 @@ export type FrozenPass = Omit<Pass, "draft">
 
 /** The frozen models at some of the rows. They belong to the caller's tidy. @param index_M the same rows as a tensor */
 export const takeFrozen = (pass: FrozenPass, at_M: Int32Array, index_M: tf.Tensor1D): FrozenPass => {
-  const gathered = (rows: Rows | undefined) => rows && { ...rows, h_Nd: tf.gather(rows.h_Nd, index_M) as tf.Tensor2D }
+  const gathered = (rows: Rows | undefined) => rows && { ...rows, h_Nd: gatherRows(rows.h_Nd, index_M) }
   const { known: cachedLosses, cached } = pass
   return {
     target: gathered(pass.target),
@@ -100,7 +100,7 @@ export const takePass = (pass: Pass, kept_K: Int32Array, index_K: tf.Tensor1D, w
   const ofLoss = { target: withTarget ? target : undefined, cached, gold_N, uniform_N, step, steps }
   if (kept_K.length === gold_N.length) return { draft, ...ofLoss }
   return {
-    draft: { ...draft, h_Nd: tf.gather(draft.h_Nd, index_K) },
+    draft: { ...draft, h_Nd: gatherRows(draft.h_Nd, index_K) },
     ...takeFrozen(ofLoss, kept_K, index_K),
   }
 }
