@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "guard.h"
+#include "head-kept.h"
 #include "head-tiles.h"
 #include "pool.h"
 
@@ -94,6 +95,7 @@ void gradient(const HeadGradient& s) {
   PackedHidden<P> draft_hidden, target_hidden;
   Buffer rows_memory, values_memory, sums_memory;
   Entries entries;
+  const KeptTiles kept(s.kept, s.kept_bytes, s.kept_N, V);
   for (long row = 0; row < s.K; row += HEAD_ROWS) {
     const long n = std::min<long>(HEAD_ROWS, s.K - row), J = panels(n), padded = J * COLS;
     HeadSide draft = s.draft, of_target = s.target;
@@ -135,10 +137,12 @@ void gradient(const HeadGradient& s) {
         for (long t = 0; t < block; t += HEAD_TILE) {
           const long ids = std::min<long>(HEAD_TILE, block - t);
           const unit* head_q = head_block<P>(draft, v + t, ids, draft_block);
-          const unit* head_p = target ? head_block<P>(of_target, v + t, ids, target_block) : nullptr;
+          const long slot = target ? kept.slot(v + t) : -1;
+          const unit* head_p = target && slot < 0 ? head_block<P>(of_target, v + t, ids, target_block) : nullptr;
           for (long j = 0; j < J; j++) {
             strip<P>(ids, draft_hidden.u(), head_q, P::PER == 1 ? d : draft_hidden.u(), draft_hidden.panel(j), zq, COLS, false);
-            if (target)
+            if (slot >= 0) kept.take(slot, s.kept_rows + row + j * COLS, std::min<long>(COLS, n - j * COLS), zp);
+            else if (target)
               strip<P>(ids, target_hidden.u(), head_p, P::PER == 1 ? of_target.d : target_hidden.u(), target_hidden.panel(j), zp, COLS, false);
             const float* at = numbers + j * COLS;
             make(zq, zp, ids, Rows{at, at + padded, at + 2 * padded, at + 3 * padded, at + 4 * padded}, static_cast<float>(s.a));

@@ -4,6 +4,7 @@
 
 #include "guard.h"
 #include "head-draws.h"
+#include "head-kept.h"
 #include "head-sums.h"
 #include "pool.h"
 
@@ -72,6 +73,7 @@ void statistics(const HeadStatistics& s) {
   std::vector<Second> seconds;
   std::vector<Low> lows;
   Entries entries;
+  const KeptTiles kept(s.kept, s.kept_bytes, s.N, s.V);
   for (long row = 0; row < s.N; row += HEAD_ROWS) {
     const long n = std::min<long>(HEAD_ROWS, s.N - row), J = panels(n);
     for (int m = 0; m < MODELS; m++)
@@ -125,8 +127,10 @@ void statistics(const HeadStatistics& s) {
           }
         }
         first_tile(w, z, e, rows, v, mine[j]);
+        if (const long slot = kept.slot(v); slot >= 0) kept.put(slot, row + j * COLS, z[TARGET]);
         if (s.gold) pick_gold(w, z, s.gold + row + j * COLS, std::min<long>(COLS, n - j * COLS), v, rows, mine[j]);
       });
+      stream_fence();
     });
     std::vector<float> before(s.samples > 0 ? (parts + 1) * J * COLS : 0);  // The draft's mass before each part.
     std::vector<float> lse(static_cast<size_t>(J) * MODELS * COLS);

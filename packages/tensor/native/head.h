@@ -1,6 +1,6 @@
 // The vocabulary head, fused with the uses of its logits: statistics of every row, and the gradient of a loss on some.
 // Logits exist for a block of the vocabulary and a panel of rows at a time, in the first-level cache; nothing of size
-// [N, V] exists.
+// [N, V] exists, but what a caller gives memory to keep (head-kept.h).
 //
 // Logits are computed transposed, vocabulary x rows: the head's weights [V, d] are used in place, only the small hidden
 // states are packed, and a lane of a vector is a row, so that every sum over the vocabulary is lane-wise.
@@ -72,6 +72,10 @@ struct HeadStatistics {
   int32_t* drawn;        // [N, samples]: ids
   float* drawn_log;      // [N, samples]: log q of each
   float* drawn_reward;   // [N, samples]: 1 where p > q, else 0
+  // Memory for logits of the target that a gradient at the same temperatures reads again, from a cache line on; null for
+  // none. As many tiles of the vocabulary are kept as it holds; the target must be requested.
+  float* kept;
+  int64_t kept_bytes;
 };
 
 // The k most probable tokens of each row of one model, and the mass of the others.
@@ -120,6 +124,9 @@ struct HeadGradient {
   float* dh;                // [K, d]: overwritten
   float* dhead;             // [V, d]: overwritten (with 0 for K = 0), or added to; null for a head whose gradient is not wanted
   int64_t add_to_head;
+  float* kept;              // logits kept by a statistics pass over kept_N rows, or null; the gradient has the same bits
+  int64_t kept_bytes, kept_N;
+  const int32_t* kept_rows; // [K]: the rows' numbers in that pass
 };
 
 }  // namespace winnow

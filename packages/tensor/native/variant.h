@@ -182,6 +182,53 @@ static inline vf load_bf16(const uint16_t* p) {
 #endif
 }
 
+// STREAM: past the caches, for memory that is read much later; the destination lies at multiples of a vector.
+enum class Write { CACHED, STREAM };
+
+// [LANES, LANES] numbers, transposed; rows are from_ld and to_ld apart.
+static inline void transpose(const float* from, long from_ld, float* to, long to_ld, Write write) {
+#if defined(WINNOW_AVX512)
+  __m512 r[16], t[16];
+  for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_ps(from + i * from_ld);
+  for (int i = 0; i < 8; i++) {
+    t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+  }
+  for (int i = 0; i < 4; i++) {
+    r[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(t[4 * i]), _mm512_castps_pd(t[4 * i + 2])));
+    r[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(t[4 * i]), _mm512_castps_pd(t[4 * i + 2])));
+    r[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(t[4 * i + 1]), _mm512_castps_pd(t[4 * i + 3])));
+    r[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(t[4 * i + 1]), _mm512_castps_pd(t[4 * i + 3])));
+  }
+  for (int i = 0; i < 4; i++) {
+    t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
+  }
+  for (int i = 0; i < 4; i++) {
+    r[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+    r[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd);
+    r[i + 4] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88);
+    r[i + 12] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0xdd);
+  }
+  for (int i = 0; i < 16; i++) {
+    if (write == Write::STREAM) _mm512_stream_ps(to + i * to_ld, r[i]);
+    else _mm512_storeu_ps(to + i * to_ld, r[i]);
+  }
+#else
+  (void)write;
+  for (int i = 0; i < LANES; i++)
+    for (int k = 0; k < LANES; k++) to[k * to_ld + i] = from[i * from_ld + k];
+#endif
+}
+// After it other threads see what was streamed.
+static inline void stream_fence() {
+#if defined(WINNOW_AVX512)
+  _mm_sfence();
+#endif
+}
+
 // Halves: bfloat16 in the layout of a file, [N, K] with K a multiple of 32. The lowest bit of an address marks them, where
 // either they or float32 may lie.
 constexpr uintptr_t HALVES = 1;

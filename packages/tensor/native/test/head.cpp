@@ -300,6 +300,54 @@ void frozen_head(check::Random& random) {
   check::same("of a frozen head", g.dh.data(), want.data(), want.size());
 }
 
+// Logits of the target that a statistics pass has kept, of any share of the vocabulary, give a gradient of the same bits.
+void kept(check::Random& random) {
+  Case all(random);
+  if (random.coin()) {  // Enough of the vocabulary for several parts and tiles.
+    all.V = random.between(300, 1500);
+    for (Side* s : {&all.target, &all.draft, &all.reference}) s->head = random.normals(all.V * s->d);
+  }
+  std::vector<int32_t> rows;
+  Case some = all;
+  for (Side* s : {&some.target, &some.draft}) s->h.clear();
+  for (long n = 0; n < all.N; n++) {
+    if (random.coin()) continue;
+    rows.push_back(static_cast<int32_t>(n));
+    for (const auto& [to, from] : {std::pair(&some.target, &all.target), std::pair(&some.draft, &all.draft)})
+      to->h.insert(to->h.end(), from->h.begin() + n * from->d, from->h.begin() + (n + 1) * from->d);
+  }
+  some.N = static_cast<long>(rows.size());
+  if (some.N == 0) return;
+  Gradient g(some, random, static_cast<HeadForm>(random.between(1, 11)));
+  g.s.k = 0;
+  winnow_head_gradient(&g.s);
+  const Floats dh = g.dh, dhead = g.dhead;
+
+  const long padded_rows = (all.N + 31) / 32 * 32, padded_ids = (all.V + 63) / 64 * 64;
+  const int64_t bytes = random.coin() ? padded_rows * padded_ids * 4 : random.between(0, padded_rows * padded_ids * 4);
+  void* memory = std::aligned_alloc(64, static_cast<size_t>((bytes + 64) / 64 * 64));
+  Floats lse(all.N);
+  winnow::HeadStatistics s{};
+  s.precision = all.bf16;
+  s.N = all.N;
+  s.V = all.V;
+  s.temperature = all.temperature;
+  s.target_temperature = all.target_temperature;
+  s.target = all.target.side();
+  s.of_target.log_sum_exp = lse.data();
+  s.kept = static_cast<float*>(memory);
+  s.kept_bytes = bytes;
+  winnow_head_statistics(&s);
+  g.s.kept = s.kept;
+  g.s.kept_bytes = bytes;
+  g.s.kept_N = all.N;
+  g.s.kept_rows = rows.data();
+  winnow_head_gradient(&g.s);
+  std::free(memory);
+  check::same("dh by kept logits", g.dh.data(), dh.data(), dh.size());
+  check::same("dhead by kept logits", g.dhead.data(), dhead.data(), dhead.size());
+}
+
 // A NaN in one row's hidden state appears in that row's numbers, and only there.
 void specials(check::Random& random) {
   Case c(random);
@@ -356,5 +404,5 @@ void no_rows(check::Random& random) {
 
 int main(int argc, char** argv) {
   return check::run(argc, argv,
-                    {{"statistics", statistics}, {"gradients", gradients}, {"threads", threads}, {"frozen head", frozen_head}, {"specials", specials}, {"no rows", no_rows}});
+                    {{"statistics", statistics}, {"gradients", gradients}, {"threads", threads}, {"kept", kept}, {"frozen head", frozen_head}, {"specials", specials}, {"no rows", no_rows}});
 }

@@ -90,6 +90,21 @@ describe.skipIf(library === undefined)("statistics and gradient (skipped: no nat
             })
             expect(frozen.headGradient_Vd).toBeUndefined()
             expect(frozen.gradient_Kd.dataSync()).toEqual(gradient_Kd.dataSync())
+            const { kept } = headStatistics(library!, { ...rows, keep: true, ask: ["target.logSumExp"] })
+            const byKept = (row_K: Int32Array) =>
+              headGradient(library!, {
+                form: "kl",
+                ...rows,
+                lseDraft_K: found["draft.logSumExp"],
+                lseTarget_K: found["target.logSumExp"],
+                weight_K,
+                kept: { logits: kept!, row_K },
+              })
+            const again = byKept(Int32Array.from({ length: N }, (_, n) => n))
+            expect(again.gradient_Kd.dataSync()).toEqual(gradient_Kd.dataSync())
+            expect(again.headGradient_Vd!.dataSync()).toEqual(headGradient_Vd!.dataSync())
+            expect(() => byKept(new Int32Array(N).fill(N))).toThrow(`kept row ${N}, expected ${N} of 0 to ${N - 1}`)
+            expect(() => byKept(new Int32Array(0))).toThrow(`0 kept rows, expected ${N}`)
             const dh = gradient_Kd.dataSync()
             const dHead = headGradient_Vd!.dataSync()
             const wantHead = new Float64Array(V * d)

@@ -69,11 +69,34 @@ const words = (count: number) => {
 }
 /**
  * Words for entries (k, ids, their logits, exclusion from the draft's log-sum-exp), then for draws (samples, uniform,
- * ids, log q, rewards).
+ * ids, log q, rewards), then for kept logits (place, bytes).
  */
 const entryWord = nextWord
-const statisticsCall = words(nextWord + 9)
-const gradientCall = words(25)
+const keptWord = entryWord + 9
+const statisticsCall = words(keptWord + 2)
+const gradientCall = words(29)
+
+/**
+ * Most memory for kept logits, bytes. The rest of a step needs more later, for the gradients of the trunk, so that the
+ * step's highest memory hardly grows.
+ */
+const KEPT_BYTES = 64 * 2 ** 20
+/** Rows and ids are padded to these at most, in any variant. */
+const [KEPT_ROWS, KEPT_IDS] = [32, 64]
+
+const padded = (n: number, to: number) => Math.ceil(n / to) * to
+
+/** Logits of the target from a statistics pass over N rows, for `headGradient`. */
+export interface KeptLogits {
+  /** Read and disposed only, in its own tidy. */
+  readonly memory: tf.Tensor
+  readonly N: number
+}
+
+const keptMemory = (N: number, V: number) => {
+  const whole = padded(N, KEPT_ROWS) * padded(V, KEPT_IDS) * 4
+  return output([Math.min(whole, KEPT_BYTES) / 4])
+}
 
 /** Buffers of running calls. */
 const inUse = new Set<ArrayBuffer>()
@@ -153,6 +176,11 @@ export interface HeadQuestion {
   readonly entries?: Entries | undefined
   /** Tokens to draw from the draft, `samples` a row by inverse CDF at (uniform + i / samples) mod 1; needs the target too. */
   readonly draws?: { readonly samples: number; readonly uniform_N: Float32Array } | undefined
+  /**
+   * True to keep logits of a requested target, as many as `KEPT_BYTES` hold, for a gradient at the same temperatures: it
+   * multiplies only the others again. The memory belongs to the caller's tidy.
+   */
+  readonly keep?: boolean
   readonly ask: ReadonlyArray<HeadStatistic>
 }
 
@@ -187,7 +215,11 @@ export interface Entries {
 export const headStatistics = <S extends HeadStatistic>(
   native: Native,
   question: Omit<HeadQuestion, "ask"> & { readonly ask: ReadonlyArray<S> },
-): Record<S, Float32Array> & { readonly entries: Float32Array; readonly drawn: HeadSamples } => {
+): Record<S, Float32Array> & {
+  readonly entries: Float32Array
+  readonly drawn: HeadSamples
+  readonly kept: KeptLogits | undefined
+} => {
   const { gold_N, ask, entries, draws } = question
   const needed = new Set<HeadModel>(entries === undefined ? [] : ["draft"])
   if (draws !== undefined) needed.add("draft").add("target")
@@ -258,12 +290,21 @@ export const headStatistics = <S extends HeadStatistic>(
     if (isArgmax) whole.push([name, values as Int32Array])
     else results[name] = values as Float32Array
   }
+  const memory = question.keep && needed.has("target") ? keptMemory(N, V) : undefined
+  if (memory !== undefined) {
+    call.integers[keptWord] = BigInt(memory.address)
+    call.integers[keptWord + 1] = BigInt(memory.tensor.size * 4)
+  }
   completed(
     "fused head",
     columns.during(() => native.C.winnow_head_statistics(call.integers)),
   )
   for (const [name, values] of whole) results[name] = Float32Array.from(values)
-  return { ...results, ...(tokenSamples && { drawn: tokenSamples }) } as ReturnType<typeof headStatistics<S>>
+  return {
+    ...results,
+    ...(tokenSamples && { drawn: tokenSamples }),
+    ...(memory && { kept: { memory: memory.tensor, N } }),
+  } as ReturnType<typeof headStatistics<S>>
 }
 
 /** Forms of a row's gradient by its logits; `native/head.h` has the formulas. */
@@ -306,6 +347,8 @@ export interface HeadGradientQuestion {
   readonly temperature?: number | undefined
   /** The target's logits are divided by it too; 1 by default. */
   readonly targetTemperature?: number | undefined
+  /** Logits that a statistics pass at these temperatures has kept, and the numbers of these rows in it. */
+  readonly kept?: { readonly logits: KeptLogits; readonly row_K: Int32Array } | undefined
 }
 
 /**
@@ -329,7 +372,7 @@ export const headGradient = (
   call.doubles[4] = question.temperature ?? 1
   call.doubles[5] = question.targetTemperature ?? 1
   call.doubles[6] = question.a ?? 0
-  const columns = new Columns(5 + 2 * (entries?.k ?? 0), K)
+  const columns = new Columns(6 + 2 * (entries?.k ?? 0), K)
   if (entries !== undefined) {
     checkedIds("entry", entries.ids_Kk, K * entries.k, V)
     const [ids, idsAt] = columns.next(Int32Array, K * entries.k)
@@ -356,6 +399,20 @@ export const headGradient = (
     const [values, at] = columns.next(Float32Array, K)
     values.set(side)
     call.integers[17 + i] = at
+  }
+  if (question.kept !== undefined && target !== undefined) {
+    const { logits, row_K } = question.kept
+    const wrong = row_K.length === K ? row_K.find((n) => n < 0 || n >= logits.N) : undefined
+    if (row_K.length !== K || wrong !== undefined)
+      throw new Error(
+        `fused head: ${wrong === undefined ? `${row_K.length} kept rows` : `kept row ${wrong}`}, expected ${K} of 0 to ${logits.N - 1}`,
+      )
+    const [rows, rowsAt] = columns.next(Int32Array, K)
+    rows.set(row_K)
+    call.integers[25] = BigInt(address(logits.memory))
+    call.integers[26] = BigInt(logits.memory.size * 4)
+    call.integers[27] = BigInt(logits.N)
+    call.integers[28] = rowsAt
   }
   return tf.tidy(() => {
     const gradient = output([K, draft.h_Nd.shape[1]])

@@ -17,6 +17,7 @@ export {
   type HeadStatistic,
   headGradient,
   headStatistics,
+  type KeptLogits,
   type TrainedRows,
 } from "./head.ts"
 export { headTop } from "./head-top.ts"

@@ -11,7 +11,7 @@ import {
   type Statistics,
   statistics,
 } from "@winnow/core"
-import { type HeadStatistic, headGradient, headStatistics, type Native } from "@winnow/tensor"
+import { type HeadStatistic, headGradient, headStatistics, type KeptLogits, type Native } from "@winnow/tensor"
 import { take } from "../take.ts"
 import type { Read } from "./form.ts"
 import type { Pass } from "./pass.ts"
@@ -43,6 +43,9 @@ export const answersOf = (
   }
   return out
 }
+
+/** Answers, and the target's logits that were kept beside them. */
+type Found = HeadAnswers & { readonly kept?: KeptLogits | undefined }
 
 interface Temperatures {
   readonly temperature: number
@@ -76,12 +79,15 @@ export const nativeForm = (library: Native, loss: Exclude<FusedLoss, { form: "sa
     if (losses.includes("draft")) for (const ask of lseOf(recipe)) lossAsks.add(ask)
     const otherAsks = new Set(others.flatMap(({ native }) => native!.ask))
     const targetTemperature = targetTemperatureAt(pass)
-    const run = (ask: ReadonlySet<HeadStatistic>, temperatures: Temperatures): HeadAnswers =>
-      ask.size === 0 ? {} : headStatistics(library, { ...question(pass), ...temperatures, beta, ask: [...ask] })
+    const run = (ask: ReadonlySet<HeadStatistic>, temperatures: Temperatures, keep = false): Found =>
+      ask.size === 0 ? {} : headStatistics(library, { ...question(pass), ...temperatures, beta, keep, ask: [...ask] })
+    const keep = losses.includes("draft") && recipe.target
     // The other statistics are at temperature 1.
     const ones = { temperature: 1, targetTemperature: 1 }
     const together = (temperature === 1 && targetTemperature === 1) || lossAsks.size === 0
-    const first = together ? run(lossAsks.union(otherAsks), ones) : run(lossAsks, { temperature, targetTemperature })
+    const first = together
+      ? run(lossAsks.union(otherAsks), ones, keep)
+      : run(lossAsks, { temperature, targetTemperature }, keep)
     const out = answersOf(others, together ? first : run(otherAsks, ones))
     for (const which of losses) out[`${which}Loss_N`] = recipe.value(first, which, V)
     return { statistics: out, ofDraft: losses.includes("draft") ? first : undefined }
@@ -113,6 +119,7 @@ export const nativeForm = (library: Native, loss: Exclude<FusedLoss, { form: "sa
           a,
           temperature,
           targetTemperature,
+          kept: found?.kept && { logits: found.kept, row_K: kept_K },
         })
         return { loss_K: recipe.value(answers, "draft", V), ...gradient }
       },
