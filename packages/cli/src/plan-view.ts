@@ -1,14 +1,14 @@
 /** A plan of a run for people: stages that differ only in their seed share a line. */
-import { align, type Plan, type PlannedStage, short, wrap } from "@winnow/lab"
+import { align, diskText, type Plan, type PlannedStage, short, wrap } from "@winnow/lab"
 import { renderReasons } from "./plan-reasons.ts"
 import { duration } from "./time.ts"
 
 /** Columns of a terminal. */
 const width = 80
 
-/** A stage's label without its seed, and without the point of a search. */
+/** A stage's label without its seed and its shard, and without the point of a search. */
 const groupOf = ({ stage, kind }: PlannedStage): string => {
-  const label = stage.replace(/, seed -?\d+/, "")
+  const label = stage.replace(/, seed -?\d+/, "").replace(/, shard \d+ of \d+$/, ", shards")
   return label.replace(kind === "trial" ? /,.*$/ : / at .+$/, ", search")
 }
 
@@ -103,6 +103,7 @@ export const renderPlan = (plan: Plan, { verbose = false }: { readonly verbose?:
     verbose ? everyStage(plan) : grouped(plan),
     "",
     total(plan),
+    ...(plan.disk ? [wrap(`On the disk, ${diskText(plan.disk)}.`, width)] : []),
     ...(plan.guessedLengths ? ["Tokens are a guess until the data is encoded."] : []),
     ...renderReasons(plan),
     ...(plan.notes.length > 0 ? [""] : []),

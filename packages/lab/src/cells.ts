@@ -181,12 +181,14 @@ const signalStages = (
     ])
     if (problems.size > 0) return yield* new InvalidInput({ what: `arm ${arm.name}`, problems: [...problems] })
     const size = splitSize(sizes)
-    const form = arm.signals.target
+    const { target: form, shards } = arm.signals
     const targetSignals =
-      form === "live" ? undefined : targetSignalsStage(form, { data, target, architecture: architectures.target, size })
+      form === "live"
+        ? undefined
+        : targetSignalsStage(form, { data, target, architecture: architectures.target, size, shards })
     if (reference === undefined || arm.signals.reference !== "cached") return { target: targetSignals }
     const of = { reference: architectures.reference ?? architectures.draft, target: architectures.target }
-    const more = { data, target, reference, targetSignals, architectures: of, size, seed }
+    const more = { data, target, reference, targetSignals, architectures: of, size, shards, seed }
     return {
       target: targetSignals,
       reference: yield* referenceSignalsStage(referenceSignalsOf(arm, services), more),

@@ -5,6 +5,7 @@ import { Effect } from "effect"
 import type { Resolved } from "./experiment/resolved.ts"
 import { buildGraph } from "./graph.ts"
 import { secondsLike } from "./pace.ts"
+import { checkDisk, type DiskNeed } from "./preflight/disk.ts"
 import { settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
 import { tryPlugins } from "./preflight/try-plugins.ts"
@@ -37,6 +38,8 @@ export interface Plan {
   readonly stages: ReadonlyArray<PlannedStage>
   /** Totals of the stages that have to run. */
   readonly seconds: number
+  /** The caches of signals to write; left out where there are none, or their size is not known. */
+  readonly disk?: DiskNeed | undefined
   /** True if the length of the examples is a guess, because the data is not encoded yet. */
   readonly guessedLengths: boolean
   /** Notes on settings that are valid and probably a mistake. */
@@ -87,6 +90,7 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       const problem = `all examples are longer than ${resolved.maxLength} tokens, none is left; raise maxLength`
       return yield* new InvalidInput({ what: "preflight", problems: [problem] })
     }
+    const disk = yield* checkDisk([...graph.trials, ...graph.leaves])
     const manifests = new Map<string, ReadonlyArray<Manifest>>()
     const manifestsOf = (kind: string) => {
       const ofKind = manifests.get(kind) ?? store.manifests(kind)
@@ -110,5 +114,5 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
     )
     const seconds = stages.reduce((sum, s) => sum + (s.state === "cached" ? 0 : (s.seconds ?? 0)), 0)
     const notes = [...untoldPlugins(resolved), ...untried, ...settingsNotes(resolved, graph.architectures), ...ofTasks]
-    return { stages, seconds, guessedLengths, notes }
+    return { stages, seconds, guessedLengths, notes, ...(disk && { disk }) }
   })

@@ -19,6 +19,7 @@ import { logged } from "./live/logged.ts"
 import { withMachineErrors } from "./machine-errors.ts"
 import { contextProblems, readerProblems } from "./preflight/contexts.ts"
 import { checkDevices } from "./preflight/devices.ts"
+import { checkDisk, diskText } from "./preflight/disk.ts"
 import { checkMemory, leastLength } from "./preflight/memory.ts"
 import { batchNotes, settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
@@ -34,7 +35,7 @@ import { workerBytes } from "./schedule/jobs.ts"
 import { type Failure, failureOf, type Outcome } from "./schedule/outcome.ts"
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
 import { folderOf } from "./shared-rows.ts"
-import type { Stage, StageError } from "./stage.ts"
+import { inOrder, type Stage, type StageError } from "./stage.ts"
 import { sharedModels } from "./stages/models.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
@@ -285,6 +286,7 @@ export const runExperiment = (
     const ofTasks = yield* checkTasks(resolved, texts)
     const planned = yield* buildGraph(resolved, texts, (data) => sizesFrom(store.find(data.kind, data.key)))
     yield* checkModels(resolved, texts, planned)
+    yield* sayDisk(planned)
     const { slug: experiment, part = null } = options
     const beginning = { experiment, part, seeds: resolved.seeds, arms: resolved.arms.map(({ name }) => name) }
     const named = { ...beginning, ...nameIn(options, resolved, planned) }
@@ -312,6 +314,14 @@ const sayUntold = (resolved: Resolved) =>
 const sayNotes = (notes: ReadonlyArray<string>) =>
   Effect.map(Effect.service(Progress), ({ report }) => {
     for (const text of notes) report({ _tag: "note", text })
+  })
+
+/** Says how much the caches of signals take. @error DataError if the disk has too little room */
+const sayDisk = ({ trials, leaves }: Graph) =>
+  Effect.gen(function* () {
+    const { report } = yield* Progress
+    const need = yield* checkDisk([...trials, ...leaves])
+    if (need) report({ _tag: "note", text: diskText(need), ...(need.bytes < 2 ** 30 && { detail: true }) })
   })
 
 /** A run's name and folder. */
@@ -358,12 +368,11 @@ const runPlanned = (
     yield* checkData(resolved, planned, text)
     yield* checkTexts(resolved, planned, text)
     const run = runInPortions({ ...schedule, partOf: all }, text)
-    const graph = yield* buildGraph(
-      resolved,
-      texts,
-      (data) => sizesFrom(text.get(data.key)),
-      judgedNow(run, judgedBefore(yield* Store)),
-    )
+    const sizesOf = (data: Stage) => sizesFrom(text.get(data.key))
+    // Sizes of caches are known only now where the data was just encoded.
+    if (inOrder(all).some(({ kind, work }) => kind === "signals" && work.bytes === undefined))
+      yield* sayDisk(yield* buildGraph(resolved, texts, sizesOf))
+    const graph = yield* buildGraph(resolved, texts, sizesOf, judgedNow(run, judgedBefore(yield* Store)))
     const named = nameIn(options, resolved, graph)
     yield* rename(named)
     const { report } = yield* Progress

@@ -21,7 +21,7 @@ import { atRung } from "./search/at-rung.ts"
 import type { Chosen } from "./search/choose.ts"
 import { type Candidates, runSearches, type Searched } from "./search/run-search.ts"
 import type { Rungs } from "./search/rungs.ts"
-import type { Stage } from "./stage.ts"
+import { flopsOf, type Stage } from "./stage.ts"
 import type { BeginModel } from "./stages/start.ts"
 import { trialsBy } from "./stages/trial.ts"
 import { canonicalJson } from "./store/key.ts"
@@ -82,7 +82,7 @@ const withSteps = (
     if (typeof steps === "number") return { ...arm, steps }
     const costOf = (arm: Arm) =>
       Effect.map(cellStages(arm, shared, start, seed, others), ({ trained }) => {
-        const flops = (stages: ReadonlyArray<Stage>) => stages.reduce((sum, { work }) => sum + (work.flops ?? 0), 0)
+        const flops = (stages: ReadonlyArray<Stage>) => stages.reduce((sum, stage) => sum + flopsOf(stage), 0)
         return { steps: flops([trained]), all: flops(paidFor(trained, withStarts)) }
       })
     const { all } = yield* costOf(others.get(steps.computeOf)!)

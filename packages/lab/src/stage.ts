@@ -127,9 +127,16 @@ export const partOf = (whole: Stage, name: string): Stage => {
   return key === undefined ? whole : { ...whole, part: { name, key } }
 }
 
-/** The FLOPs of a stage, without those of the training that it goes on from. */
-export const ownFlops = ({ work, continues }: Pick<Stage, "work" | "continues">): number =>
-  (work.flops ?? 0) - (continues?.work.flops ?? 0)
+/** The kind of the stage that lists the shards of a cache, which are its inputs. */
+export const shardedSignals = "sharded-signals"
+
+/** The FLOPs of a stage; of a cache in shards those of the shards. */
+export const flopsOf = ({ kind, work, inputs }: Stage): number =>
+  kind === shardedSignals ? inputs.reduce((sum, shard) => sum + flopsOf(shard), 0) : (work.flops ?? 0)
+
+/** The same without those of the training that it goes on from. */
+export const ownFlops = (stage: Stage): number =>
+  flopsOf(stage) - (stage.continues === undefined ? 0 : flopsOf(stage.continues))
 
 /** All stages and their inputs, each once, inputs first: an order in which all can run. */
 export const inOrder = (stages: ReadonlyArray<Stage>): ReadonlyArray<Stage> => {

@@ -3,7 +3,7 @@ import { type } from "arktype"
 import type { Measured } from "../graph.ts"
 import type { Trial } from "../judge.ts"
 import { paidFor } from "../paid.ts"
-import { inOrder, ownFlops, type Stage } from "../stage.ts"
+import { inOrder, ownFlops, type Stage, shardedSignals } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Budget, RowRecord, RunRecord, SearchCost, TotalBudget } from "./schema.ts"
 
@@ -66,15 +66,21 @@ const budgetOf = (artifact: Artifact, pass: Pass | null): Budget => {
   }
 }
 
+const isCache = ({ kind }: Stage): boolean => kind === "signals" || kind === shardedSignals
+
+/** Seconds that an artifact took; of a cache in shards those of the shards. */
+const secondsTaken = ({ manifest }: Artifact): number =>
+  manifest.stage === shardedSignals ? (manifest.summary["seconds"] as number) : manifest.seconds
+
 /** FLOPs and tokens of caches of signals and of written texts. A mixture of texts costs nothing. */
 const totalOfOther = (artifact: Artifact): TotalBudget => {
   const { tokens = 0, flops = 0 } = numbers(artifact)
-  return { steps: 0, tokensSeen: tokens, tokensTrained: 0, flops, seconds: artifact.manifest.seconds }
+  return { steps: 0, tokensSeen: tokens, tokensTrained: 0, flops, seconds: secondsTaken(artifact) }
 }
 
 const cacheOf = ({ label, key }: Stage, artifact: Artifact) => {
   const { tokens, bytes, flops } = numbers(artifact)
-  return { label, key, tokens: tokens!, bytes: bytes!, flops: flops!, seconds: artifact.manifest.seconds }
+  return { label, key, tokens: tokens!, bytes: bytes!, flops: flops!, seconds: secondsTaken(artifact) }
 }
 
 const add = (a: TotalBudget, b: TotalBudget): TotalBudget => ({
@@ -123,9 +129,8 @@ export const costsOf = (
     return text ? passOfText(artifactOf(text)) : null
   }
   const trainings = new Map([trained, ...paidFor(trained, withStarts)].map((stage) => [stage.key, stage]))
-  const signals = [...trainings.values()].filter(({ kind }) => kind === "signals")
-  const caches = signals.map((stage) => cacheOf(stage, artifactOf(stage)))
-  const isOther = ({ kind }: Stage) => kind === "signals" || kind === "text" || kind === "selection"
+  const caches = [...trainings.values()].filter(isCache).map((stage) => cacheOf(stage, artifactOf(stage)))
+  const isOther = (stage: Stage) => isCache(stage) || stage.kind === "text" || stage.kind === "selection"
   const all = [...trainings.values()]
   const totals = [
     ...all.filter((stage) => !isOther(stage)).map((stage) => totalOf(budgetOf(artifactOf(stage), null))),
@@ -153,7 +158,10 @@ export const searchCost = (
   const paid = new Map(
     trials.flatMap(({ trained }) => paidFor(trained, withStarts).map((stage) => [stage.key, stage] as const)),
   )
-  const secondsOf = (stage: Stage | undefined) => (stage && artifacts.get(stage.key)?.manifest.seconds) ?? 0
+  const secondsOf = (stage: Stage | undefined) => {
+    const artifact = stage && artifacts.get(stage.key)
+    return artifact === undefined ? 0 : secondsTaken(artifact)
+  }
   const all = new Map([...paid, ...trials.map(({ judged }) => [judged.key, judged] as const)])
   return {
     trials: new Set(trials.map(({ trained }) => trained.key)).size,

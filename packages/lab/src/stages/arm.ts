@@ -132,6 +132,7 @@ export const armStage = (
     const label = `${arm.name.startsWith("reference") ? "" : "arm "}${arm.name}, seed ${seed}`
     const { reference: referenceSpec, name: _, ...spec } = arm
     const masking = reference && maskingOf(referenceSpec)
+    const { shards: __, ...signalsRead } = spec.signals
     const following = referenceSpec?.kind === "checkpoint" || referenceSpec?.kind === "average"
     const cached = signals.target !== undefined || signals.reference !== undefined
     const probed = yield* probeOf(arm, probeText)
@@ -164,7 +165,7 @@ export const armStage = (
         ...(following ? { reference: referenceSpec } : {}),
         ...(masking && { masking }),
         ...(ownText ? { ownText } : {}),
-        ...(cached ? { signals: spec.signals } : {}),
+        ...(cached ? { signals: signalsRead } : {}),
         ...(ownServices.length > 0 ? { services: ownServices } : {}),
         ...(probed && { probe: { tokens: probed.tokens, split: probed.split, at: probed.at } }),
         ...(until && { until }),

@@ -33,19 +33,23 @@ import {
   makeReferenceSignals,
   makeTargetSignals,
   openSignals,
+  type Shard,
+  type SignalsHeader,
   type SignalsIdentity,
   type SignalsSize,
+  shardCount,
 } from "@winnow/training"
 import { Context, Effect, Layer, type Scope } from "effect"
 import { forwardFlops } from "../budget.ts"
 import { plain, plainSpec } from "../experiment/plain-json.ts"
 import { layersOf } from "../experiment/services.ts"
-import { partOf, type Stage, type StageContext, stage } from "../stage.ts"
+import { partOf, type Stage, type StageContext, stage, type Work } from "../stage.ts"
 import { pluginCode, pluginCodes } from "../store/code/plugin-code.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { canonicalJson, keyOf } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel, openReference, weightsOf } from "./models.ts"
+import { shardedStage } from "./sharded-signals.ts"
 import { readSplit } from "./text.ts"
 
 const code = (...plugins: ReadonlyArray<AnyUse>) => stageCode({ revisions: ["signals"], tensors: true, plugins })
@@ -67,9 +71,16 @@ export const sizeText = ({ tokens, bytesPerToken, bytes, bytesLeft, free }: Sign
   return `${tokens} tokens of ${bytesPerToken} bytes, ${gibibytes(bytes)}${rest}; ${gibibytes(free)} are free`
 }
 
-const makingOptions = (context: StageContext, text: EncodedTask, identity: SignalsIdentity, vocabulary: number) => ({
+const makingOptions = (
+  context: StageContext,
+  text: EncodedTask,
+  identity: SignalsIdentity,
+  vocabulary: number,
+  shard: Shard | undefined,
+) => ({
   directory: context.directory,
   identity,
+  shard,
   examples: text.examples,
   chunkRows: chunkRowsFor(vocabulary),
   onSize: (size: SignalsSize) => context.note(sizeText(size)),
@@ -77,12 +88,65 @@ const makingOptions = (context: StageContext, text: EncodedTask, identity: Signa
   onDamage: context.warn,
 })
 
-const summaryOf = (text: EncodedTask, bytes: number, flops: number) => ({
-  tokens: text.tokens,
-  tokensValid: text.trained,
-  bytes,
-  flops,
-})
+/**
+ * The summary of a cache. That of a shard covers its own examples, and holds the summary of the whole cache.
+ *
+ * @param flops of a pass over so many tokens
+ */
+const summaryOf = (
+  text: EncodedTask,
+  { pieces, bytesPerToken, tokens }: SignalsHeader,
+  shard: Shard | undefined,
+  flops: (size: SplitSize) => number,
+) => {
+  const size = sizeOf(text)
+  const whole = {
+    tokens: text.tokens,
+    tokensValid: text.trained,
+    bytes: text.trained * bytesPerToken,
+    flops: flops(size),
+  }
+  if (shard === undefined) return whole
+  let [own, examples] = [0, 0]
+  for (const piece of pieces)
+    for (const { ids } of text.examples.slice(piece.firstExample, piece.firstExample + piece.examples)) {
+      own += ids.length
+      examples++
+    }
+  return {
+    tokens: own,
+    tokensValid: tokens,
+    bytes: tokens * bytesPerToken,
+    flops: flops({ seen: own - examples, trained: tokens, length: size.length }),
+    whole,
+  }
+}
+
+/** The stages of a cache: one, or shards and the stage that lists them. */
+const inShards = (
+  asked: number | undefined,
+  label: string,
+  tokens: number | undefined,
+  perToken: number,
+  stageOf: (label: string, shard: Shard | undefined) => Stage,
+): Stage => {
+  const of = asked ?? shardCount(tokens === undefined ? undefined : { tokens, bytes: tokens * perToken })
+  if (of === 1) return stageOf(label, undefined)
+  const shards = Array.from({ length: of }, (_, index) =>
+    stageOf(`${label}, shard ${index + 1} of ${of}`, { index, of }),
+  )
+  return shardedStage(label, shards, code())
+}
+
+/** The part of an estimate that falls to one shard. */
+const partOfWork = (
+  { tokens, flops, bytes }: { readonly tokens: number; readonly flops: number; readonly bytes: number },
+  shard: Shard | undefined,
+  table = 0,
+): Work => {
+  const of = shard?.of ?? 1
+  return { tokens: tokens / of, flops: flops / of, bytes: bytes / of + ((shard?.index ?? 0) === 0 ? table : 0) }
+}
 
 /** Tokens that a trunk reads in one pass over all examples: it predicts the last token of each but does not read it. */
 const seenOnce = (text: EncodedTask) => text.tokens - text.examples.length
@@ -121,36 +185,44 @@ export const targetSignalsStage = (
     target,
     architecture,
     size,
+    shards,
   }: {
     readonly data: Stage
     readonly target: Stage
     readonly architecture: Architecture<Attends>
     readonly size: SplitSize | undefined
+    /** By the size if undefined. */
+    readonly shards: number | undefined
   },
 ): Stage => {
   const { hiddenSize: D, vocabularySize: V } = architecture
   const perToken = bytesPerToken(form, { D, V })
   const withHead = form !== "hidden"
-  return stage({
-    kind: "signals",
-    label: `target signals, ${formName(form)}`,
-    config: { of: "target", form },
-    inputs: [partOf(data, "train"), target],
-    code: code(),
-    unit: "tokens",
-    work: size
-      ? { tokens: size.seen, flops: onePass(size, architecture, withHead), bytes: size.trained * perToken }
-      : {},
-    run: (context) =>
-      Effect.gen(function* () {
-        const [dataArtifact, targetArtifact] = context.inputs
-        const text = yield* readSplit(dataArtifact!, "train")
-        const model = yield* openModel(targetArtifact!)
-        const identity = targetIdentity(form, targetArtifact!, dataArtifact!)
-        yield* makeTargetSignals({ ...makingOptions(context, text, identity, V), target: model, form })
-        return summaryOf(text, text.trained * perToken, onePass(sizeOf(text), architecture, withHead))
-      }).pipe(Effect.scoped),
-  })
+  const head = withHead ? 0 : 4 * V * D
+  const flops = (size: SplitSize) => onePass(size, architecture, withHead)
+  return inShards(shards, `target signals, ${formName(form)}`, size?.trained, perToken, (label, shard) =>
+    stage({
+      kind: "signals",
+      label,
+      config: { of: "target", form, ...(shard && { shard }) },
+      inputs: [partOf(data, "train"), target],
+      code: code(),
+      unit: "tokens",
+      work: size
+        ? partOfWork({ tokens: size.seen, flops: flops(size), bytes: size.trained * perToken }, shard, head)
+        : {},
+      run: (context) =>
+        Effect.gen(function* () {
+          const [dataArtifact, targetArtifact] = context.inputs
+          const text = yield* readSplit(dataArtifact!, "train")
+          const model = yield* openModel(targetArtifact!)
+          const identity = targetIdentity(form, targetArtifact!, dataArtifact!)
+          const making = makingOptions(context, text, identity, V, shard)
+          const header = yield* makeTargetSignals({ ...making, target: model, form })
+          return summaryOf(text, header, shard, flops)
+        }).pipe(Effect.scoped),
+    }),
+  )
 }
 
 /** The settings of the reference's losses, beside the reference itself. */
@@ -201,6 +273,7 @@ export const referenceSignalsStage = (
     targetSignals,
     architectures,
     size,
+    shards,
     seed,
   }: {
     readonly data: Stage
@@ -211,6 +284,8 @@ export const referenceSignalsStage = (
     /** The architectures of the reference and of the target. */
     readonly architectures: { readonly reference: Architecture<Attends>; readonly target: Architecture<Attends> }
     readonly size: SplitSize | undefined
+    /** By the size if undefined. */
+    readonly shards: number | undefined
     readonly seed: number
   },
 ): Effect.Effect<Stage, InvalidInput> =>
@@ -228,53 +303,56 @@ export const referenceSignalsStage = (
       return onePass(size, asked, true) + compared
     }
     const perToken = 4 * statistics.length
-    return stage({
-      kind: "signals",
-      label: `reference signals, seed ${seed}`,
-      config: {
-        of: "reference",
-        statistics: [...statistics],
-        ...(spec.masking && { masking: spec.masking }),
-        ...(active ? { loss: yield* plain(spec.loss) } : {}),
-        ...(withTarget ? { form } : {}),
-        ...(asked.length > 0 ? yield* plainSpec({ services: asked }) : {}),
-      },
-      inputs: [partOf(data, "train"), reference, ...(withTarget ? [target] : []), ...(cached ? [cached] : [])],
-      code: active ? code(spec.loss, ...asked) : code(),
-      unit: "tokens",
-      work: size ? { tokens: size.seen, flops: flops(size), bytes: size.trained * perToken } : {},
-      run: (context) =>
-        Effect.gen(function* () {
-          const [dataArtifact, referenceArtifact, targetArtifact, cachedArtifact] = context.inputs
-          const text = yield* readSplit(dataArtifact!, "train")
-          const model = yield* openReference(referenceArtifact!, spec.masking)
-          const live = withTarget && cached === undefined ? yield* openModel(targetArtifact!) : undefined
-          const signals =
-            cachedArtifact && form !== "live"
-              ? {
-                  target: yield* openTargetSignals(form, cachedArtifact, {
-                    target: targetArtifact!,
-                    data: dataArtifact!,
-                    text,
-                  }),
-                }
-              : {}
-          const targetLayer = Layer.succeed(Target, { architecture: architectures.target, model: live })
-          const layers = layersOf({ target: targetLayer }, asked)
-          const built = yield* Layer.build(provideNeeds(lossLayer(spec.loss), [spec.loss], layers))
-          const loss = Context.get(built, Loss)
-          const identity = yield* referenceIdentity(spec, referenceArtifact!, targetArtifact, dataArtifact!)
-          yield* makeReferenceSignals({
-            ...makingOptions(context, text, identity, architectures.reference.vocabularySize),
-            reference: model,
-            statistics,
-            loss,
-            target: live,
-            signals,
-          })
-          return summaryOf(text, text.trained * perToken, flops(sizeOf(text)))
-        }).pipe(Effect.scoped),
-    })
+    const config = {
+      of: "reference",
+      statistics: [...statistics],
+      ...(spec.masking && { masking: spec.masking }),
+      ...(active ? { loss: yield* plain(spec.loss) } : {}),
+      ...(withTarget ? { form } : {}),
+      ...(asked.length > 0 ? yield* plainSpec({ services: asked }) : {}),
+    }
+    return inShards(shards, `reference signals, seed ${seed}`, size?.trained, perToken, (label, shard) =>
+      stage({
+        kind: "signals",
+        label,
+        config: { ...config, ...(shard && { shard }) },
+        inputs: [partOf(data, "train"), reference, ...(withTarget ? [target] : []), ...(cached ? [cached] : [])],
+        code: active ? code(spec.loss, ...asked) : code(),
+        unit: "tokens",
+        work: size ? partOfWork({ tokens: size.seen, flops: flops(size), bytes: size.trained * perToken }, shard) : {},
+        run: (context) =>
+          Effect.gen(function* () {
+            const [dataArtifact, referenceArtifact, targetArtifact, cachedArtifact] = context.inputs
+            const text = yield* readSplit(dataArtifact!, "train")
+            const model = yield* openReference(referenceArtifact!, spec.masking)
+            const live = withTarget && cached === undefined ? yield* openModel(targetArtifact!) : undefined
+            const signals =
+              cachedArtifact && form !== "live"
+                ? {
+                    target: yield* openTargetSignals(form, cachedArtifact, {
+                      target: targetArtifact!,
+                      data: dataArtifact!,
+                      text,
+                    }),
+                  }
+                : {}
+            const targetLayer = Layer.succeed(Target, { architecture: architectures.target, model: live })
+            const layers = layersOf({ target: targetLayer }, asked)
+            const built = yield* Layer.build(provideNeeds(lossLayer(spec.loss), [spec.loss], layers))
+            const loss = Context.get(built, Loss)
+            const identity = yield* referenceIdentity(spec, referenceArtifact!, targetArtifact, dataArtifact!)
+            const header = yield* makeReferenceSignals({
+              ...makingOptions(context, text, identity, architectures.reference.vocabularySize, shard),
+              reference: model,
+              statistics,
+              loss,
+              target: live,
+              signals,
+            })
+            return summaryOf(text, header, shard, flops)
+          }).pipe(Effect.scoped),
+      }),
+    )
   })
 
 const opened = <A>(open: () => A): Effect.Effect<A, DataError> =>

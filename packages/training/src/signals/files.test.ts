@@ -20,6 +20,7 @@ import { type Batch, batches, collate, trainedOffsets } from "@winnow/data"
 import { Effect } from "effect"
 import { tinyExamples } from "./fixture.ts"
 import { openSignals } from "./read.ts"
+import { shardCount, writeShards } from "./shards.ts"
 import { planPieces, type SignalsSize, type WriteOptions, writeSignals } from "./write.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "winnow-signals-files-"))
@@ -240,5 +241,78 @@ describe("refused", () => {
     expect(() => openSignals(directory, identity, examples.slice(1))).toThrow(/has \d+ tokens of 30 examples, the data/)
     const more = collate(examples.slice(0, 1), 0, Int32Array.of(30))
     expect(() => read(more)).toThrow("the batch has example 30, the cache of signals")
+  })
+})
+
+describe("in shards", () => {
+  const table = { shape: [2, 3], values: () => Float32Array.of(1, 2, 3, 4, 5, 6) }
+  const folderOf = (index: number) => join(directory, `shard-${index}`)
+  const writeIn = async (of: number, order = Array.from({ length: of }, (_, i) => i)) => {
+    const whole = directory
+    for (const index of order) {
+      directory = folderOf(index).replace(directory, whole)
+      await write({ shard: { index, of }, ...(index === 0 && { table }) })
+      directory = whole
+    }
+    writeShards(
+      directory,
+      Array.from({ length: of }, (_, i) => ({ folder: `shard-${i}` })),
+    )
+  }
+
+  test("a batch reads across them, and each piece is the file of the whole", async () => {
+    await writeIn(4, [2, 0, 3, 1])
+    const inShards = readdirSync(directory, { recursive: true }).map(String)
+    const pieces = inShards.filter((path) => path.endsWith(".bin")).map((path) => [path.split("/")[1]!, path])
+    const alone = mkdtempSync(join(folder, "whole-"))
+    const header = await write({ directory: alone, table })
+    expect(pieces.map(([name]) => name!).toSorted()).toEqual(
+      readdirSync(alone)
+        .filter((name) => name.endsWith(".bin"))
+        .toSorted(),
+    )
+    for (const [name, path] of pieces)
+      expect(readFileSync(join(directory, path!))).toEqual(readFileSync(join(alone, name!)))
+    expect(open().header).toEqual(header)
+    const source = batches(examples, { batchSize: 7, seed: 2 })
+    for (let step = 0; step < 12; step++) expect(read(source.batch(step))).toEqual(encode(source.batch(step)))
+    expect(open().table()!.bytes).toEqual(openSignals(alone, identity, examples).table()!.bytes)
+  })
+
+  test("more shards than pieces leave some empty", async () => {
+    await writeIn(25)
+    expect(read(whole)).toEqual(encode(whole))
+    const empty = readdirSync(directory).filter(
+      (name) => name !== "shards.json" && !readdirSync(join(directory, name)).some((file) => file.startsWith("piece-")),
+    )
+    expect(empty.length).toBeGreaterThan(0)
+  })
+
+  test("a shard in another's place, a missing one, and a damaged list are refused", async () => {
+    await writeIn(3)
+    const list = (folders: ReadonlyArray<string>) =>
+      writeShards(
+        directory,
+        folders.map((name) => ({ folder: name })),
+      )
+    list(["shard-0", "shard-2", "shard-1"])
+    expect(() => open()).toThrow("was made of something else: shard is 3 of 3, this run has 2 of 3")
+    list(["shard-0", "shard-1"])
+    expect(() => open()).toThrow("shard is 1 of 3, this run has 1 of 2")
+    list(["shard-0", "shard-1", "gone"])
+    expect(() => open()).toThrow(/gone\/signals\.json/)
+    writeFileSync(join(directory, "shards.json"), "{}")
+    expect(() => open()).toThrow("shards must be")
+  })
+
+  test("their number follows from the size: one for small caches", () => {
+    const count = (tokens: number, bytesPerToken: number) => shardCount({ tokens, bytes: tokens * bytesPerToken })
+    expect(shardCount(undefined)).toBe(1)
+    expect(count(1, 4)).toBe(1)
+    expect(count(2 ** 24, 516)).toBe(1)
+    expect(count(2 ** 24 + 1, 516)).toBe(2)
+    expect(count(1e9, 516)).toBe(60)
+    expect(count(2 ** 24, 2 ** 12)).toBe(4)
+    expect(count(1e12, 516)).toBe(1000)
   })
 })

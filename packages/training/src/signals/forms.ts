@@ -33,6 +33,8 @@ export const signalsOptions = type({
   "+": "reject",
   target: targetForm.default("live"),
   reference: "'live' | 'cached' = 'live'",
+  // Parts of each cache, each a stage of its own; by the size of the cache if left out. No entry depends on their number.
+  "shards?": "1 <= number.integer <= 1000",
 })
 export type SignalsOptions = typeof signalsOptions.infer
 export type SignalsInput = typeof signalsOptions.inferIn
@@ -165,7 +167,13 @@ export const signalProblems = (
  * The signals that are used: by a filter with each of the losses beside it. Unused ones are set to live, which costs nothing, so that arms that read the same are
  * equal.
  */
-export const usedSignals = ({ target, reference }: SignalsOptions, uses: ReadonlyArray<SignalUse>): SignalsOptions => ({
-  target: uses.some(readsTarget) ? target : "live",
-  reference: uses.some(({ filter }) => referenceNeeds(filter.needs).length > 0) ? reference : "live",
-})
+export const usedSignals = (
+  { target, reference, shards }: SignalsOptions,
+  uses: ReadonlyArray<SignalUse>,
+): SignalsOptions => {
+  const used = {
+    target: uses.some(readsTarget) ? target : "live",
+    reference: uses.some(({ filter }) => referenceNeeds(filter.needs).length > 0) ? reference : "live",
+  } as const
+  return shards === undefined || !(used.target !== "live" || used.reference === "cached") ? used : { ...used, shards }
+}

@@ -60,7 +60,10 @@ export const makeTargetSignals = (
       withPrecision(precisionOf(form) ?? precision(), () =>
         onBatch(batch, (rowsOf) => encodeTarget(form, rowsOf(target), batch, chunkRows)),
       ),
-    ...(form === "hidden" ? { table: { shape: [V, D], values: () => valuesOf(target.frozenHead_Vd) } } : {}),
+    // The first shard holds the head for all.
+    ...(form === "hidden" && (options.shard?.index ?? 0) === 0
+      ? { table: { shape: [V, D], values: () => valuesOf(target.frozenHead_Vd) } }
+      : {}),
   })
 }
 

@@ -1,5 +1,6 @@
 /**
- * Opens a cache of signals: its files are mapped into memory, and each is verified by its checksum at its first use.
+ * Opens a cache of signals, in one folder or in shards: its files are mapped into memory, and each is verified by its
+ * checksum at its first use.
  */
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
@@ -8,10 +9,12 @@ import { DataError } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { trainedOffsets } from "@winnow/data"
 import { checkIdentity, hashOf, readHeader, type SignalsHeader, type SignalsIdentity } from "./header.ts"
+import { identityOf, readShards, shardsFile } from "./shards.ts"
 
 /** An open cache; its memory is freed when no reference to it is left. */
 export interface OpenSignals {
   readonly directory: string
+  /** Of a cache in shards: the header that it would have in one folder. */
   readonly header: SignalsHeader
   /**
    * Passes the bytes of a batch's rows, sequence by sequence, in the order of the batch: `use(bytes, n)` with the index
@@ -38,9 +41,32 @@ const map = (file: string, bytes: number, hash: string): Uint8Array => {
   return mapped
 }
 
+/** The header of a cache, and the folder of each of its pieces. @error DataError (thrown) as `openSignals` */
+const readWhole = (directory: string, expected: SignalsIdentity) => {
+  if (!existsSync(join(directory, shardsFile))) {
+    const header = readHeader(directory)
+    checkIdentity(directory, header.identity, expected)
+    return { header, folders: header.pieces.map(() => directory), tableIn: directory }
+  }
+  const folders = readShards(directory)
+  const headers = folders.map((folder, index) => {
+    const header = readHeader(folder)
+    checkIdentity(folder, header.identity, identityOf(expected, { index, of: folders.length }))
+    return header
+  })
+  const tokens = headers.reduce((sum, header) => sum + header.tokens, 0)
+  const pieces = headers.flatMap((header) => header.pieces)
+  return {
+    header: { ...headers[0]!, identity: expected, tokens, pieces },
+    folders: headers.flatMap((header, i) => header.pieces.map(() => folders[i]!)),
+    tableIn: folders[0]!,
+  }
+}
+
 /**
  * Opens a cache for a data set.
  *
+ * @param directory with the pieces, or with the list of the shards
  * @param expected the identity that this run would give the cache
  * @param examples the data set, in the order of the cache
  * @error DataError (thrown) if it is unfinished, of another identity, or of other lengths
@@ -50,8 +76,7 @@ export const openSignals = (
   expected: SignalsIdentity,
   examples: ReadonlyArray<EncodedExample>,
 ): OpenSignals => {
-  const header = readHeader(directory)
-  checkIdentity(directory, header.identity, expected)
+  const { header, folders, tableIn } = readWhole(directory, expected)
   const offset_E = trainedOffsets(examples)
   const tokens = offset_E.at(-1)!
   if (header.examples !== examples.length || header.tokens !== tokens)
@@ -69,7 +94,7 @@ export const openSignals = (
 
   const piece = (i: number): Uint8Array => {
     const { file, bytes, hash } = pieces[i]!
-    return (mapped[i] ??= map(join(directory, file), bytes, hash))
+    return (mapped[i] ??= map(join(folders[i]!, file), bytes, hash))
   }
   return {
     directory,
@@ -96,7 +121,7 @@ export const openSignals = (
     table: () => {
       if (header.table === undefined) return undefined
       const { file, shape, hash } = header.table
-      return { shape, bytes: map(join(directory, file), 4 * shape.reduce((a, b) => a * b, 1), hash) }
+      return { shape, bytes: map(join(tableIn, file), 4 * shape.reduce((a, b) => a * b, 1), hash) }
     },
   }
 }

@@ -31,6 +31,7 @@ import {
   type SignalsHeader,
   type SignalsIdentity,
 } from "./header.ts"
+import { identityOf, piecesOf, type Shard } from "./shards.ts"
 
 /** The size of a cache and the free space, known before any write. */
 export interface SignalsSize {
@@ -45,8 +46,11 @@ export interface SignalsSize {
 
 export interface WriteOptions {
   readonly directory: string
+  /** Of the whole cache. */
   readonly identity: SignalsIdentity
   readonly examples: ReadonlyArray<EncodedExample>
+  /** The part of the pieces to write; all of them by default. */
+  readonly shard?: Shard | undefined
   readonly bytesPerToken: number
   /** The rows of a batch's valid tokens, in their order: N bytesPerToken bytes, copied before the next call. */
   readonly encode: (batch: Batch) => Uint8Array
@@ -73,7 +77,7 @@ const systemFree = (directory: string): number => {
 /** Bytes to leave free on the disk, for the header, the store's manifest, other processes. */
 const margin = 32 * 2 ** 20
 
-type Planned = Omit<Piece, "hash">
+export type Planned = Omit<Piece, "hash">
 
 /**
  * Cuts the examples into pieces, none larger than the limit by more than one example; equal lengths give equal pieces.
@@ -189,7 +193,8 @@ function* batchesOf(examples: ReadonlyArray<EncodedExample>, piece: Planned, bat
  */
 export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader, DataError | InvalidInput> =>
   Effect.gen(function* () {
-    const { directory, identity, examples, bytesPerToken, encode, table } = options
+    const { directory, examples, shard, bytesPerToken, encode, table } = options
+    const identity = identityOf(options.identity, shard)
     const { onSize = () => {}, onProgress = () => {}, freeBytes = systemFree } = options
     const attempt = <A>(run: () => A): Effect.Effect<A, DataError | InvalidInput> =>
       Effect.try({
@@ -203,14 +208,15 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
               }),
       })
     const offset_E = trainedOffsets(examples)
-    const tokens = offset_E.at(-1)!
-    const plan = planPieces(offset_E, bytesPerToken, options.piece ?? { bytes: 64 * 2 ** 20, tokens: 32_768 })
+    const pieces = planPieces(offset_E, bytesPerToken, options.piece ?? { bytes: 64 * 2 ** 20, tokens: 32_768 })
+    const plan = piecesOf(pieces, shard)
+    const tokens = plan.reduce((sum, { rows }) => sum + rows, 0)
     const done = yield* attempt(() => {
       mkdirSync(directory, { recursive: true })
       for (const name of readdirSync(directory)) // Unfinished writes of a killed attempt.
         if (/^(piece-\d+\.bin|table\.bin|signals\.json|pieces\.jsonl)\.[\w-]+\.tmp$/.test(name))
           rmSync(join(directory, name))
-      const done = finished(options, plan)
+      const done = finished({ ...options, identity }, plan)
       const tableBytes = (table?.shape ?? [0]).reduce((a, b) => a * b, 4)
       const left = plan.filter(({ file }) => !done.has(file)).reduce((sum, { bytes }) => sum + bytes, 0)
       const free = freeBytes(directory)
