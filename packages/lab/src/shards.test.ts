@@ -98,7 +98,6 @@ test.skipIf(process.platform === "win32")(
     expect(ended(third)).toMatchObject({ reused: false })
     expect(events.find((e) => e._tag === "started" && e.stage === third)).toMatchObject({ resuming: true })
     const first = events.find((e) => e._tag === "progress" && e.stage === third)
-    expect(first).toMatchObject({ done: expect.any(Number) })
     expect((first as { done: number }).done).toBeGreaterThanOrEqual(32_768)
     expect(bytesOf(home)).toEqual(bytesOf(one.home))
     expect(figuresOf(record.rows)).toEqual(one.rows)

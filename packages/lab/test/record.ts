@@ -208,7 +208,7 @@ const record = (
     primary: "greedy",
     verdict: "",
     rows: rows.map(({ row, kept, figures }) => ({ ...row, kept: keptFigures(kept, figures, arms[0]!.figures) })),
-    differences: [...differencesOf(arms)],
+    differences: [...differencesOf(arms, { baseline: arms[0]!.name, about: null })],
     sweep: null,
     capacity: null,
     missing: [],

@@ -158,7 +158,12 @@ export const makeRecord = (
       about: resolved.about ?? null,
       primary: resolved.primary,
       rows,
-      differences: [...differencesOf(found.filter(({ name }) => arms.some((arm) => arm.name === name)))],
+      differences: [
+        ...differencesOf(
+          found.filter(({ name }) => arms.some((arm) => arm.name === name)),
+          { baseline, about: resolved.about ?? null },
+        ),
+      ],
       sweep: sweepOf(graph, artifacts),
       capacity: capacityOf(rows),
       ...(tables.length > 0 && { tables }),

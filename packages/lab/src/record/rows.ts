@@ -158,8 +158,9 @@ export const pairedDifferences = <M extends string>(
   measures: ReadonlyArray<M>,
   wanted?: ReadonlyArray<readonly [string, string]>,
 ) => {
-  const isWanted = ([a, b]: readonly [string, string]) =>
-    wanted === undefined || wanted.some(([x, y]) => (x === a && y === b) || (x === b && y === a))
+  const pair = (a: string, b: string) => JSON.stringify([a, b])
+  const asked = wanted && new Set(wanted.flatMap(([a, b]) => [pair(a, b), pair(b, a)]))
+  const isWanted = ([a, b]: readonly [string, string]) => asked === undefined || asked.has(pair(a, b))
   return arms.flatMap((a, i) =>
     arms.slice(i + 1).flatMap((b) =>
       (isWanted([a.name, b.name]) ? measures : []).flatMap((measure) => {
@@ -175,7 +176,34 @@ export const pairedDifferences = <M extends string>(
 
 const measures: ReadonlyArray<DifferenceMeasure> = ["greedyAcceptance", "expectedAcceptance", "tau", "draftKl"]
 
-/** The differences of all pairs of arms in the measures of a distillation. */
+/** Arms that are compared each with each: a thousand would have half a million pairs, and a record of gigabytes. */
+const mostPairwise = 50
+
+/** The arms of a run that all others are compared with. */
+export interface ComparedWith {
+  readonly baseline: string
+  readonly about: string | null
+}
+
+/** The pairs of a run's arms: undefined for all; of more than 50 arms each with the baseline and the arm in question. */
+export const pairsOf = (
+  names: ReadonlyArray<string>,
+  { baseline, about }: ComparedWith,
+): ReadonlyArray<readonly [string, string]> | undefined =>
+  names.length <= mostPairwise
+    ? undefined
+    : names.flatMap((name) => [baseline, ...(about === null ? [] : [about])].map((other) => [name, other] as const))
+
+/** The differences of these pairs of arms in the measures of a distillation. */
 export const differencesOf = (
   arms: ReadonlyArray<{ readonly name: string; readonly samples: RowSamples }>,
-): ReadonlyArray<DifferenceRecord> => pairedDifferences(arms, measures)
+  compared: ComparedWith,
+): ReadonlyArray<DifferenceRecord> =>
+  pairedDifferences(
+    arms,
+    measures,
+    pairsOf(
+      arms.map(({ name }) => name),
+      compared,
+    ),
+  )
