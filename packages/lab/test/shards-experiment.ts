@@ -1,4 +1,4 @@
-/** An experiment whose caches of signals have four pieces, for the tests of shards: 4000 texts of 25 trained tokens. */
+/** An experiment whose caches of signals have four pieces, for the tests of shards: 5200 texts of 25 trained tokens. */
 import { defineTask } from "@winnow/core"
 import { kl } from "@winnow/loss-kl"
 import { seeded } from "@winnow/numerics"
@@ -12,7 +12,7 @@ const letters = defineTask({
   options: type({ "+": "reject" }),
   make: () => {
     const rng = seeded(5, "letters")
-    const examples = Array.from({ length: 4000 }, (_, i) => ({
+    const examples = Array.from({ length: 5200 }, (_, i) => ({
       prompt: `${i % 10}:`,
       answer: Array.from({ length: 24 }, () => String.fromCharCode(97 + rng.below(26))).join(""),
     }))

@@ -153,6 +153,14 @@ describe("an attempt that stopped", () => {
     expectWhole()
   })
 
+  test("computes nothing again if it was stopped after its header", async () => {
+    await write()
+    expect(existsSync(join(directory, "pieces.jsonl"))).toBe(false)
+    expect(await resumed()).toBe(0)
+    expectWhole()
+    await expect(write({ identity: { ...identity, weights: "w2" } })).rejects.toThrow("weights is w1, this run has w2")
+  })
+
   const inFirstLine = (from: string, to: string) => {
     const journal = join(directory, "pieces.jsonl")
     writeFileSync(journal, readFileSync(journal, "utf8").replace(from, to))
@@ -277,6 +285,32 @@ describe("in shards", () => {
     const source = batches(examples, { batchSize: 7, seed: 2 })
     for (let step = 0; step < 12; step++) expect(read(source.batch(step))).toEqual(encode(source.batch(step)))
     expect(open().table()!.bytes).toEqual(openSignals(alone, identity, examples).table()!.bytes)
+  })
+
+  test("a stopped shard goes on from its own pieces", async () => {
+    const shard = { index: 2, of: 3 }
+    let [done, computed] = [0, 0]
+    const stopped = write({
+      shard,
+      encode: (batch) => {
+        if (done++ === 3) throw new Error("stopped")
+        return encode(batch)
+      },
+    })
+    await expect(stopped).rejects.toThrow("stopped")
+    const there = readdirSync(directory).filter((name) => name.endsWith(".bin")).length
+    expect(there).toBeGreaterThan(0)
+    const told: Array<number> = []
+    const header = await write({
+      shard,
+      onProgress: (tokens) => told.push(tokens),
+      encode: (batch) => {
+        computed += batch.row_N.length
+        return encode(batch)
+      },
+    })
+    expect(told[0]).toBe(header.pieces.slice(0, there).reduce((sum, { rows }) => sum + rows, 0))
+    expect(computed).toBe(header.tokens - told[0]!)
   })
 
   test("more shards than pieces leave some empty", async () => {

@@ -27,6 +27,7 @@ import {
   headerFile,
   journalFile,
   type Piece,
+  readHeader,
   readPiece,
   type SignalsHeader,
   type SignalsIdentity,
@@ -139,33 +140,38 @@ const readIdentity = (line: string): SignalsIdentity | undefined => {
   }
 }
 
-/**
- * The pieces that an earlier attempt finished: noted in the journal, part of this plan, and with the noted checksum.
- */
-const finished = (
-  { directory, identity, onDamage = () => {} }: WriteOptions,
-  plan: ReadonlyArray<Planned>,
-): Map<string, Piece> => {
+/** The pieces that an earlier attempt noted, in its journal, or in its header if it was stopped after that. */
+const noted = ({ directory, identity, onDamage = () => {} }: WriteOptions): ReadonlyArray<Piece | undefined> => {
   const journal = join(directory, journalFile)
-  const lines = existsSync(journal) ? readFileSync(journal, "utf8").split("\n") : []
-  const done = new Map<string, Piece>()
-  if (lines.length === 0) return done
+  if (!existsSync(journal)) {
+    if (!existsSync(join(directory, headerFile))) return []
+    const header = readHeader(directory)
+    checkIdentity(directory, header.identity, identity)
+    return header.pieces
+  }
+  const lines = readFileSync(journal, "utf8").split("\n")
   const earlier = readIdentity(lines[0]!)
   if (earlier === undefined) {
     onDamage(`the first line of ${journal} is damaged; all signals are computed again`)
-    return done
+    return []
   }
   checkIdentity(directory, earlier, identity)
-  for (const line of lines.slice(1, -1)) {
-    const entry = readPiece(line)
-    const planned = entry && plan.find(({ file }) => file === entry.file)
-    if (entry === undefined || planned === undefined) {
-      onDamage(`a line of ${journal} is damaged; its piece is computed again`)
+  return lines.slice(1, -1).map(readPiece)
+}
+
+/** The pieces that an earlier attempt finished: noted, part of this plan, and with the noted checksum. */
+const finished = (options: WriteOptions, plan: ReadonlyArray<Planned>): Map<string, Piece> => {
+  const { directory, onDamage = () => {} } = options
+  const planned = new Map(plan.map((piece) => [piece.file, JSON.stringify(piece)]))
+  const done = new Map<string, Piece>()
+  for (const entry of noted(options)) {
+    if (entry === undefined || !planned.has(entry.file)) {
+      onDamage(`a line of ${join(directory, journalFile)} is damaged; its piece is computed again`)
       continue
     }
     const { hash, ...rest } = entry
     const file = join(directory, entry.file)
-    if (JSON.stringify(rest) === JSON.stringify(planned) && existsSync(file) && hashOf(readFileSync(file)) === hash)
+    if (JSON.stringify(rest) === planned.get(entry.file) && existsSync(file) && hashOf(readFileSync(file)) === hash)
       done.set(entry.file, entry)
     else onDamage(`${file} is damaged; it is computed again`)
   }
