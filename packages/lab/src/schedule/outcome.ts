@@ -1,7 +1,7 @@
 /** The outcome of a run's stages: artifacts and failures. */
-import { faultIn } from "@winnow/core"
+import { DataError, faultIn } from "@winnow/core"
 import { FileError } from "@winnow/files"
-import { Cause, Data } from "effect"
+import { Cause, Data, Effect } from "effect"
 import { inOrder, type Stage, type StageError } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
 
@@ -26,6 +26,10 @@ export interface Failure {
   readonly stage: Stage
   readonly error: StageError | StageCrashed
 }
+
+/** A stage that a run cannot do without has failed: its error, with its name where it has none. */
+export const failed = ({ stage, error }: Failure): Effect.Effect<never, StageError> =>
+  Effect.fail(error._tag === "StageCrashed" ? new DataError({ message: `${stage.label}: ${error.message}` }) : error)
 
 export interface Outcome {
   /** By key: stored artifacts and new ones. */

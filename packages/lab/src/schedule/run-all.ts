@@ -8,7 +8,8 @@ import { type PlannedPart, Progress } from "../progress.ts"
 import { inOrder, type Stage, type StageError } from "../stage.ts"
 import { type Artifact, type Manifest, Store } from "../store/store.ts"
 import { longestFirst, restWaitsFor } from "./order.ts"
-import { errorOf, type Failure, isMachines, type Outcome } from "./outcome.ts"
+import { errorOf, type Failure, failed, isMachines, type Outcome } from "./outcome.ts"
+import { readyStages } from "./ready.ts"
 import type { Making, Ready } from "./run-stage.ts"
 
 type Needs = Datasets | Store | Progress
@@ -53,7 +54,7 @@ const schedule = <E, F>(
   Effect.gen(function* () {
     const { report } = yield* Progress
     const artifacts = new Map(have.artifacts)
-    const failed = new Map(have.failed)
+    const failures = new Map(have.failed)
     const planned = inOrder(partOf)
     const places = new Map(planned.map(({ key }, place) => [key, place + 1]))
     report({
@@ -63,17 +64,17 @@ const schedule = <E, F>(
       stages: yield* plannedParts(planned),
     })
     const order = slots === 1 ? inOrder(leaves) : longestFirst(inOrder(leaves))
-    const waiting = new Set(order.filter(({ key }) => !artifacts.has(key) && !failed.has(key)))
+    const waiting = new Set(order.filter(({ key }) => !artifacts.has(key) && !failures.has(key)))
+    const startable = readyStages([...waiting], (key) => artifacts.has(key))
     const running = new Set<Stage>()
     const ended = yield* Queue.unbounded<{ readonly ready: Ready; readonly exit: Exit.Exit<Artifact, E> }>()
 
     const next = (): Stage | undefined => {
       if (running.size === slots || (!apart && [...running].some(({ alone }) => alone))) return undefined
-      const ready = [...waiting].filter(({ inputs }) => inputs.every(({ key }) => artifacts.has(key)))
-      if (slots === 1 || apart) return ready[0]
+      if (slots === 1 || apart) return startable.first()
       // A stage that must run alone waits until nothing else can be started, so that the slots are empty only once for
       // it.
-      return ready.find(({ alone }) => !alone) ?? (running.size === 0 ? ready[0] : undefined)
+      return startable.first(({ alone }) => !alone) ?? (running.size === 0 ? startable.first() : undefined)
     }
     const start = (stage: Stage) => {
       const at = { stage: stage.label, index: places.get(stage.key) ?? 0, of: places.size, unit: stage.unit }
@@ -86,21 +87,23 @@ const schedule = <E, F>(
     for (;;) {
       for (let stage = next(); stage !== undefined; stage = next()) {
         waiting.delete(stage)
+        startable.take(stage)
         running.add(stage)
         yield* start(stage)
       }
       // A stage that still waits has an input that failed.
-      if (running.size === 0) return { artifacts, failed }
+      if (running.size === 0) return { artifacts, failed: failures }
       const { ready, exit } = yield* Queue.take(ended)
       const { stage, at } = ready
       running.delete(stage)
       if (Exit.isSuccess(exit)) {
         artifacts.set(stage.key, exit.value)
+        startable.stored(stage.key)
         const { reused, manifest } = exit.value
         report({ _tag: "done", ...at, reused, seconds: manifest.seconds, key: stage.key })
       } else {
         const failure = yield* onFailure(stage, exit.cause)
-        failed.set(stage.key, failure)
+        failures.set(stage.key, failure)
         report({ _tag: "failed", ...at, message: failure.error.message })
       }
     }
@@ -131,6 +134,20 @@ export const runAll = (
   options: ScheduleOptions = {},
 ): Effect.Effect<Outcome, StageError, Needs> =>
   Effect.flatMap(Effect.service(Runner), (runner) => schedule(leaves, options, runner, asFailure))
+
+/**
+ * Runs the stages that are not in the store, by the current `Runner`, all of which must succeed.
+ *
+ * @error StageError of the first stage that failed, once all that do not depend on it have run
+ */
+export const runNeeded = (
+  leaves: ReadonlyArray<Stage>,
+  options: ScheduleOptions = {},
+): Effect.Effect<ReadonlyMap<string, Artifact>, StageError, Needs> =>
+  Effect.flatMap(runAll(leaves, options), (outcome) => {
+    const [first] = outcome.failed.values()
+    return first === undefined ? Effect.succeed(outcome.artifacts) : failed(first)
+  })
 
 /**
  * Runs the stages that are not in the store, all of which must succeed: in this process, one by one, in order.

@@ -1,6 +1,6 @@
 /** The clients of Slurm as functions: sbatch, squeue, sacct or scontrol, scancel. */
 import { spawn } from "node:child_process"
-import { Data, Effect } from "effect"
+import { Context, Data, Effect } from "effect"
 
 /** A client of Slurm that failed, with its message. */
 export class SlurmFailed extends Data.TaggedError("SlurmFailed")<{ readonly message: string }> {}
@@ -74,15 +74,16 @@ const withoutFull = <A>(running: Effect.Effect<A, SlurmFailed | QueueFull>): Eff
   Effect.catchTag(running, "QueueFull", ({ message }) => Effect.fail(new SlurmFailed({ message })))
 
 /** Submits a script; returns the id of its job, or of its array. */
-export const submit = (args: ReadonlyArray<string>, script: string): Effect.Effect<string, SlurmFailed | QueueFull> =>
+const submit = (args: ReadonlyArray<string>, script: string): Effect.Effect<string, SlurmFailed | QueueFull> =>
   // "id" or "id;cluster"
   Effect.map(client("sbatch", ["--parsable", ...args, script], 180_000), (out) => out.trim().split(";")[0]!)
 
 /** Asks if the cluster could ever run such a job. @error SlurmFailed with the reason why not; QueueFull if it cannot say now */
-export const tryOut = (args: ReadonlyArray<string>, script: string): Effect.Effect<void, SlurmFailed | QueueFull> =>
+const tryOut = (args: ReadonlyArray<string>, script: string): Effect.Effect<void, SlurmFailed | QueueFull> =>
   Effect.asVoid(client("sbatch", ["--test-only", ...args, script]))
 
-const parsed = (out: string): ReadonlyMap<string, JobState> =>
+/** Jobs from lines of `id|state|reason|nodes`. */
+export const parsedJobs = (out: string): ReadonlyMap<string, JobState> =>
   new Map(
     out.split("\n").flatMap((line) => {
       const [id, state, reason = "", nodes = ""] = line.split("|")
@@ -92,14 +93,14 @@ const parsed = (out: string): ReadonlyMap<string, JobState> =>
   )
 
 /** All jobs of a name that the controller still knows, by id; of an array each task, as 12_3. */
-export const queued = (name: string): Effect.Effect<ReadonlyMap<string, JobState>, SlurmFailed> =>
+const queued = (name: string): Effect.Effect<ReadonlyMap<string, JobState>, SlurmFailed> =>
   Effect.map(
     withoutFull(client("squeue", ["--noheader", "--array", "--states=all", `--name=${name}`, "--format=%i|%T|%r|%N"])),
-    parsed,
+    parsedJobs,
   )
 
 /** An ended job that the queue no longer has: from the accounts, or without those from the controller. */
-export const ended = (id: string): Effect.Effect<JobState | undefined> => {
+const ended = (id: string): Effect.Effect<JobState | undefined> => {
   const accounts = client("sacct", [
     "--noheader",
     "--parsable2",
@@ -111,7 +112,7 @@ export const ended = (id: string): Effect.Effect<JobState | undefined> => {
     const field = (name: string) => new RegExp(`\\b${name}=(\\S+)`).exec(line)?.[1] ?? ""
     return new Map([[id, { state: field("JobState"), reason: field("Reason"), nodes: field("NodeList") }]])
   })
-  return Effect.map(accounts, parsed).pipe(
+  return Effect.map(accounts, parsedJobs).pipe(
     Effect.filterOrElse(
       (jobs) => jobs.has(id),
       () => controller,
@@ -123,7 +124,7 @@ export const ended = (id: string): Effect.Effect<JobState | undefined> => {
 }
 
 /** Facts of the cluster: its name, and the most tasks of an array. */
-export const cluster: Effect.Effect<{ readonly name: string; readonly largestArray: number }, SlurmFailed> = Effect.map(
+const cluster: Effect.Effect<{ readonly name: string; readonly largestArray: number }, SlurmFailed> = Effect.map(
   withoutFull(client("scontrol", ["show", "config"])),
   (text) => ({
     name: /ClusterName\s*=\s*(\S+)/.exec(text)?.[1] ?? "",
@@ -132,5 +133,20 @@ export const cluster: Effect.Effect<{ readonly name: string; readonly largestArr
 )
 
 /** Ends jobs. */
-export const cancel = (ids: ReadonlyArray<string>): Effect.Effect<void, SlurmFailed> =>
+const cancel = (ids: ReadonlyArray<string>): Effect.Effect<void, SlurmFailed> =>
   ids.length === 0 ? Effect.void : withoutFull(Effect.asVoid(client("scancel", ids)))
+
+/** The calls of Slurm that a launch needs. */
+export interface SlurmCalls {
+  readonly submit: typeof submit
+  readonly tryOut: typeof tryOut
+  readonly queued: typeof queued
+  readonly ended: typeof ended
+  readonly cluster: typeof cluster
+  readonly cancel: typeof cancel
+}
+
+/** The cluster that a launch talks to: by default the one that this machine's clients know. */
+export const SlurmClient = Context.Reference<SlurmCalls>("@winnow/lab/SlurmClient", {
+  defaultValue: () => ({ submit, tryOut, queued, ended, cluster, cancel }),
+})

@@ -2,7 +2,7 @@
 import { basename } from "node:path"
 import { Effect } from "effect"
 import { jobsOf, launchesIn, readLaunch } from "../launch-folder.ts"
-import { isLive, queued } from "./client.ts"
+import { isLive, SlurmClient } from "./client.ts"
 import { jobName } from "./slurm.ts"
 import { statesText } from "./states-text.ts"
 
@@ -24,6 +24,7 @@ export const launchesInQueue = (home: string): Effect.Effect<ReadonlyArray<InQue
         const name = jobName(basename(folder))
         const { slug, part } = readLaunch(folder).experiment
         if (jobsOf(folder).size === 0) return []
+        const { queued } = yield* SlurmClient
         const text = yield* Effect.match(queued(name), {
           onFailure: ({ message }) => `not known: ${message}`,
           onSuccess: (jobs) => {

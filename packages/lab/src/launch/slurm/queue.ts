@@ -8,7 +8,7 @@ import { type Stage, sharersOf } from "../../stage.ts"
 import { withLock } from "../../store/lock.ts"
 import type { StoreService } from "../../store/store.ts"
 import { jobsOf, messagesOf, noteJob } from "../launch-folder.ts"
-import * as client from "./client.ts"
+import { isLive as isLiveState, type JobState, SlurmClient, type SlurmFailed } from "./client.ts"
 import { type Group, groupsOf } from "./groups.ts"
 import { jobScript } from "./script.ts"
 import { resourceArguments, type SlurmSettings } from "./settings.ts"
@@ -40,9 +40,11 @@ export interface Queue {
   /** True if this launch has submitted the stage, now or in an earlier run of the command. */
   readonly wasSubmitted: (key: string) => boolean
   /** Waits for the end of a job. */
-  readonly end: (job: string) => Effect.Effect<client.JobState>
+  readonly end: (job: string) => Effect.Effect<JobState>
+  /** Waits until a job was seen to run, or to be over. */
+  readonly begun: (job: string) => Effect.Effect<void>
   /** Looks at the queue, and lets `end` return for the jobs that are over. */
-  readonly look: Effect.Effect<ReadonlyMap<string, client.JobState>>
+  readonly look: Effect.Effect<ReadonlyMap<string, JobState>>
   /** Removes the lock of a stage if an ended job holds it still. */
   readonly release: (stage: Stage, job: string) => Effect.Effect<void>
   /** The end of a job's output. */
@@ -51,30 +53,32 @@ export interface Queue {
   readonly live: Effect.Effect<ReadonlyArray<string>>
 }
 
-const refused = (what: string) => (error: client.SlurmFailed) =>
+const refused = (what: string) => (error: SlurmFailed) =>
   new DataError({ message: `${what}: ${error.message}`, cause: error })
 
-const unknownJob: client.JobState = { state: "UNKNOWN", reason: "Slurm knows it no more", nodes: "" }
+const unknownJob: JobState = { state: "UNKNOWN", reason: "Slurm knows it no more", nodes: "" }
 
 /** The queue of a launch. @error DataError if no cluster answers */
 export const openQueue = (options: QueueOptions): Effect.Effect<Queue, DataError> =>
   Effect.gen(function* () {
     const { folder, name, settings, memory, devices, store, say } = options
+    const client = yield* SlurmClient
     const { name: clusterName, largestArray } = yield* client.cluster.pipe(
       Effect.mapError(refused("--launcher slurm needs a cluster, and none answers")),
     )
     const jobs = new Map(jobsOf(folder))
     /** The last look at the queue. */
-    let seen: ReadonlyMap<string, client.JobState> = new Map()
+    let seen: ReadonlyMap<string, JobState> = new Map()
     /** Jobs that were submitted after the last look. */
     const unseen = new Set<string>()
-    const waiting = new Map<string, Deferred.Deferred<client.JobState>>()
-    const over = new Map<string, client.JobState>()
+    const waiting = new Map<string, Deferred.Deferred<JobState>>()
+    const pending = new Map<string, Deferred.Deferred<void>>()
+    const over = new Map<string, JobState>()
     const tried = new Set<string>()
     const troubles = new Set<string>()
     let count = 0
 
-    const isLive = (job: string) => unseen.has(job) || (seen.has(job) && client.isLive(seen.get(job)!))
+    const isLive = (job: string) => unseen.has(job) || (seen.has(job) && isLiveState(seen.get(job)!))
     const liveJobs = () => [...new Set(jobs.values())].filter(isLive)
     const jobOf = (key: string) => {
       const job = jobs.get(key)
@@ -105,6 +109,11 @@ export const openQueue = (options: QueueOptions): Effect.Effect<Queue, DataError
         yield* Deferred.succeed(deferred, state)
       }
       for (const job of over.keys()) if (isLive(job)) over.delete(job)
+      for (const [job, deferred] of pending) {
+        if (unseen.has(job) || seen.get(job)?.state === "PENDING") continue
+        pending.delete(job)
+        yield* Deferred.succeed(deferred, undefined)
+      }
       return seen
     })
 
@@ -243,8 +252,14 @@ export const openQueue = (options: QueueOptions): Effect.Effect<Queue, DataError
         Effect.gen(function* () {
           const known = waiting.get(job)
           if (known !== undefined) return yield* Deferred.await(known)
-          const deferred = yield* Deferred.make<client.JobState>()
+          const deferred = yield* Deferred.make<JobState>()
           waiting.set(job, deferred)
+          return yield* Deferred.await(deferred)
+        }),
+      begun: (job) =>
+        Effect.gen(function* () {
+          const deferred = pending.get(job) ?? (yield* Deferred.make<void>())
+          pending.set(job, deferred)
           return yield* Deferred.await(deferred)
         }),
       look,

@@ -21,7 +21,7 @@ import { Launcher, type LauncherService } from "../launcher.ts"
 import { type PlannedLaunch, planLaunch } from "../plan-launch.ts"
 import type { StageRunner } from "../runner.ts"
 import type { JobState } from "./client.ts"
-import { cancel } from "./client.ts"
+import { SlurmClient } from "./client.ts"
 import { openQueue, type Queue } from "./queue.ts"
 import { slurmSettings } from "./settings.ts"
 import { statesText } from "./states-text.ts"
@@ -61,6 +61,8 @@ const tailOf = (file: string) => {
 const runnerOver = (queue: Queue, folder: string, plan: PlannedLaunch["plan"]): StageRunner => {
   /** By stage: earlier attempts without a new checkpoint, and the mark of the last one. */
   const attempts = new Map<string, { count: number; mark: string }>()
+  /** Stages whose jobs run, and so whose messages are read. */
+  let listeners = 0
   const crashed = (job: string, how: string) => {
     const output = queue.outputOf(job)
     const message = `job ${job} ${how}${output === "" ? "" : `: ${output}`}`
@@ -107,7 +109,16 @@ const runnerOver = (queue: Queue, folder: string, plan: PlannedLaunch["plan"]): 
         const before = attemptMark(partial)
         if (!attempts.has(stage.key)) attempts.set(stage.key, { count: 0, mark: before })
         const job = yield* queue.submitOne(stage)
-        const listening = Effect.forever(Effect.andThen(listen, Effect.sleep(500)))
+        // A job that waits has no messages; many that run are asked less often, as each look is one to the shared folder.
+        const pause = Effect.suspend(() => Effect.sleep(Math.max(500, 5 * listeners)))
+        const listening = Effect.andThen(
+          queue.begun(job),
+          Effect.acquireUseRelease(
+            Effect.sync(() => void listeners++),
+            () => Effect.forever(Effect.andThen(listen, pause)),
+            () => Effect.sync(() => void listeners--),
+          ),
+        )
         const end = yield* Effect.raceFirst(queue.end(job), listening)
         yield* listen
         const artifact = yield* seekPatiently(store, stage, inputs, end.state === "COMPLETED" ? folderSettles : 0)
@@ -155,7 +166,7 @@ export const slurm = ({ settings: named, onStop = "leave", devices = 1 }: SlurmO
           if (left.length === 0) return yield* removeIfDone
           const jobs = left.length === 1 ? "1 job" : `${left.length} jobs`
           if (onStop === "cancel") {
-            yield* Effect.ignore(cancel(left))
+            yield* Effect.ignore((yield* SlurmClient).cancel(left))
             return say(`${jobs} cancelled in Slurm's queue; checkpoints stay`)
           }
           say(`${jobs} stay in Slurm's queue: the same command joins them, scancel --name=${name} ends them`)
