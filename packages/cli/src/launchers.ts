@@ -4,12 +4,14 @@ import { askedDevices, askedJobs, jobsBeside, local, slurm, withDevices, workers
 import { Effect, type Layer, Option } from "effect"
 import { Flag } from "effect/cli"
 
+/** `--launcher`, without a default. */
+export const launcherFlag = Flag.Literals("launcher", ["local", "workers", "slurm"]).pipe(
+  Flag.withDescription("where stages run: this process, several on this machine, or jobs of a Slurm cluster"),
+)
+
 /** The flags of every command that runs stages. */
 export const launcherFlags = {
-  launcher: Flag.Literals("launcher", ["local", "workers", "slurm"]).pipe(
-    Flag.withDefault("workers"),
-    Flag.withDescription("where stages run: this process, several on this machine, or jobs of a Slurm cluster"),
-  ),
+  launcher: Flag.withDefault(launcherFlag, "workers" as const),
   jobs: Flag.Int("jobs").pipe(
     Flag.optional,
     Flag.withDescription(

@@ -1,5 +1,6 @@
-export { type Adapted, type AdaptRequest, adapt } from "./adapt/adapt.ts"
+export { type Adapted, adapt } from "./adapt/adapt.ts"
 export { prompts } from "./adapt/prompts-task.ts"
+export type { AdaptRequest } from "./adapt/request.ts"
 export { type Cleaning, findRemovable, type Removable, removeAll } from "./clean.ts"
 export { type ControlFilters, type ControlName, controls } from "./controls.ts"
 export { draftFigures, draftPage, draftVerdict, sizesText } from "./draft/draft-page.ts"

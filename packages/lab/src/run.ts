@@ -1,7 +1,7 @@
 /** An experiment from its definition to its results folder. */
 import { existsSync } from "node:fs"
 import { resolve as absolute, join } from "node:path"
-import { DataError, type Datasets, InvalidInput } from "@winnow/core"
+import { type Datasets, InvalidInput } from "@winnow/core"
 import { loadCodec, type PreflightModel, preflight } from "@winnow/data"
 import { localFolder } from "@winnow/hub"
 import { type } from "arktype"
@@ -32,7 +32,7 @@ import { documentOf, type Records, writeResults } from "./results.ts"
 import { ownFolder } from "./runs/own-folder.ts"
 import { entered, type RunName } from "./runs/run-store.ts"
 import { workerBytes } from "./schedule/jobs.ts"
-import { type Failure, failureOf, type Outcome } from "./schedule/outcome.ts"
+import { failed, failureOf, type Outcome } from "./schedule/outcome.ts"
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
 import { folderOf } from "./shared-rows.ts"
 import { inOrder, type Stage, type StageError } from "./stage.ts"
@@ -44,20 +44,24 @@ import { type Artifact, Store, type StoreService } from "./store/store.ts"
 import { readTexts, type Texts } from "./texts.ts"
 import { untoldPlugins } from "./untold.ts"
 
-export interface RunOptions {
+/** An experiment whose stages other processes can run. */
+export interface Launchable {
   /** NNN-slug: the folder of the experiment and of its results. */
   readonly slug: string
   /** The part and preset of the experiment; null where the experiment has only one. */
   readonly part?: string | null
   readonly preset?: string | null
-  /** Folder of all results. */
-  readonly results: string
-  readonly fresh?: boolean
   /**
    * The file that other processes load the experiment from, and further files whose plugins it names. The `Launcher` runs
    * the stages; without a file this process does.
    */
   readonly source?: { readonly file: string; readonly plugins?: ReadonlyArray<string> } | undefined
+}
+
+export interface RunOptions extends Launchable {
+  /** Folder of all results. */
+  readonly results: string
+  readonly fresh?: boolean
 }
 
 export interface Finished extends Records {
@@ -133,10 +137,6 @@ const runInPortions = (schedule: ScheduleOptions, artifacts: Outcome["artifacts"
   return (leaves, partOf = [...(schedule.partOf ?? []), ...leaves]) =>
     Effect.tap(runAll(leaves, { ...schedule, have, partOf }), (outcome) => Effect.sync(() => void (have = outcome)))
 }
-
-/** A failure of a stage that all drafts need ends the run, with the name of the stage. */
-const failed = ({ stage, error }: Failure): Effect.Effect<never, StageError> =>
-  Effect.fail(error._tag === "StageCrashed" ? new DataError({ message: `${stage.label}: ${error.message}` }) : error)
 
 /** Mean lengths of a data artifact's training split, for estimates. */
 export const sizesFrom = (artifact: Artifact | undefined): Sizes | undefined => {
@@ -253,10 +253,10 @@ export const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyM
   })
 
 /** The runner of the stages, by the current launcher. */
-const runnerOf = (
+export const runnerOf = (
   resolved: Resolved,
   { architectures }: Graph,
-  { slug, part = null, preset = null, source }: RunOptions,
+  { slug, part = null, preset = null, source }: Launchable,
   { hashes: texts }: Texts,
 ) =>
   Layer.effect(

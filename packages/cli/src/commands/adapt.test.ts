@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { datasetsLayer, tokenizerFiles, trainBpe } from "@winnow/data"
 import { sha256OfFile } from "@winnow/files"
 import { mahalanobis } from "@winnow/filter-mahalanobis"
-import { type AdaptRequest, adapt, Progress, prompts, Store } from "@winnow/lab"
+import { type AdaptRequest, adapt, Progress, prompts, Store, workers } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"
 import { llama } from "@winnow/model-llama"
 import { initialise, loadModel, saveModel } from "@winnow/models"
@@ -89,6 +89,22 @@ test("examples are chosen beside general text", async () => {
   const all = 60 - half.texts.leftOut
   expect(half.texts.read).toBe(Math.floor(0.5 * (all - 1)) + 1)
 }, 60_000)
+
+test("worker processes write the text and train the part of one process, to the last byte", async () => {
+  const plugins = [Bun.resolveSync("@winnow/loss-kl", import.meta.dir)]
+  const there = Layer.mergeAll(
+    Store.layer(at("store-of-workers")),
+    datasetsLayer({ folder: undefined }),
+    Progress.silent,
+    workers(2),
+  )
+  const asked = request({ to: at("by-workers"), plugins })
+  const { directory, computed } = await Effect.runPromise(adapt(asked).pipe(Effect.provide(there)))
+  expect(computed).toBeGreaterThan(3)
+  const alone = await run({ to: at("by-one") })
+  const [ours, theirs] = [directory, alone.directory].map((folder) => sha256OfFile(join(folder, "private.safetensors")))
+  expect(ours).toBe(theirs!)
+}, 120_000)
 
 test("taken folders, another draft, a private draft and lines that are no prompts are refused before any work", async () => {
   await run()

@@ -2,10 +2,11 @@
 import { resolve } from "node:path"
 import type { ExamplesUse, LossUse } from "@winnow/core"
 import { type Adapted, adapt, prompts, Store } from "@winnow/lab"
-import { pluginFrom } from "@winnow/lab/outside"
-import { Console, Effect, Option } from "effect"
+import { loadPlugins, pluginFile, pluginFrom } from "@winnow/lab/outside"
+import { Console, Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
+import { launcherFlag, launcherFlags, launcherOf } from "../launchers.ts"
 import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
 import { nearby } from "../nearby.ts"
 import { viewed } from "../run-view.ts"
@@ -73,21 +74,34 @@ export const adaptCommand = Command.make(
     seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of the private weights and the order of texts"),
     eos: trainingFlags.eos,
     plugin: familyFlag,
+    ...launcherFlags,
+    // Its stages wait for each other, so that more processes than one gain nothing.
+    launcher: Flag.withDefault(launcherFlag, "local" as const),
     verbose: trainingFlags.verbose,
     json: jsonFlag,
   },
   Effect.fn("adapt")(function* ({ plugin, json, verbose, general, keep, size, gate, eos, loss, ...flags }) {
     const [draft, target] = [(yield* namedFolder(flags.draft)).folder, (yield* namedFolder(flags.target)).folder]
+    const launcher = yield* launcherOf(flags)
+    const files = [
+      ...(yield* loadPlugins(plugin)).files,
+      yield* pluginFile("loss", `--loss ${loss}`, loss),
+      ...(Option.isSome(general) ? [yield* pluginFile("examples", "--general", "mahalanobis")] : []),
+    ]
     const request = {
       ...flags,
       ...{ draft, target, prompts: resolve(flags.prompts), to: resolve(flags.to), form: { size, gate } },
+      plugins: files,
       // The kind is checked, and a plugin of this kind has no other type.
       loss: (yield* pluginFrom("loss", `--loss ${loss}`, loss)) as LossUse<unknown>,
       ...(Option.isSome(eos) && { eos: eos.value }),
       ...(Option.isSome(general) && { examples: yield* choiceOf(general.value, keep) }),
     }
     yield* engine
-    const adapted = yield* withFamilies(plugin, viewed(adapt(request).pipe(Effect.provide(Store.layer())), { verbose }))
+    const adapted = yield* withFamilies(
+      plugin,
+      viewed(adapt(request).pipe(Effect.provide(Layer.merge(Store.layer(), launcher))), { verbose }),
+    )
     yield* Console.log(json ? JSON.stringify(adapted) : adaptReport(adapted, nearby(target)))
   }),
 ).pipe(Command.withDescription("A private part for a new target beside a frozen draft, trained on text that it writes"))

@@ -49,6 +49,9 @@ test("scores alone write no results and train no arm; the whole study adds what 
   expect(scored.out).toMatch(/^old +\d +-?\d/m)
   expect(scored.out).toContain("Starts by perplexity, the most promising first:")
   expect(scored.out).not.toContain("reached")
+  const elsewhere = { WINNOW_HOME: join(home, "elsewhere"), NO_COLOR: "1" }
+  const alone = await runCli(["rank", "starts", file, "--scores-only", "--launcher", "local"], elsewhere)
+  expect(alone.out).toBe(scored.out)
   const json = await rank(file, "--scores-only", "--json")
   const { tables } = JSON.parse(json.out) as { tables: ReadonlyArray<{ name: string }> }
   expect(tables.map(({ name }) => name)).toEqual(["by-tmi", "by-perplexity"])
@@ -61,7 +64,7 @@ test("scores alone write no results and train no arm; the whole study adds what 
   expect(whole.out).not.toContain("What the target accepted")
   for (const line of whole.out.split("\n").filter((line) => /^(start|score|old|young|tmi) {2}/.test(line)))
     expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80)
-}, 120_000)
+}, 240_000)
 
 test("an experiment without a ranking is refused, with those that have one", async () => {
   const { code, err } = await rank("quickstart")
@@ -123,4 +126,4 @@ test("layers: scores alone, then beside what the heads reached; a ranking of sta
     expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80)
   const other = await layers(file)
   expect([other.code, other.err.includes("it has the study ranking, and expected is layers")]).toEqual([1, true])
-}, 120_000)
+}, 240_000)

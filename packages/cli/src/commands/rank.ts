@@ -10,9 +10,10 @@ import {
   type TablesRecord,
   tablesText,
 } from "@winnow/lab"
-import { Console, Effect, Option } from "effect"
+import { Console, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { experimentFlags, prepareRuns, printPlans, runPrepared } from "../chosen-runs.ts"
+import { launcherOf } from "../launchers.ts"
 import { viewed } from "../run-view.ts"
 import { terminalColumns } from "../terminal.ts"
 
@@ -100,9 +101,12 @@ const ranking = (name: Ranked) =>
             ? [tablesText({ tables: ownTables(record) }, undefined, terminalColumns()), record.conclusions.join("\n")]
             : [],
         )
-      const scored = yield* Effect.forEach(prepared.runs, ({ part, resolved }) =>
-        Effect.map(scoresAlone(resolved), (tables) => ({ part, tables })),
-      ).pipe(Effect.provide(Store.layer()), (running) =>
+      const launcher = yield* launcherOf(flags)
+      const { slug, file } = prepared.found
+      const source = { file, plugins: prepared.files }
+      const scored = yield* Effect.forEach(prepared.runs, ({ part, preset, resolved }) =>
+        Effect.map(scoresAlone(resolved, { slug, part, preset, source }), (tables) => ({ part, tables })),
+      ).pipe(Effect.provide(Layer.merge(Store.layer(), launcher)), (running) =>
         viewed(running, { verbose: flags.verbose, beside: dirname(prepared.found.file) }),
       )
       if (flags.json) return yield* Console.log(JSON.stringify(scored.length === 1 ? scored[0] : scored, null, 2))

@@ -4,70 +4,32 @@
  */
 import { copyFileSync, existsSync, readdirSync } from "node:fs"
 import { resolve as absolute, join } from "node:path"
-import { type Datasets, type ExamplesUse, everyToken, InvalidInput, type LossUse, type TaskUse } from "@winnow/core"
+import { type Datasets, InvalidInput } from "@winnow/core"
 import { preflight } from "@winnow/data"
-import {
-  firstRows,
-  type PrivateForm,
-  parameterCount,
-  placePrivate,
-  readArchitecture,
-  sharedFiles,
-} from "@winnow/models"
+import { firstRows, parameterCount, placePrivate, readArchitecture, sharedFiles } from "@winnow/models"
 import { Effect } from "effect"
-import { arm, type Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
-import { tokenizerFile } from "../experiment/spec.ts"
-import { folder } from "../experiment/start.ts"
-import { written } from "../experiment/text.ts"
-import { privatePart } from "../experiment/training-spec.ts"
 import { io, wholeFolder } from "../export/whole-folder.ts"
 import { Families, knownFamilies } from "../families.ts"
 import { buildGraph } from "../graph.ts"
 import { tryPlugins } from "../preflight/try-plugins.ts"
 import { Progress } from "../progress.ts"
 import { commit, versions } from "../record/machine.ts"
-import { checkModels, sizesFrom } from "../run.ts"
-import { runStages } from "../schedule/run-all.ts"
+import { checkModels, runnerOf, sizesFrom } from "../run.ts"
+import { runNeeded, runStages } from "../schedule/run-all.ts"
 import { inOrder, type StageError } from "../stage.ts"
 import { sharedModels } from "../stages/models.ts"
 import { openTokenizer, readSplit } from "../stages/text.ts"
 import { partFolder } from "../stages/trained-model.ts"
 import { Store } from "../store/store.ts"
 import { readTexts } from "../texts.ts"
-import { prompts } from "./prompts-task.ts"
+import { type AdaptRequest, experimentOf } from "./request.ts"
+
+/** The file from which other processes load an adaptation, beside the files of its plugins. */
+const definedIn = join(import.meta.dir, "adapting-experiment.ts")
 
 /** The folder of the shared part, beside those of the private ones. */
 export const sharedFolder = "shared"
-
-/** The request of an adaptation. */
-export interface AdaptRequest {
-  /** Folders of the draft that is shared and of the new target. */
-  readonly draft: string
-  readonly target: string
-  /** A file of prompts, one JSON object a line. */
-  readonly prompts: string
-  /** The folder that gets `shared` and the private part; it may have those of other targets. */
-  readonly to: string
-  /** Of the private part: its folder in `to`. */
-  readonly name: string
-  readonly form: PrivateForm
-  readonly steps: number
-  readonly batchSize: number
-  readonly learningRate: number
-  /** The divergence from the target. */
-  readonly loss: LossUse<unknown>
-  /** Chooses examples, from the task of a file of general text; all of them if left out. */
-  readonly examples?: ExamplesUse | undefined
-  /** Temperature of the target's text; 0 is greedy. */
-  readonly temperature: number
-  readonly maxNew: number
-  /** Tokens of a prompt and its text. */
-  readonly maxLength: number
-  readonly seed: number
-  /** The token that ends a text, where the target's folder does not name it. */
-  readonly eos?: string | undefined
-}
 
 /** A finished adaptation. */
 export interface Adapted {
@@ -103,34 +65,10 @@ const checkFolders = ({ draft, to, name }: AdaptRequest): Effect.Effect<void, St
     if (problems.length > 0) return yield* new InvalidInput({ what: "adapt", problems })
   })
 
-const experimentOf = (request: AdaptRequest): Experiment => {
-  const { draft, target, name, form, steps, batchSize, learningRate, loss, examples, temperature, maxNew, seed } =
-    request
-  return {
-    name: `adapt ${name}`,
-    question: "What does the draft propose for this target?",
-    task: prompts({ file: request.prompts }) as TaskUse,
-    tokenizer: tokenizerFile(target, request.eos === undefined ? {} : { eos: request.eos }),
-    maxLength: request.maxLength,
-    target: folder(target),
-    draft: { start: folder(draft) },
-    arms: {
-      adapted: arm({
-        ...{ filter: everyToken(), loss, steps, batchSize },
-        optimizer: { learningRate, warmup: Math.round(steps / 10), schedule: "cosine" },
-        adapters: privatePart(form),
-        text: written({ by: "target", maxNew, ...(temperature > 0 && { temperature, seed }) }),
-        ...(examples && { examples }),
-      }),
-    },
-    seeds: [seed],
-  }
-}
-
 const count = (summary: Readonly<Record<string, unknown>>, name: string): number => Number(summary[name] ?? 0)
 
 /**
- * Adapts a draft to a target.
+ * Adapts a draft to a target. The launcher computes the target's text and the training.
  *
  * @error InvalidInput for folders that are taken or do not go together, and prompts that are none; DataError for files that
  * cannot be read or written; TrainingStopped
@@ -158,7 +96,10 @@ export const adapt = (request: AdaptRequest): Effect.Effect<Adapted, StageError,
       const { warnings } = yield* preflight({ encoded: split, tokenizer, models })
       for (const text of warnings) report({ _tag: "note", text })
       const { trained } = graph.measured.find(({ role }) => role === "arm")!
-      const artifacts = yield* runStages([trained], { ...made, have: { artifacts: encoded } })
+      const source = { file: definedIn, plugins: request.plugins ?? [] }
+      const artifacts = yield* runNeeded([trained], { ...made, have: { artifacts: encoded } }).pipe(
+        Effect.provide(runnerOf(resolved, graph, { slug: `adapt-${request.name}`, source }, texts)),
+      )
       const artifact = artifacts.get(trained.key)!
       const text = artifacts.get(inOrder([trained]).find(({ kind }) => kind === "text")!.key)!
       const [shared, directory] = [join(request.to, sharedFolder), join(request.to, request.name)].map((path) =>

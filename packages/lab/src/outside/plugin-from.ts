@@ -56,6 +56,10 @@ const moduleOf = (what: string, kind: PluginKind, name: string): Effect.Effect<s
   return Effect.fail(new InvalidInput({ what, problems: [problem] }))
 }
 
+/** The file of the plugin that `pluginFrom` reads from the same text: other processes load it again. @error as there */
+export const pluginFile = (kind: PluginKind, what: string, text: string): Effect.Effect<string, InvalidInput> =>
+  Effect.flatMap(askedOf(what, text), ({ name }) => moduleOf(what, kind, name))
+
 /**
  * A plugin with its options from the text of a flag: the name of a plugin in this checkout, a file, folder or package
  * that exports one, or `{"name": ..., "options": {...}}`.
