@@ -40,7 +40,7 @@ interface Body {
   }
 }
 
-/** What the API knows of a job. */
+/** A job as the API knows it. */
 interface Job {
   readonly body: Body
   status: { succeeded?: number; failed?: number; active?: number }
