@@ -130,12 +130,15 @@ export const partOf = (whole: Stage, name: string): Stage => {
 /** The kind of the stage that lists the shards of a cache, which are its inputs. */
 export const shardedSignals = "sharded-signals"
 
+/** The part of a stage that its FLOPs follow from. */
+type Counted = Pick<Stage, "work"> & Partial<Pick<Stage, "kind" | "inputs" | "continues">>
+
 /** The FLOPs of a stage; of a cache in shards those of the shards. */
-export const flopsOf = ({ kind, work, inputs }: Stage): number =>
+export const flopsOf = ({ kind, work, inputs = [] }: Counted): number =>
   kind === shardedSignals ? inputs.reduce((sum, shard) => sum + flopsOf(shard), 0) : (work.flops ?? 0)
 
 /** The same without those of the training that it goes on from. */
-export const ownFlops = (stage: Stage): number =>
+export const ownFlops = (stage: Counted): number =>
   flopsOf(stage) - (stage.continues === undefined ? 0 : flopsOf(stage.continues))
 
 /** All stages and their inputs, each once, inputs first: an order in which all can run. */
