@@ -174,8 +174,10 @@ export const offsetHead = (
     parameters,
     ...(layer !== undefined && { layers: [layer] }),
     entries: cells.length,
-    rows: (values, problem, { targetHidden, targetLayers, targetEmbedding, targetHead }) => {
-      const states = layer === undefined ? targetHidden : targetLayers.get(layer)!
+    rows: (values, problem, seen) => {
+      const { targetEmbedding, targetHead } = seen
+      // A head of the last states may list no `targetLayers` among its reads, so they are not asked for then.
+      const states = layer === undefined ? seen.targetHidden : seen.targetLayers.get(layer)!
       const h_PD = tf.reshape(states, [-1, D]) as tf.Tensor2D
       const weights = {
         get: (name: string) => (name === targetWeights.embedding ? (targetEmbedding as tf.Variable) : values.get(name)),

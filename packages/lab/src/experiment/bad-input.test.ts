@@ -67,7 +67,7 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
     [inArm({ start: { ...head(medusa()), pretraining: budget } }), "start.pretraining must be left out"],
     [
       inArm({ start: head(medusa.use({ further: 2 })) }),
-      "head medusa: further must be removed; there are bias, blocks, decay, heads, vocabulary",
+      "head medusa: further must be removed; there are bias, blocks, decay, heads, layer, vocabulary",
     ],
     [
       inExperiment({ target: layersOf("target", [0]) }),
