@@ -6,7 +6,7 @@
 import { ptr } from "bun:ffi"
 import { completed } from "./ffi.ts"
 import { placeOf } from "./halves.ts"
-import type { HeadRows } from "./head.ts"
+import type { HeadRows } from "./head-call.ts"
 import { address, type Native, precision } from "./native.ts"
 
 /** The struct of C: 64-bit words, in memory that does not move. */

@@ -2,7 +2,9 @@
 import { describe, expect, test } from "bun:test"
 import { seeded } from "@winnow/numerics"
 import { tf } from "../tf.ts"
-import { headGradient, headStatistics, type TrainedRows } from "./head.ts"
+import { headStatistics } from "./head.ts"
+import type { TrainedRows } from "./head-call.ts"
+import { headGradient } from "./head-gradient.ts"
 import { native, type Precision, withPrecision } from "./native.ts"
 
 const library = native()

@@ -4,22 +4,14 @@ export {
   type DecoderWeights,
   type GreedyRows,
   NativeDecoder,
-  NativeLogits,
   type NativeProgram,
   nativeDecodingInUse,
 } from "./decoder.ts"
 export { Floats } from "./floats.ts"
 export { type FrozenMatrix, Halves, placeOf, rowsOf, valuesOf } from "./halves.ts"
-export {
-  type Entries,
-  type HeadForm,
-  type HeadRows,
-  type HeadStatistic,
-  headGradient,
-  headStatistics,
-  type KeptLogits,
-  type TrainedRows,
-} from "./head.ts"
+export { type Entries, type HeadStatistic, headStatistics } from "./head.ts"
+export type { HeadRows, KeptLogits, TrainedRows } from "./head-call.ts"
+export { type HeadForm, headGradient } from "./head-gradient.ts"
 export { headTop } from "./head-top.ts"
 export {
   address,
@@ -32,6 +24,7 @@ export {
   withoutNative,
   withPrecision,
 } from "./native.ts"
+export { NativeLogits } from "./native-logits.ts"
 export { NativeWeight } from "./native-weight.ts"
 export { type NativeNumbers, nativeNumbers } from "./numbers.ts"
 export { freeOfWeights } from "./of-weights.ts"
