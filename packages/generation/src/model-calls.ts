@@ -46,7 +46,8 @@ const allAtOnce = (
     const all = distributionsOf(model, logits(calls), of.sampling)
     return first.map((row) => rowsFrom(all, row))
   }
-  const { argmax, margin } = withIds(model, greedy(calls, of.margins))
+  const margins = calls.some((call) => "margins" in call.of && call.of.margins)
+  const { argmax, margin } = withIds(model, greedy(calls, margins))
   const part = (xs: ArrayLike<number>, i: number) =>
     Array.from({ length: calls[i]!.rows }, (_, r) => xs[first[i]! + r]!)
   return calls.map((_, i) => ({ argmax: part(argmax, i), margin: margin.length === 0 ? [] : part(margin, i) }))
@@ -56,7 +57,8 @@ const joins = ({ decoding, parents }: ModelCall): boolean =>
   parents === undefined && decoding.quick?.together !== undefined
 
 /**
- * Answers calls on one model that all ask for the same; natively in one call, else one at a time.
+ * Answers calls on one model that all ask for choices, or all for distributions of one sampling; natively in one call, else
+ * one at a time. Choices of all may have margins if one asks for them, as where a model drafts for itself.
  *
  * @returns the answers in the order of the calls, those with distributions void once a state of the calls is used again or
  *   disposed

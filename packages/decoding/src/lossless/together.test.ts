@@ -85,6 +85,17 @@ test.skipIf(native() === undefined)(
   },
 )
 
+test.skipIf(native() === undefined)("a model that drafts for itself has the margins of each prompt alone", async () => {
+  const target = await modelOf(2, 2)
+  const options = { draftLength: 3, maxNew: 10, eosId: 7 }
+  const one = await speculate(target, modelProposer(target), prompts, options)
+  const all = await speculateTogether(target, modelProposer(target), prompts, { ...options, batchSize: 4 })
+  expect(all.map(({ rollout, margins }) => [rollout, margins])).toEqual(
+    one.map(({ rollout, margins }) => [rollout, margins]),
+  )
+  target.dispose()
+})
+
 test("without native decoding each prompt is called alone, with the same texts", async () => {
   for (const quick of [false, true]) {
     const { target, draft, dispose } = tablePair(7, 2, 0.7, 0, quick)
