@@ -3,13 +3,19 @@
  *
  * Letters: N rows, R rows of a chunk, V vocabulary, D hidden size.
  */
-import { headLogits, tf } from "@winnow/tensor"
+import { headLogits, onFreshTape, tf } from "@winnow/tensor"
 
 /** Logits of a chunk at most: 4 MB of numbers. */
 const mostLogits = 2 ** 20
 
-/** -log p(gold) of each row, nats, [N]; logits exist for a chunk of rows at a time. Only the values leave: no gradient. */
-export const tokenLosses = (h_ND: tf.Tensor2D, head_VD: tf.Tensor2D, gold_N: Int32Array): Float32Array => {
+/**
+ * -log p(gold) of each row, nats, [N]; logits exist for a chunk of rows at a time, also while a gradient is taken. Only the
+ * values leave: no gradient.
+ */
+export const tokenLosses = (h_ND: tf.Tensor2D, head_VD: tf.Tensor2D, gold_N: Int32Array): Float32Array =>
+  onFreshTape(() => inChunks(h_ND, head_VD, gold_N))
+
+const inChunks = (h_ND: tf.Tensor2D, head_VD: tf.Tensor2D, gold_N: Int32Array): Float32Array => {
   const [N, V] = [gold_N.length, head_VD.shape[0]]
   const loss_N = new Float32Array(N)
   const size = Math.max(1, Math.floor(mostLogits / V))
