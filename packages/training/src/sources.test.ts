@@ -47,7 +47,7 @@ const [every, distils, predicts, rewards] = [
 ]
 const examples = tinyExamples(12)
 /** Examples 0 to 7 are of source 0, which has the stage's loss; 8 to 11 of source 1. */
-const source_E = Uint8Array.from(examples, (_, e) => (e < 8 ? 0 : 1))
+const source_E = Int32Array.from(examples, (_, e) => (e < 8 ? 0 : 1))
 const batchOf = (numbers: ReadonlyArray<number>): Batch =>
   collate(
     numbers.map((e) => examples[e]!),

@@ -15,14 +15,14 @@ import type { CachedSignals } from "./signals/cached.ts"
 /** The losses of a text's sources. */
 export interface SourceLosses {
   /** The source of each example, [E]. */
-  readonly source_E: Uint8Array
+  readonly source_E: Int32Array
   /** By source, with the frozen models that it reads; undefined for the stage's loss. */
   readonly losses: ReadonlyArray<(LossInstance & { readonly models: FrozenModels }) | undefined>
 }
 
 /** The same with the head of each loss. */
 export interface SourceHeads {
-  readonly source_E: Uint8Array
+  readonly source_E: Int32Array
   readonly heads: ReadonlyArray<Head | undefined>
 }
 

@@ -22,4 +22,4 @@ export const partLosses = (
 export const sourceLosses = ({ parts = [] }: EncodedTask, losses: PartLosses["Service"]): SourceLosses | undefined =>
   losses.length === 0
     ? undefined
-    : { losses, source_E: Uint8Array.from(parts.flatMap((count, part) => new Array<number>(count).fill(part))) }
+    : { losses, source_E: Int32Array.from(parts.flatMap((count, part) => new Array<number>(count).fill(part))) }
