@@ -34,7 +34,13 @@ export const withTensorBoard = (view: View, folder: string): Effect.Effect<View,
       try {
         what(run)
       } catch (error) {
+        const broken = run
         run = undefined
+        try {
+          broken.free()
+        } catch {
+          // The first error is told.
+        }
         view.report({ _tag: "note", text: `the TensorBoard logs of this run end here: ${(error as Error).message}` })
       }
     }

@@ -160,7 +160,9 @@ export class LiveRun {
 
   /** True if there is more to read of stages that have ended. */
   get readsMore(): boolean {
-    const ended = [...this.state.stages.values()].filter(({ state }) => state === "done" || state === "stored")
+    const ended = [...this.state.stages.values()].filter(
+      ({ key, state }) => key !== "" && (state === "done" || state === "stored"),
+    )
     const keys = new Set(ended.map(({ key }) => key))
     return (
       ended.some((stage) => stage.unit === "steps" && !this.isRead(stage)) ||

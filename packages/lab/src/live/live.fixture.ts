@@ -82,8 +82,10 @@ export const writtenRun = (home: string, wanted: Wanted = {}) => {
     log: begun.log!,
     directory,
     say: (event: ProgressEvent) => add(event),
-    plan: () => {
+    /** @param settled false while a search still chooses the settings of the drafts */
+    plan: (settled = true) => {
       add({ _tag: "planned", beginning: true, slots: 1, stages })
+      if (!settled) return
       add({ _tag: "named", run: names.run, directory })
       add({ _tag: "rows", rows })
     },

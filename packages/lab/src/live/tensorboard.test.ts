@@ -113,6 +113,21 @@ test("each arm and seed has its steps once, in order, and its figures at the las
   expect(scalarsIn(join(at, "adaspec", "seed-2"))["train/loss"]).toEqual(loss)
 })
 
+test("a run that ends before its search has chosen closes its logs, with the trainings that ended", () => {
+  const folder = join(home, "early")
+  const run = writtenRun(join(home, "another"), { run: "early" })
+  run.plan(false)
+  run.start("target")
+  run.train("target", 0, 5, 5)
+  run.finish("target", {})
+  const logs = new TensorBoardRun(folder, run.log)
+  logs.refresh()
+  expect(existsSync(folder)).toBe(false)
+  run.end("failed", "no training came to a score")
+  logs.close()
+  expect(scalarsIn(join(folder, "001-quickstart-early", "target"))["train/loss"]!.length).toBe(5)
+})
+
 test("a writer that is closed frees its tensors, and its folder can be opened again", () => {
   const before = engineMemory()
   const folder = join(home, "twice")

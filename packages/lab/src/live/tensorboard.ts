@@ -117,10 +117,10 @@ export class TensorBoardRun {
     }
   }
 
-  /** Writes what is new. The drafts have names only once a search has ended. */
-  refresh(): void {
+  /** Writes what is new. The drafts have names only once a search has ended; trainings of a run that ends before keep theirs. */
+  refresh(isEnd = false): void {
     this.#run.readLog()
-    if (this.#run.state.rows.length === 0) return
+    if (this.#run.state.rows.length === 0 && !isEnd) return
     this.#run.refresh()
     this.#readFigures()
   }
@@ -128,12 +128,26 @@ export class TensorBoardRun {
   /** Writes the rest, and closes all files. */
   close(): void {
     try {
-      this.refresh()
-      while (this.#run.readsMore) this.refresh()
-      this.refresh()
+      this.refresh(true)
+      while (this.#run.readsMore) this.refresh(true)
+      this.refresh(true)
     } finally {
-      for (const { writer } of this.#open.values()) writer.close()
-      this.#open.clear()
+      this.free()
     }
+  }
+
+  /** Closes all files as they are: a disk may be full. @error Error of the first that could not be written */
+  free(): void {
+    const open = [...this.#open.values()]
+    this.#open.clear()
+    const faults = open.flatMap(({ writer }) => {
+      try {
+        writer.close()
+        return []
+      } catch (error) {
+        return [error]
+      }
+    })
+    if (faults.length > 0) throw faults[0]
   }
 }
