@@ -89,8 +89,9 @@ const kept = 30
 const tidy = (folder: string): void => {
   for (const name of readdirSync(folder)) {
     const file = join(folder, name)
-    if (name.endsWith(".jsonl") && Date.now() - statSync(file).mtimeMs > kept * 86_400_000)
-      rmSync(file, { force: true })
+    // Another run may remove it at this moment.
+    const { mtimeMs = Date.now() } = statSync(file, { throwIfNoEntry: false }) ?? {}
+    if (name.endsWith(".jsonl") && Date.now() - mtimeMs > kept * 86_400_000) rmSync(file, { force: true })
   }
 }
 

@@ -53,7 +53,12 @@ export const startWatching = async (source: WatchSource, port = 0): Promise<Watc
   let silent = 0
   const sent = (text: string) => {
     const bytes = encoder.encode(text)
-    for (const client of clients) client.enqueue(bytes)
+    for (const client of clients)
+      try {
+        client.enqueue(bytes)
+      } catch {
+        clients.delete(client) // Its page went at this moment; an error in a timer would end the run.
+      }
   }
   const textOf = (message: LiveMessage) => `data: ${JSON.stringify(message)}\n\n`
   const look = () => {
