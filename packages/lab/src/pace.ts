@@ -28,7 +28,13 @@ interface Made {
   readonly inputs?: ReadonlyArray<{ readonly key: string }>
 }
 
-const configOf = (made: object): string => canonicalJson({ config: (made as Made).config ?? null })
+/** Many stages are compared with the same manifests: the texts of these are made once. */
+const configs = new WeakMap<object, string>()
+const configOf = (made: object): string => {
+  const known = configs.get(made) ?? canonicalJson({ config: (made as Made).config ?? null })
+  configs.set(made, known)
+  return known
+}
 /** The inputs but the first, which is the model that is measured: target, texts, tokenizer. */
 const restOf = (made: object): string =>
   ((made as Made).inputs ?? [])

@@ -164,8 +164,8 @@ export const signalProblems = (
 }
 
 /**
- * The signals that are used: by a filter with each of the losses beside it. Unused ones are set to live, which costs nothing, so that arms that read the same are
- * equal.
+ * The signals that are used: by a filter with each of the losses beside it. Unused ones are set to live, which costs
+ * nothing, so that arms that read the same are equal.
  */
 export const usedSignals = (
   { target, reference, shards }: SignalsOptions,
@@ -175,5 +175,6 @@ export const usedSignals = (
     target: uses.some(readsTarget) ? target : "live",
     reference: uses.some(({ filter }) => referenceNeeds(filter.needs).length > 0) ? reference : "live",
   } as const
-  return shards === undefined || !(used.target !== "live" || used.reference === "cached") ? used : { ...used, shards }
+  const isCached = used.target !== "live" || used.reference === "cached"
+  return isCached && shards !== undefined ? { ...used, shards } : used
 }
