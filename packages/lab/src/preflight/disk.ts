@@ -1,10 +1,12 @@
 /** Caches of signals are large: their bytes are compared with the free space of the disk before any stage runs. */
-import { existsSync, readdirSync, statfsSync, statSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { existsSync, readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
 import { DataError } from "@winnow/core"
+import { freeBytes } from "@winnow/files"
 import { Effect } from "effect"
 import { inOrder, type Stage } from "../stage.ts"
 import { Store } from "../store/store.ts"
+import { binary } from "../table/format.ts"
 
 /** The caches of signals that a run has yet to write. */
 export interface DiskNeed {
@@ -14,16 +16,6 @@ export interface DiskNeed {
   /** Free bytes on the disk of the store. */
   readonly free: number
 }
-
-/** Free bytes on the disk of a folder, which may not exist yet. */
-const systemFree = (folder: string): number => {
-  if (!existsSync(folder)) return systemFree(dirname(folder))
-  const { bavail, bsize } = statfsSync(folder)
-  return bavail * bsize
-}
-
-const sizeText = (bytes: number): string =>
-  bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`
 
 /** Bytes of the pieces that a stopped attempt left. */
 const bytesIn = (folder: string): number =>
@@ -35,18 +27,18 @@ const bytesIn = (folder: string): number =>
 
 /** The need as a line of text. */
 export const diskText = ({ stages, bytes, free }: DiskNeed): string =>
-  `caches of signals: ${sizeText(bytes)} to write in ${stages === 1 ? "1 stage" : `${stages} stages`}; ${sizeText(free)} are free`
+  `caches of signals: ${binary(bytes)} to write in ${stages === 1 ? "1 stage" : `${stages} stages`}; ${binary(free)} are free`
 
 /**
  * The caches that these stages still have to write.
  *
- * @param freeBytes of a folder's disk; from the system by default
+ * @param free of a folder's disk; from the system by default
  * @returns undefined without any, or where the data that gives their size is not encoded yet
  * @error DataError if the disk has too little room for all of them
  */
 export const checkDisk = (
   leaves: ReadonlyArray<Stage>,
-  freeBytes: (folder: string) => number = systemFree,
+  free: (folder: string) => number = freeBytes,
 ): Effect.Effect<DiskNeed | undefined, DataError, Store> =>
   Effect.gen(function* () {
     const { home, root } = yield* Store
@@ -55,7 +47,7 @@ export const checkDisk = (
       return [Math.max(0, bytes - bytesIn(join(root, kind, `${key}.partial`)))]
     })
     if (left.length === 0) return undefined
-    const need = { stages: left.length, bytes: left.reduce((sum, bytes) => sum + bytes), free: freeBytes(home) }
+    const need = { stages: left.length, bytes: left.reduce((sum, bytes) => sum + bytes), free: free(home) }
     if (need.bytes <= need.free) return need
     const message = `${diskText(need)} on the disk of ${home}: free some, set WINNOW_HOME to a folder of a larger disk, or choose a smaller form (docs/signals.md)`
     return yield* new DataError({ message })

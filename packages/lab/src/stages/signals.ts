@@ -48,6 +48,7 @@ import { pluginCode, pluginCodes } from "../store/code/plugin-code.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { canonicalJson, keyOf } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
+import { binary } from "../table/format.ts"
 import { openModel, openReference, weightsOf } from "./models.ts"
 import { shardedStage } from "./sharded-signals.ts"
 import { readSplit } from "./text.ts"
@@ -66,9 +67,8 @@ const dataOf = ({ manifest }: Artifact) => {
 
 /** The size of a cache as text, for a note before the stage writes it. */
 export const sizeText = ({ tokens, bytesPerToken, bytes, bytesLeft, free }: SignalsSize): string => {
-  const gibibytes = (b: number) => (b < 2 ** 30 ? `${(b / 2 ** 20).toFixed(1)} MiB` : `${(b / 2 ** 30).toFixed(1)} GiB`)
-  const rest = bytesLeft < bytes ? `, ${gibibytes(bytesLeft)} of it still to be written` : ""
-  return `${tokens} tokens of ${bytesPerToken} bytes, ${gibibytes(bytes)}${rest}; ${gibibytes(free)} are free`
+  const rest = bytesLeft < bytes ? `, ${binary(bytesLeft)} of it still to be written` : ""
+  return `${tokens} tokens of ${bytesPerToken} bytes, ${binary(bytes)}${rest}; ${binary(free)} are free`
 }
 
 const makingOptions = (

@@ -8,6 +8,10 @@ export const short = (n: number): string => {
   return `${(n / scale).toPrecision(n >= 1000 ? 3 : Math.max(1, String(Math.round(n)).length))}${letter}`
 }
 
+/** Bytes as "1.5 MiB" or "2.0 GiB". */
+export const binary = (bytes: number): string =>
+  bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`
+
 /** The format of a kind of figure: acceptances in per cent, other figures unscaled. */
 export interface Scale {
   readonly factor: number

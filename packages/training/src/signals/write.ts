@@ -13,13 +13,12 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  statfsSync,
   writeSync,
 } from "node:fs"
 import { join } from "node:path"
 import { DataError, type EncodedExample, InvalidInput } from "@winnow/core"
 import { type Batch, collate, packsByLength, trainedOffsets } from "@winnow/data"
-import { parseJson, writeWhole } from "@winnow/files"
+import { freeBytes, parseJson, writeWhole } from "@winnow/files"
 import { Effect } from "effect"
 import {
   checkIdentity,
@@ -68,11 +67,6 @@ export interface WriteOptions {
   readonly batchTokens?: number
   /** Bytes free on the disk of a folder; from the system by default. */
   readonly freeBytes?: (directory: string) => number
-}
-
-const systemFree = (directory: string): number => {
-  const { bavail, bsize } = statfsSync(directory)
-  return bavail * bsize
 }
 
 /** Bytes to leave free on the disk, for the header, the store's manifest, other processes. */
@@ -201,7 +195,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
   Effect.gen(function* () {
     const { directory, examples, shard, bytesPerToken, encode, table } = options
     const identity = identityOf(options.identity, shard)
-    const { onSize = () => {}, onProgress = () => {}, freeBytes = systemFree } = options
+    const { onSize = () => {}, onProgress = () => {}, freeBytes: freeOn = freeBytes } = options
     const attempt = <A>(run: () => A): Effect.Effect<A, DataError | InvalidInput> =>
       Effect.try({
         try: run,
@@ -225,7 +219,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
       const done = finished({ ...options, identity }, plan)
       const tableBytes = (table?.shape ?? [0]).reduce((a, b) => a * b, 4)
       const left = plan.filter(({ file }) => !done.has(file)).reduce((sum, { bytes }) => sum + bytes, 0)
-      const free = freeBytes(directory)
+      const free = freeOn(directory)
       const bytesLeft = left + tableBytes
       onSize({ tokens, bytesPerToken, bytes: tokens * bytesPerToken + tableBytes, bytesLeft, free })
       if (bytesLeft + margin > free)
