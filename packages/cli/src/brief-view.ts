@@ -1,7 +1,6 @@
 /** A run's progress in short: the finished share, the time left, the running stages, the failures. */
-import { makeMeter, type ProgressEvent } from "@winnow/lab"
+import { clock, makeMeter, type ProgressEvent } from "@winnow/lab"
 import { bar, makeScreen, type View, type ViewOptions } from "./screen.ts"
-import { clock } from "./time.ts"
 
 type Of<Tag extends ProgressEvent["_tag"]> = Extract<ProgressEvent, { _tag: Tag }>
 

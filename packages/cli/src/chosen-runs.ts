@@ -5,6 +5,7 @@ import { datasetsLayer } from "@winnow/data"
 import {
   applySettings,
   documentOf,
+  duration,
   experimentOf,
   type Found,
   isTablesRecord,
@@ -39,7 +40,6 @@ import { renderPlan } from "./plan-view.ts"
 import { viewed } from "./run-view.ts"
 import { jsonFlag, resultsFlag, tensorboardFlag, watchFlag } from "./shared-flags.ts"
 import { terminalColumns } from "./terminal.ts"
-import { duration } from "./time.ts"
 
 const names = (text: Option.Option<string>): ReadonlyArray<string> | undefined =>
   Option.getOrUndefined(Option.map(text, (t) => t.split(",").map((name) => name.trim())))

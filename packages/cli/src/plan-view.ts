@@ -1,7 +1,6 @@
 /** A plan of a run for people: stages that differ only in their seed share a line. */
-import { align, diskText, type Plan, type PlannedStage, short, wrap } from "@winnow/lab"
+import { align, diskText, duration, type Plan, type PlannedStage, short, wrap } from "@winnow/lab"
 import { renderReasons } from "./plan-reasons.ts"
-import { duration } from "./time.ts"
 
 /** Columns of a terminal. */
 const width = 80

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
+import { clock, duration } from "@winnow/lab"
 import { progressView } from "./progress-view.ts"
-import { clock, duration } from "./time.ts"
 
 const at = { stage: "target", index: 3, of: 9, unit: "steps" }
 

@@ -2,9 +2,10 @@
  * Shows all of a run's progress: the beginning and the end of each stage, on a terminal a bar for each running one,
  * elsewhere occasional plain lines.
  */
+
 import type { ProgressEvent } from "@winnow/lab"
+import { clock, duration } from "@winnow/lab"
 import { bar, makeScreen, type View, type ViewOptions } from "./screen.ts"
-import { clock, duration } from "./time.ts"
 
 /** A running stage. */
 interface Running {

@@ -1,7 +1,7 @@
 /** The whole site in memory: every page of the repository as HTML, and the faults of its links. */
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join, posix } from "node:path"
-import { escapeHtml } from "@winnow/lab"
+import { browserScript, escapeHtml } from "@winnow/lab"
 import type { Token } from "marked"
 import { contentsOf, contentsPage, type Group } from "./contents.ts"
 import { framed } from "./layout.ts"
@@ -89,13 +89,6 @@ const sourcePage = (root: string, file: string, groups: ReadonlyArray<Group>) =>
   return framed({ title: file, place: `${file}.html`, file, body }, groups)
 }
 
-/** The browser's code as one script. */
-const bundle = async (): Promise<string> => {
-  const entrypoints = [join(import.meta.dir, "browser/main.ts")]
-  const { outputs } = await Bun.build({ entrypoints, target: "browser", format: "iife", minify: true })
-  return await outputs[0]!.text()
-}
-
 /** The site: its files by their place, and the faults of its links. */
 export interface Site {
   readonly files: ReadonlyMap<string, string | Uint8Array>
@@ -158,7 +151,7 @@ export const buildSite = async (root: string, results: Results): Promise<Site> =
     if (!files.has(`${folder}/index.html`) && statSync(join(root, folder), { throwIfNoEntry: false })?.isDirectory())
       files.set(`${folder}/index.html`, folderPage(root, folder, pages, groups))
   files.set("assets/site.css", style)
-  files.set("assets/site.js", await bundle())
+  files.set("assets/site.js", await browserScript(join(import.meta.dir, "browser/main.ts")))
   files.set("assets/search-index.js", searchScript([...pages.values()]))
   return { files, issues }
 }

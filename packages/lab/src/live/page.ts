@@ -1,19 +1,8 @@
 /** The live page: one HTML file with its style and its code; its data come from the server that it came from. */
 import { join } from "node:path"
+import { browserScript } from "../report/browser-script.ts"
 import { baseStyle } from "../report/style.ts"
 import { liveStyle } from "./style.ts"
-
-/** The browser's code as one script. */
-const bundle = async (): Promise<string> => {
-  const { outputs } = await Bun.build({
-    entrypoints: [join(import.meta.dir, "browser/main.ts")],
-    target: "browser",
-    format: "iife",
-    minify: true,
-  })
-  const code = await outputs[0]!.text()
-  return code.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--")
-}
 
 /** The page. The report that it opens inherits its rules for scripts and styles, as a report carries both in itself. */
 export const livePage = async (): Promise<string> => `<!doctype html>
@@ -49,7 +38,7 @@ export const livePage = async (): Promise<string> => `<!doctype html>
 <details id="stages-box" open><summary>Stages <small id="stages-summary"></small></summary><div id="stages"></div></details>
 </div>
 </div>
-<script>${await bundle()}</script>
+<script>${await browserScript(join(import.meta.dir, "browser/main.ts"))}</script>
 </body>
 </html>
 `

@@ -15,7 +15,8 @@ import { keptTokensPlot, positionPlot } from "./charts/places.ts"
 import { searchPlots, trialsTables } from "./charts/search.ts"
 import { capacityPlot } from "./charts/set-up.ts"
 import { html, type Part, plots, type Report, type Section, section } from "./document.ts"
-import { escapeHtml, notes } from "./html.ts"
+import { escapeHtml } from "./escape-html.ts"
+import { notes } from "./html.ts"
 import {
   conclusionList,
   configurationSection,

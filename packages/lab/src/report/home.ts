@@ -8,7 +8,7 @@ import { shortCommit } from "../runs/list.ts"
 import type { TablesRecord } from "../study/record.ts"
 import { percent, signed } from "../table/format.ts"
 import { faint, ink, label } from "./colours.ts"
-import { escapeHtml } from "./html.ts"
+import { escapeHtml } from "./escape-html.ts"
 import { page } from "./page.ts"
 import { armsIn } from "./several-report.ts"
 

@@ -2,12 +2,9 @@
 import type { StudyTable } from "../study/table.ts"
 import { cellsOf } from "../table/cells.ts"
 import { draftTables } from "./column-words.ts"
+import { escapeHtml } from "./escape-html.ts"
 import { type Plot, widths } from "./plot.ts"
 import { svgOf } from "./svg.ts"
-
-/** Text as HTML. */
-export const escapeHtml = (text: string): string =>
-  text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!)
 
 export const list = (facts: ReadonlyArray<string>): string =>
   `<ul class="facts">${facts.map((f) => `<li>${escapeHtml(f)}</li>`).join("")}</ul>`

@@ -1,6 +1,6 @@
 /** The tokens that a filter kept, as text: kinds of tokens, and examples with the kept tokens marked. */
 import type { TrainedRun } from "./charts/training.ts"
-import { escapeHtml } from "./html.ts"
+import { escapeHtml } from "./escape-html.ts"
 
 /** A "kept" line of metrics.jsonl. */
 export interface KeptLine {

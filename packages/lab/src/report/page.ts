@@ -2,7 +2,8 @@
 import type { StudyTable } from "../study/table.ts"
 import { columnWords, draftTables } from "./column-words.ts"
 import { html, type Part, type Report, type Section, tablesIn } from "./document.ts"
-import { columnAnchor, escapeHtml, htmlFigure, htmlTable, list } from "./html.ts"
+import { escapeHtml } from "./escape-html.ts"
+import { columnAnchor, htmlFigure, htmlTable, list } from "./html.ts"
 import { script } from "./script.ts"
 import { style } from "./style.ts"
 

@@ -7,7 +7,8 @@ import { missingLines } from "../table/caption.ts"
 import { stabilityPlots } from "./charts/stability.ts"
 import { keptFractionPlot, keptLossPlot, lossPlots, type MetricLine, type TrainedRun } from "./charts/training.ts"
 import { html, type Part, plots, type Section, section } from "./document.ts"
-import { escapeHtml, list, notes } from "./html.ts"
+import { escapeHtml } from "./escape-html.ts"
+import { list, notes } from "./html.ts"
 import { type KeptLine, keptSamples } from "./kept.ts"
 
 /** The lines of metrics.jsonl as reports read them. */

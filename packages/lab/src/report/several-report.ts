@@ -10,7 +10,8 @@ import type { TablesRecord } from "../study/record.ts"
 import { column, type StudyTable, type TableColumn } from "../study/table.ts"
 import { differenceRow, type ForestPanel, forestChart, forestData, isDrawn } from "./charts/differences.ts"
 import { html, type Part, plots, type Report, section } from "./document.ts"
-import { escapeHtml, notes } from "./html.ts"
+import { escapeHtml } from "./escape-html.ts"
+import { notes } from "./html.ts"
 import type { Plot } from "./plot.ts"
 
 /** A run of the report. */

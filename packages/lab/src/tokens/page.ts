@@ -1,24 +1,14 @@
 /** A token page: one HTML file that holds its data, its style and its code, and asks no network for anything. */
 import { join } from "node:path"
-import { escapeHtml, list, notes } from "../report/html.ts"
+import { browserScript } from "../report/browser-script.ts"
+import { escapeHtml } from "../report/escape-html.ts"
+import { list, notes } from "../report/html.ts"
 import { baseStyle } from "../report/style.ts"
 import type { TokensDocument } from "./document.ts"
 import { tokenStyle } from "./style.ts"
 
 /** Text that may stand in a script element: neither a tag nor a comment ends or begins in it. */
 const inScript = (json: string): string => json.replaceAll("<", "\\u003c")
-
-/** The browser's code as one script. */
-const bundle = async (): Promise<string> => {
-  const { outputs } = await Bun.build({
-    entrypoints: [join(import.meta.dir, "browser/main.ts")],
-    target: "browser",
-    format: "iife",
-    minify: true,
-  })
-  const code = await outputs[0]!.text()
-  return code.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--")
-}
 
 const controls = `
 <div class="controls" role="group" aria-label="view">
@@ -64,7 +54,7 @@ ${controls}
 </main>
 </div>
 <script type="application/json" id="data">${inScript(JSON.stringify(document))}</script>
-<script>${await bundle()}</script>
+<script>${await browserScript(join(import.meta.dir, "browser/main.ts"))}</script>
 </body>
 </html>
 `

@@ -1,6 +1,8 @@
 /** A line chart of losses, drawn at the width that the page has. */
+
+import { escapeHtml } from "../../report/escape-html.ts"
 import type { LiveColours, LiveCurve } from "../snapshot.ts"
-import { escaped, short } from "./text.ts"
+import { short } from "./text.ts"
 
 const [ink, label, line, grid] = ["#1f2933", "#67737f", "#cbd2d9", "#eef1f4"]
 const [left, right, top, bottom] = [46, 10, 8, 34]
@@ -61,10 +63,10 @@ export const lossChart = (
     const path = points.map(([step, loss], i) => `${i === 0 ? "M" : "L"}${fixed(x(step))} ${fixed(y(loss))}`).join("")
     const dashes = dash[1] === 0 ? "" : ` stroke-dasharray="${dash.join(" ")}"`
     const [step, loss] = points.at(-1) ?? [0, Number.NaN]
-    return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="1.6" stroke-linejoin="round"${dashes}><title>${escaped(stage)}: ${short(loss)} at step ${step}</title></path>`
+    return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="1.6" stroke-linejoin="round"${dashes}><title>${escapeHtml(stage)}: ${short(loss)} at step ${step}</title></path>`
   })
   const words = curves.map(({ stage, points }) => `${stage} ${short(points.at(-1)?.[1] ?? Number.NaN)}`).slice(0, 12)
-  return `<svg width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(`Loss by step: ${words.join(", ")}`)}" font-size="11">
+  return `<svg width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(`Loss by step: ${words.join(", ")}`)}" font-size="11">
 <clipPath id="clip-${name}"><rect x="${left}" y="${top - 4}" width="${width - left - right}" height="${height - top - bottom + 6}"/></clipPath>
 ${across.join("")}${down.join("")}
 <line x1="${left}" x2="${width - right}" y1="${height - bottom}" y2="${height - bottom}" stroke="${line}"/>
@@ -81,7 +83,7 @@ export const legend = (curves: ReadonlyArray<LiveCurve>, colours: LiveColours, m
     const losses = of.flatMap(({ points }) => points.at(-1)?.[1] ?? [])
     const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length
     const dashes = dash[1] === 0 ? "" : ` stroke-dasharray="${dash.join(" ")}"`
-    return `<li><svg width="18" height="8" aria-hidden="true"><path d="M0 4H18" stroke="${colour}" stroke-width="2.5"${dashes}/></svg> ${escaped(name)} <b>${short(mean)}</b></li>`
+    return `<li><svg width="18" height="8" aria-hidden="true"><path d="M0 4H18" stroke="${colour}" stroke-width="2.5"${dashes}/></svg> ${escapeHtml(name)} <b>${short(mean)}</b></li>`
   })
   const rest = groups.length > most ? `<li>and ${groups.length - most} more</li>` : ""
   return `<ul class="legend">${items.join("")}${rest}</ul>`

@@ -1,8 +1,9 @@
 /** The browser's part of a live page: listens to the server, and draws what it tells. */
+
+import { escapeHtml } from "../../report/escape-html.ts"
 import type { LiveMessage, PastRun } from "../message.ts"
 import type { LiveColours, LiveCurve, LiveSnapshot } from "../snapshot.ts"
 import { legend, lossChart } from "./chart.ts"
-import { escaped } from "./text.ts"
 import {
   errorsHtml,
   figuresHtml,
@@ -61,7 +62,7 @@ const draw = () => {
     const names = [run.experiment, run.part, run.preset, run.run].filter((name) => name !== null)
     byId("slug").textContent = names.join(" / ")
     byId("question").textContent = run.question
-    fill("facts", `<li>seeds ${run.seeds.join(", ")}</li><li><code>winnow ${escaped(run.command)}</code></li>`)
+    fill("facts", `<li>seeds ${run.seeds.join(", ")}</li><li><code>winnow ${escapeHtml(run.command)}</code></li>`)
   }
   document.title = titleText(snapshot)
   fill("state", stateHtml(snapshot))

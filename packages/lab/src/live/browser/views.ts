@@ -1,10 +1,13 @@
 /** The parts of the page as HTML. */
+
+import { escapeHtml } from "../../report/escape-html.ts"
+import { clock, duration } from "../../table/time.ts"
 import type { PastRun } from "../message.ts"
 import type { LiveSnapshot, RunningStage } from "../snapshot.ts"
-import { clock, count, duration, escaped, short } from "./text.ts"
+import { count, short } from "./text.ts"
 
 const bar = (fraction: number, name: string): string =>
-  `<span class="bar" role="progressbar" aria-label="${escaped(name)}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${Math.round(100 * fraction)}"><i style="width:${(100 * Math.min(1, fraction)).toFixed(1)}%"></i></span>`
+  `<span class="bar" role="progressbar" aria-label="${escapeHtml(name)}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${Math.round(100 * fraction)}"><i style="width:${(100 * Math.min(1, fraction)).toFixed(1)}%"></i></span>`
 
 const ends: Readonly<Record<LiveSnapshot["state"], string>> = {
   running: "running",
@@ -31,20 +34,20 @@ export const titleText = ({ state, fraction, left, run }: LiveSnapshot): string 
 }
 
 export const stateHtml = (snapshot: LiveSnapshot): string =>
-  `${bar(snapshot.fraction, "the run")}<p class="state ${snapshot.state}">${escaped(stateText(snapshot))}</p>${
-    snapshot.message === null ? "" : `<pre class="error">${escaped(snapshot.message)}</pre>`
+  `${bar(snapshot.fraction, "the run")}<p class="state ${snapshot.state}">${escapeHtml(stateText(snapshot))}</p>${
+    snapshot.message === null ? "" : `<pre class="error">${escapeHtml(snapshot.message)}</pre>`
   }`
 
 const runningHtml = ({ stage, done, total, unit, detail, seconds, left }: RunningStage): string => {
   const many = total > 0 ? `${count(done)}/${count(total)} ${unit}`.trim() : ""
   const time = left === null ? `${clock(seconds)} so far` : `${clock(left)} left`
   const facts = [many, detail, time].filter((text) => text !== "").join(" · ")
-  return `<li><b>${escaped(stage)}</b>${bar(total > 0 ? done / total : 0, stage)}<small>${escaped(facts)}</small></li>`
+  return `<li><b>${escapeHtml(stage)}</b>${bar(total > 0 ? done / total : 0, stage)}<small>${escapeHtml(facts)}</small></li>`
 }
 
 /** The running stages. */
 export const nowHtml = ({ running, queue, state }: LiveSnapshot): string => {
-  const shown = queue === "" ? "" : `<p class="note">${escaped(queue)}</p>`
+  const shown = queue === "" ? "" : `<p class="note">${escapeHtml(queue)}</p>`
   if (running.length > 0) return `<ul class="at-work">${running.map(runningHtml).join("")}</ul>${shown}`
   return state === "running" ? `<p class="note">Nothing at this moment.</p>${shown}` : shown
 }
@@ -52,7 +55,7 @@ export const nowHtml = ({ running, queue, state }: LiveSnapshot): string => {
 /** The figures so far. */
 export const figuresHtml = ({ columns, rows }: LiveSnapshot): string => {
   if (columns.length === 0) return `<p class="note">No draft is measured yet.</p>`
-  const head = columns.map(({ title }) => `<th>${escaped(title)}</th>`).join("")
+  const head = columns.map(({ title }) => `<th>${escapeHtml(title)}</th>`).join("")
   const body = rows.map(({ name, role, cells, seeds }) => {
     const figures = columns.map(({ key, share }) => {
       const cell = cells[key]
@@ -61,17 +64,19 @@ export const figuresHtml = ({ columns, rows }: LiveSnapshot): string => {
       return `<td>${value}${cell.seeds < seeds ? ` <small>${cell.seeds}/${seeds}</small>` : ""}</td>`
     })
     const context = role === "arm" || role === "study" ? "" : ' class="context"'
-    return `<tr${context}><th scope="row">${escaped(name)}</th>${figures.join("")}</tr>`
+    return `<tr${context}><th scope="row">${escapeHtml(name)}</th>${figures.join("")}</tr>`
   })
   return `<table><thead><tr><th>draft</th>${head}</tr></thead><tbody>${body.join("")}</tbody></table>
 <p class="note">Means over the seeds that are measured; 2/5: two of five. Intervals and verdicts are in the report.</p>`
 }
 
 export const errorsHtml = ({ errors }: LiveSnapshot): string =>
-  errors.map(({ stage, message }) => `<h3>${escaped(stage)}</h3><pre class="error">${escaped(message)}</pre>`).join("")
+  errors
+    .map(({ stage, message }) => `<h3>${escapeHtml(stage)}</h3><pre class="error">${escapeHtml(message)}</pre>`)
+    .join("")
 
 export const notesHtml = ({ notes }: LiveSnapshot): string =>
-  `<ul>${notes.map((note) => `<li>${escaped(note)}</li>`).join("")}</ul>`
+  `<ul>${notes.map((note) => `<li>${escapeHtml(note)}</li>`).join("")}</ul>`
 
 const words = {
   waiting: "waiting",
@@ -96,7 +101,7 @@ export const stagesHtml = ({ stages }: LiveSnapshot): string =>
   `<ol class="stages">${stages
     .map(({ stage, state, seconds }) => {
       const time = state === "done" && seconds > 0 ? ` ${duration(seconds)}` : ""
-      return `<li class="${state}"><span>${escaped(stage)}</span> <small>${words[state]}${time}</small></li>`
+      return `<li class="${state}"><span>${escapeHtml(stage)}</span> <small>${words[state]}${time}</small></li>`
     })
     .join("")}</ol>`
 
@@ -106,6 +111,6 @@ export const pastHtml = (past: ReadonlyArray<PastRun>, links: ReadonlyMap<number
     .map(({ title, state, directory }, i) => {
       const link = links.get(i)
       const report = link === undefined ? "" : ` <a class="report" href="${link}" target="_blank">open its report</a>`
-      return `<li><b>${escaped(title)}</b>: ${ends[state]}.${report}<br><code>${escaped(directory)}</code></li>`
+      return `<li><b>${escapeHtml(title)}</b>: ${ends[state]}.${report}<br><code>${escapeHtml(directory)}</code></li>`
     })
     .join("")}</ul>`

@@ -2,7 +2,7 @@
 import type { StudyTable } from "../../study/table.ts"
 import { cellsOf } from "../../table/cells.ts"
 import { ink, label, line } from "../colours.ts"
-import { escapeHtml } from "../html.ts"
+import { escapeHtml } from "../escape-html.ts"
 import { fontFamily, textWidth } from "../svg.ts"
 
 const fontSize = 12

@@ -1,15 +1,13 @@
 /** Small helpers for the elements of the page. */
 
-/** Text as HTML. */
-export const escaped = (text: string): string =>
-  text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!)
+import { escapeHtml } from "../../report/escape-html.ts"
 
 /** The element with an id, which the page has. */
 export const byId = <E extends HTMLElement>(id: string): E => document.getElementById(id) as E
 
 /** An option of a select. */
 export const option = (value: string, text: string, selected: boolean): string =>
-  `<option value="${escaped(value)}"${selected ? " selected" : ""}>${escaped(text)}</option>`
+  `<option value="${escapeHtml(value)}"${selected ? " selected" : ""}>${escapeHtml(text)}</option>`
 
 /** Per cent without a sign, by the first digit that matters. */
 export const percent = (part: number): string => {

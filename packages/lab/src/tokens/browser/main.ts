@@ -1,7 +1,9 @@
 /** The browser's part of a token page: reads the data that lies in the page, and wires controls, texts, panel and plane. */
+
+import { escapeHtml } from "../../report/escape-html.ts"
 import type { TokensDocument } from "../document.ts"
 import { pageOf } from "./data.ts"
-import { byId, escaped, option, percent } from "./elements.ts"
+import { byId, option, percent } from "./elements.ts"
 import { lineOf } from "./facts.ts"
 import { showToken } from "./panel.ts"
 import { Plane } from "./plane.ts"
@@ -44,7 +46,7 @@ const showArms = () => {
       figureText(mean(draft?.nll)),
     ]
     return (
-      `<tr><th scope="row"><label><input type="checkbox" data-arm="${arm}"${checked}> ${escaped(name)}</label> <small>${escaped(filter)}, step ${step}</small></th>` +
+      `<tr><th scope="row"><label><input type="checkbox" data-arm="${arm}"${checked}> ${escapeHtml(name)}</label> <small>${escapeHtml(filter)}, step ${step}</small></th>` +
       `${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`
     )
   })
@@ -61,7 +63,7 @@ const showLegend = () => {
       { length: shades },
       (_, i) => `<span class="sample t-shade q${reversed ? shades - 1 - i : i}"></span>`,
     )
-    return `<span class="scale">${figureText(low)} ${boxes.join("")} ${figureText(high)}</span> ${escaped(title)}`
+    return `<span class="scale">${figureText(low)} ${boxes.join("")} ${figureText(high)}</span> ${escapeHtml(title)}`
   }
   const legends = {
     kept: () => `${sample("kept", "kept")} ${sample("dropped", "dropped")}`,

@@ -1,7 +1,9 @@
 /** The texts: a column for each arm, a box for each token; colours, focus and keys. */
+
+import { escapeHtml } from "../../report/escape-html.ts"
 import { noToken } from "../constants.ts"
 import { textOf } from "./data.ts"
-import { byId, escaped } from "./elements.ts"
+import { byId } from "./elements.ts"
 import { alone, inText } from "./pieces.ts"
 import type { Place, State } from "./state.ts"
 
@@ -61,13 +63,13 @@ export class Pane {
       const boxes: Array<string> = []
       for (let n = texts.starts[text]!; n < texts.starts[text + 1]!; n++) {
         const rejected = decoding?.rejected[n] ?? noToken
-        const ghost = rejected === noToken ? "" : ` data-r="${escaped(alone(pieceOf(rejected)))}"`
-        const word = escaped(inText(pieceOf(texts.tokens[n]!)))
+        const ghost = rejected === noToken ? "" : ` data-r="${escapeHtml(alone(pieceOf(rejected)))}"`
+        const word = escapeHtml(inText(pieceOf(texts.tokens[n]!)))
         boxes.push(`<span role="option" aria-selected="false" tabindex="-1" data-n="${n}"${ghost}>${word}</span>`)
       }
       return (
-        `<div class="column"><p class="of-arm" aria-hidden="true">${escaped(name)}</p>` +
-        `<div role="listbox" aria-orientation="horizontal" data-arm="${arm}" aria-label="${escaped(`text ${text + 1}, ${name}`)}">${boxes.join("")}</div></div>`
+        `<div class="column"><p class="of-arm" aria-hidden="true">${escapeHtml(name)}</p>` +
+        `<div role="listbox" aria-orientation="horizontal" data-arm="${arm}" aria-label="${escapeHtml(`text ${text + 1}, ${name}`)}">${boxes.join("")}</div></div>`
       )
     }
     this.#root.style.setProperty("--columns", String(state.arms.length))
@@ -77,7 +79,7 @@ export class Pane {
         const tokens = texts.starts[text + 1]! - texts.starts[text]!
         return (
           `<section class="one-text" aria-label="text ${text + 1}"><h3>Text ${text + 1} <span>${tokens} tokens</span></h3>` +
-          `<details class="prompt"><summary><span>${escaped(prompt.replaceAll("\n", " "))}</span></summary><p>${escaped(prompt)}</p></details>` +
+          `<details class="prompt"><summary><span>${escapeHtml(prompt.replaceAll("\n", " "))}</span></summary><p>${escapeHtml(prompt)}</p></details>` +
           `<div class="columns">${state.arms.map((arm) => column(text, arm)).join("")}</div></section>`
         )
       })

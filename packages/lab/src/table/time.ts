@@ -1,4 +1,4 @@
-/** Times in forms for people. */
+/** Times in forms for people; browsers' code uses them too. */
 
 /** 75 as "1:15", 3675 as "1:01:15". */
 export const clock = (seconds: number): string => {
