@@ -152,8 +152,12 @@ export const openEngine = (options: EngineOptions = {}): Promise<EngineInfo> => 
   const valid = EngineOptions(options)
   if (valid instanceof type.errors) return Promise.reject(new TypeError(`engine options: ${valid.summary}`))
   if (opened !== undefined) {
-    for (const key of Object.keys(valid) as Array<keyof EngineOptions>) {
-      if (key === "whenNeeded" || key === "group") continue
+    if (valid.group !== undefined)
+      return Promise.reject(
+        new Error("the tensor engine is open, and joins a group only as it opens: join before its first use"),
+      )
+    for (const key of Object.keys(valid) as Array<Exclude<keyof EngineOptions, "group">>) {
+      if (key === "whenNeeded") continue
       const [wanted, is] = [valid[key], opened.options[key]]
       if (wanted !== is)
         return Promise.reject(

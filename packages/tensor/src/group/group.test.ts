@@ -3,6 +3,7 @@ import { afterAll, expect, test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { openEngine } from "../engine.ts"
 import { tf } from "../tf.ts"
 import { meet } from "./meet.ts"
 import { tensorsOf } from "./numbers.fixture.ts"
@@ -93,4 +94,10 @@ for (const [how, signal, name] of [
 test("a member that does not start is named", async () => {
   const meeting = { folder: join(root, "alone"), rank: 1, size: 3, host: "127.0.0.1", limit: 200 }
   expect(meet(meeting)).rejects.toThrow("rank 0, 2 of 3 did not start within 0.2 s")
+})
+
+test("an engine that is open joins no group, and says so", async () => {
+  await openEngine()
+  const group = { rank: 0, members: ["127.0.0.1:1", "127.0.0.1:2"] }
+  await expect(openEngine({ group })).rejects.toThrow("joins a group only as it opens")
 })
