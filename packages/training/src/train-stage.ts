@@ -280,7 +280,14 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
       if (sharing === undefined ? isDue() : sharing.saves()) {
         yield* save
         // The others do not take the time of a large checkpoint for a lost process.
-        if (sharing) yield* Effect.try({ try: () => sharing.meet(), catch: (cause) => lost(cause as GroupBroken) })
+        if (sharing)
+          yield* Effect.try({
+            try: () => sharing.meet(),
+            catch: (cause) => {
+              if (cause instanceof GroupBroken) return lost(cause)
+              throw cause
+            },
+          })
       }
       yield* Effect.yieldNow
     }

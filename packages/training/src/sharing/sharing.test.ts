@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { microBatches, trained } from "./stage.fixture.ts"
+import { turnsOf } from "./turns.ts"
 
 const root = mkdtempSync(join(tmpdir(), "winnow-sharing-"))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -54,4 +55,12 @@ test("two processes and three train, stop, lose one of them and resume as one pr
 test("more processes than micro-batches are refused", async () => {
   const group = { rank: 0, size: microBatches + 1 } as never
   expect(trained({ group })).rejects.toThrow("6 processes, and a step has 5 micro-batches; take no more processes")
+})
+
+test("a filter with a memory in tensors is refused, as no process hands it on", () => {
+  const tensors = new Map([["mean", { shape: [1], read: () => new Float32Array(1), write: () => {} }]])
+  const select = () => Uint8Array.of(1)
+  const filter = { name: "average", needs: [], select, save: () => null, restore: () => {}, tensors }
+  const { filter: shared } = turnsOf({ rank: 0, size: 2 } as never, filter)
+  expect(() => shared.select({} as never)).toThrow("has a memory in tensors, which processes do not hand on")
 })

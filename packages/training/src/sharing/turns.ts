@@ -15,10 +15,26 @@ export interface Turns {
   readonly end: () => void
 }
 
-/** The turns of a filter; one without a memory has none, and never waits. */
+const refuse = (filter: FilterInstance, problem: string): InvalidInput =>
+  new InvalidInput({
+    what: `filter ${filter.name}`,
+    problems: [`${problem}; train it in one process, without --devices`],
+  })
+
+/**
+ * The turns of a filter; one without a memory has none, and never waits. A memory in tensors is too large to be handed on
+ * in each micro-batch, so such a filter is refused when it is asked.
+ */
 export const turnsOf = (group: Group, filter: FilterInstance): Turns => {
+  const none = { begin: () => {}, end: () => {} }
+  if ((filter.tensors?.size ?? 0) > 0) {
+    const select = () => {
+      throw refuse(filter, "has a memory in tensors, which processes do not hand on")
+    }
+    return { filter: { ...filter, select }, ...none }
+  }
   const remembers = (filter.save() ?? null) !== null
-  if (!remembers) return { filter, begin: () => {}, end: () => {} }
+  if (!remembers) return { filter, ...none }
   let order: ReadonlyArray<number> = []
   let turn = 0
   /** Passes the turns of others up to the place `until` of the order. */
@@ -34,12 +50,7 @@ export const turnsOf = (group: Group, filter: FilterInstance): Turns => {
       ...filter,
       select: (input) => {
         const own = order.indexOf(group.rank)
-        if (turn > own) {
-          const problems = [
-            "has a memory, and the draft asks it more than once in a micro-batch; train it in one process, without --devices",
-          ]
-          throw new InvalidInput({ what: `filter ${filter.name}`, problems })
-        }
+        if (turn > own) throw refuse(filter, "has a memory, and the draft asks it more than once in a micro-batch")
         pass(own)
         try {
           return filter.select(input)
