@@ -120,7 +120,7 @@ test("an artifact is head.json beside head.safetensors; another target's is refu
   const json = JSON.parse(readFileSync(join(folder, "head.json"), "utf8"))
   expect(json).toEqual({
     head: "medusa",
-    options: { heads: 1, blocks: 1, vocabulary: "own", bias: true, decay: 0.8 },
+    options: { heads: 1, blocks: 1, vocabulary: "own", bias: true, layer: "last", decay: 0.8 },
     target: { model_type: "llama", hidden_size: 16, vocab_size: 257 },
   })
   const before = tf.memory().numTensors

@@ -4,10 +4,11 @@
  *
  * Letters: R rows of a chunk, V vocabulary.
  */
-import { Categorical, type LossChunk, type LossInstance } from "@winnow/core"
+import { Categorical, type LossChunk, type LossInstance, pieces } from "@winnow/core"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { jsd } from "@winnow/loss-jsd"
 import { kl } from "@winnow/loss-kl"
+import { late } from "@winnow/loss-late"
 import { lk } from "@winnow/loss-lk"
 import { negLogAcceptance } from "@winnow/loss-neg-log-acceptance"
 import { reverseKl } from "@winnow/loss-reverse-kl"
@@ -29,6 +30,7 @@ const uses = {
   jsd: jsd(),
   "skewed-kl": skewedKl(),
   "sharpened-kl": sharpenedKl(),
+  late: late({ share: pieces(1) }),
   tvd: tvd(),
   "neg-log-acceptance": negLogAcceptance(),
   lk: lk(),
