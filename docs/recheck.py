@@ -115,8 +115,9 @@ def tables(of):
         for row in table["rows"]:
             for column, figure in row["cells"].items():
                 ends = (0, 1) if next(c["unit"] for c in table["columns"] if c["key"] == column) == "%" else ()
-                if figure:
-                    found = interval(anew(column, row["name"])[1][0], *ends)
+                of_row = anew(column, row["name"])[1] if figure else []
+                if of_row:  # other cells are of no texts: overlaps of kept sets, scores of starts, costs
+                    found = interval(of_row[0], *ends)
                     check(f"{row['name']}: {column}", figure, {key: found[key] for key in figure})
 
 def minus(recorded, seeds, of):

@@ -1,6 +1,6 @@
 /** docs/recheck.py, in another language and without our code, agrees with the lab's files. */
 import { expect, test } from "bun:test"
-import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { datasetsLayer } from "@winnow/data"
@@ -165,6 +165,17 @@ test.skipIf(python === null)(
   },
   60_000,
 )
+
+test.skipIf(!python)("a committed run with acceptance and with tables of kept sets agrees with its counts", () => {
+  const runs = join(houseRoot, "results/013-focus")
+  const of = readdirSync(runs).filter((name) => name.startsWith("legal-target-"))
+  expect(of.length).toBeGreaterThan(0)
+  for (const run of of) {
+    const { exitCode, out } = recheck(join(runs, run))
+    expect(out).toContain("figures from counts.json, beside the record's: 0 differ")
+    expect(exitCode).toBe(0)
+  }
+})
 
 test("raw counts of fifty drafts on 160 prompts stay below 2 MB", () => {
   const rng = seeded(1, "counts")
