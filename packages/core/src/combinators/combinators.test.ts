@@ -6,7 +6,7 @@ import { Context, Effect } from "effect"
 import { defineFilter, type FilterUse, readSelection } from "../filter.ts"
 import { Reference } from "../frozen.ts"
 import { linear, pieces } from "../schedule-value.ts"
-import { both, defineCombinator, schedule, shuffled } from "./index.ts"
+import { both, defineCombinator, schedule, shuffled, shuffledWithin } from "./index.ts"
 
 const excess = defineFilter({
   name: "excess",
@@ -68,6 +68,7 @@ const selected = async (use: FilterUse<unknown>, seed: number, step = 0) => {
 describe("combined filters keep the laws of filters", () => {
   for (const [what, use] of Object.entries({
     shuffled: shuffled(excess()),
+    "shuffled within bins": shuffledWithin(excess()),
     "a schedule": schedule(excess(), { k: linear(1, 0.1) }),
     "a schedule of a filter with a memory": schedule(aboveMean(), { factor: pieces(1, 0.5, 2) }),
     both: both(excess(), chance()),
@@ -105,6 +106,61 @@ describe("shuffled", () => {
   test("a filter that reads no reference is refused", async () => {
     await expect(instanceOf(shuffled(surprise()))).rejects.toThrow(
       "of must be a filter that reads a reference (was surprise, which reads none)",
+    )
+  })
+})
+
+describe("shuffled within bins", () => {
+  /** The numbers of the reference that the filter reads, token by token. */
+  const dealt = async (draft_N: ReadonlyArray<number>, bins: number, seed: number) => {
+    let seen: ReadonlyArray<number> = []
+    const spy = defineFilter({
+      name: "spy",
+      needs: ["draftLoss_N", "referenceLoss_N"],
+      options: type({ "+": "reject" }),
+      make:
+        () =>
+        ({ referenceLoss_N, N }) => {
+          seen = Array.from(referenceLoss_N)
+          return new Uint8Array(N).fill(1)
+        },
+    })
+    const N = draft_N.length
+    const input = randomFilterInput(N, seed)
+    const numbered = {
+      ...input,
+      draftLoss_N: Float32Array.from(draft_N),
+      referenceLoss_N: Float32Array.from(draft_N, (_, n) => n),
+    }
+    ;(await instanceOf(shuffledWithin(spy({}), { bins }))).select(numbered)
+    return seen
+  }
+
+  test("a token gets the number of a token that is as hard for the draft", async () => {
+    // By hand: the ranks of the draft's losses are 2 0 3 1, so the two bins are tokens {1, 3} and {0, 2}.
+    const orders = new Set<string>()
+    for (let seed = 0; seed < 40; seed++) {
+      const seen = await dealt([5, 1, 9, 2], 2, seed)
+      expect([seen[1]!, seen[3]!].toSorted()).toEqual([1, 3])
+      expect([seen[0]!, seen[2]!].toSorted()).toEqual([0, 2])
+      orders.add(seen.join())
+    }
+    expect(orders.size).toBe(4)
+  })
+
+  test("one bin shuffles all, as many bins as tokens move nothing, ties and few tokens are no error", async () => {
+    const draft_N = Array.from({ length: 30 }, (_, n) => (n * 7) % 30)
+    const all = await dealt(draft_N, 1, 3)
+    expect(all.toSorted((a, b) => a - b)).toEqual(Array.from(draft_N, (_, n) => n))
+    expect(all).not.toEqual(Array.from(draft_N, (_, n) => n))
+    expect(await dealt(draft_N, 30, 3)).toEqual(Array.from(draft_N, (_, n) => n))
+    expect((await dealt([1, 1, 1], 16, 5)).toSorted()).toEqual([0, 1, 2])
+    expect(await dealt([4], 16, 5)).toEqual([0])
+  })
+
+  test("a filter that reads no reference is refused", async () => {
+    await expect(instanceOf(shuffledWithin(surprise()))).rejects.toThrow(
+      "of must be a filter that reads the draft and a reference (was surprise, which reads draftNll_N)",
     )
   })
 })

@@ -42,6 +42,3 @@ export const shuffledFilter = defineCombinator({
  * @source own; a placebo with the same marginals
  */
 export const shuffled = <R>(filter: FilterUse<R>): FilterUse<R> => combined(shuffledFilter({ of: filter }), filter)
-
-/** True for a filter that `shuffled` made: a control. */
-export const isShuffled = (filter: FilterUse<unknown>): boolean => filter.withOptions === shuffledFilter.use

@@ -8,6 +8,7 @@ import {
   type PluginKind,
   scheduleFilter,
   shuffledFilter,
+  shuffledWithinFilter,
   usesIn,
 } from "@winnow/core"
 import { dataset, ownData } from "@winnow/data/own"
@@ -27,7 +28,13 @@ export type Registry = ReadonlyMap<string, (options: unknown) => AnyUse>
 export type AnyPlugin = Pick<Plugin<never, AnyUse>, "kind" | "plugin" | "use">
 
 /** Plugins that every experiment can name: filters of filters, and tasks from a user's own data. */
-const everywhere: ReadonlyArray<AnyPlugin> = [shuffledFilter, scheduleFilter, bothFilter, ...ownData]
+const everywhere: ReadonlyArray<AnyPlugin> = [
+  shuffledFilter,
+  shuffledWithinFilter,
+  scheduleFilter,
+  bothFilter,
+  ...ownData,
+]
 
 /** The plugins that an experiment can name: every plugin it uses, its `plugins`, and those of the house that need no import. */
 export const registryOf = (experiment: { readonly plugins?: ReadonlyArray<AnyPlugin> }): Registry => {
