@@ -37,6 +37,7 @@ const trackedRuns = (root: string): ReadonlySet<string> => {
  * The records below `root`. A source is one of
  * - `004/gsm8k`, `001`: the one run of an experiment and part, `results/004-compute-matched/gsm8k-<run>/run.json`;
  * - `004/gsm8k#metrics`: the lines of `metrics.jsonl` beside it, as a list;
+ * - `over/adaspec`: the figures over several runs, `results/over/adaspec.json` (`winnow runs report RUN ... --to`);
  * - `bench/step-live`: the newest `results/benchmarks/<date>-step-live.json`. If there are several runs of a part, the
  *   one that git tracks counts.
  */
@@ -66,8 +67,10 @@ export const recordsOf = (root: string): Records => {
       const path = pathOfRun(source, run[1]!, run[2])
       return run[3] === undefined ? path : path.replace(/run\.json$/, "metrics.jsonl")
     }
+    const over = /^over\/([a-z0-9-]+)$/.exec(source)
+    if (over !== null) return `results/over/${over[1]}.json`
     const bench = /^bench\/([a-z0-9-]+)$/.exec(source)
-    if (bench === null) throw new Error(`no source "${source}": write 004/gsm8k, 001 or bench/step-live`)
+    if (bench === null) throw new Error(`no source "${source}": write 004/gsm8k, 001, over/adaspec or bench/step-live`)
     const files = foldersIn(join(root, "results/benchmarks")).filter((name) =>
       new RegExp(`^\\d{4}-\\d{2}-\\d{2}-${bench[1]}\\.json$`).test(name),
     )

@@ -6,6 +6,7 @@ import { FileError, fileErrorOf, writeWhole } from "@winnow/files"
 import {
   docsFrom,
   houseRoot,
+  overRunsRecord,
   type RunEntry,
   type RunFile,
   readMetrics,
@@ -102,7 +103,9 @@ export const reportSeveral = Effect.fn("runs.report")(function* (
   )
   const html = yield* Effect.promise(() => renderPage(severalReport(runs), { docs: null }))
   yield* written(place, html)
-  yield* Console.log(nearby(place))
+  const figures = place.replace(/\.html$/, ".json")
+  yield* written(figures, `${JSON.stringify(overRunsRecord(runs), null, 2)}\n`)
+  yield* Console.log(`${nearby(place)}\nthe figures over the runs: ${nearby(figures)}`)
 })
 
 /** Timings beside the runs: the newest file of each. */

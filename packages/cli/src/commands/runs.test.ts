@@ -68,6 +68,8 @@ test("a run's tables and plots as files, a report of several runs, and the home 
     winnow("runs", "home", "--to", start),
   ])
   expect([exported.code, several.code, home_.code]).toEqual([0, 0, 0])
+  const over = await Bun.file(page.replace(/html$/, "json")).json()
+  expect([over.runs.length, over.tables]).toEqual([2, []])
   expect(exported.out).toContain("no PDF: no Chrome or Chromium was found")
   for (const line of exported.out.split("\n")) expect(line.length).toBeLessThanOrEqual(80)
   for (const file of ["table-acceptance.csv", "table-acceptance.tex", "table-acceptance.md", "plot-differences.svg"])

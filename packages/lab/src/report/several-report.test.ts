@@ -6,7 +6,7 @@ import type { RunEntry } from "../runs/entry.ts"
 import { plotsIn, tablesIn } from "./document.ts"
 import { renderHome } from "./home.ts"
 import { renderPage } from "./page.ts"
-import { severalReport } from "./several-report.ts"
+import { overRunsRecord, severalReport } from "./several-report.ts"
 
 const first: RunRecord = { ...aComparison({ prompts: 20 }), run: "aaaa111111", part: "arithmetic" }
 const second: RunRecord = { ...aComparison({ prompts: 30 }), run: "bbbb222222", part: "gsm8k", config: { steps: 2 } }
@@ -71,4 +71,39 @@ test("the home page has each experiment with its runs, also those without a reco
   )!
   const points = [value!, high!, low!].map((x) => (x > 0 ? "-" : "+") + Math.abs(100 * x).toFixed(1))
   expect(html).toContain(`${points[0]} [${points[1]}, ${points[2]}]`)
+})
+
+test("three runs have a table of means over runs; two have none", async () => {
+  expect(tablesIn(severalReport(runs)).map(({ name }) => name)).not.toContain("over-runs")
+  const config = { task: "t", measure: "m" }
+  const at = (run: string, by: number): RunRecord => {
+    const record = aComparison({ prompts: 20 })
+    const moved = record.differences.map((d) => ({ ...d, value: d.value === null ? null : d.value + by }))
+    return { ...record, run, part: run, differences: moved, config: { ...config, target: run } }
+  }
+  const three = [at("aaaa11", 0), at("bbbb22", 0.01), at("cccc33", 0.02)].map((record) => ({
+    record,
+    folder: record.run,
+  }))
+  const report = severalReport(three)
+  const table = tablesIn(report).find(({ name }) => name === "over-runs")!
+  expect(table.title).toBe("Differences over 3 targets")
+  const row = table.rows.find(({ name }) => name === "adaspec minus random, greedy")!
+  const { value } = three[1]!.record.differences.find(
+    ({ a, b, measure }) => a === "adaspec" && b === "random" && measure === "greedyAcceptance",
+  )!
+  const mean = row.cells["mean"] as { value: number; low: number; high: number }
+  expect(mean.value).toBeCloseTo(100 * value!, 10)
+  // Differences of 1 point between neighbours: a standard deviation of 1, with two degrees of freedom.
+  expect(mean.high - mean.value).toBeGreaterThanOrEqual(4.3026 / Math.sqrt(3))
+  expect(row.cells["lowest"]).toEqual({ value: expect.closeTo(100 * (value! - 0.01), 10) })
+  expect(overRunsRecord(three)).toMatchObject({ runs: [{ run: "aaaa11" }, {}, {}], tables: [{ name: "over-runs" }] })
+  expect(await renderPage(report, { docs: null })).toContain("Differences over 3 targets")
+  // Another task of one run: prompts of its own, and runs that are no longer targets of one kind.
+  const other = [
+    three[0]!,
+    three[1]!,
+    { ...three[2]!, record: { ...three[2]!.record, config: { ...config, task: "u" } } },
+  ]
+  expect(tablesIn(severalReport(other)).find(({ name }) => name === "over-runs")!.title).toBe("Differences over 3 runs")
 })

@@ -12,6 +12,7 @@ import { differenceRow, type ForestPanel, forestChart, forestData, isDrawn } fro
 import { html, type Part, plots, type Report, section } from "./document.ts"
 import { escapeHtml } from "./escape-html.ts"
 import { notes } from "./html.ts"
+import { overRunsTable, type PooledRun } from "./over-runs.ts"
 import type { Plot } from "./plot.ts"
 
 /** A run of the report. */
@@ -93,7 +94,7 @@ const forestPlots = (runs: ReadonlyArray<Labelled>): ReadonlyArray<Plot> => {
       name: `runs-${key}`,
       title: `Differences of ${name}, by run`,
       caption:
-        "Each pair of arms that several runs compare; in each run paired by seed and prompt, for its own target. Thick: 95 % interval. Dark: 0 is outside of it. Grey band, level: within 2 points. No interval is made over the runs.",
+        "Each pair of arms that several runs compare; in each run paired by seed and prompt, for its own target. Thick: 95 % interval. Dark: 0 is outside of it. Grey band, level: within 2 points.",
       size: "whole",
       data: panels.flatMap(({ title, rows }) =>
         forestData([{ title, rows }], key).map((row, i) => ({ run: rows[i]!.name, ...row })),
@@ -176,12 +177,26 @@ const countLines = (runs: ReadonlyArray<Labelled>): ReadonlyArray<string> => {
   })
 }
 
+const pooled = (files: ReadonlyArray<ReportedRun>): StudyTable | undefined =>
+  overRunsTable(files.map(({ record }) => ({ arms: armsIn(record), config: record.config as PooledRun["config"] })))
+
+/** The figures over several runs as a document: which runs, and the table, or null where no three runs compare a pair. */
+export const overRunsRecord = (files: ReadonlyArray<ReportedRun>) => {
+  const table = pooled(files)
+  return {
+    schema: 1,
+    runs: files.map(({ record }) => ({ experiment: record.experiment, part: record.part, run: record.run })),
+    tables: table === undefined ? [] : [table],
+  }
+}
+
 /** @param files two runs or more, of this version */
 export const severalReport = (files: ReadonlyArray<ReportedRun>): Report => {
   const runs = labelled(files)
   const experiments = [...new Set(runs.map(({ record }) => record.experiment))]
   const questions = [...new Set(runs.map(({ record }) => record.question))]
   const settings = settingsTable(runs)
+  const over = pooled(files)
   return {
     slug: experiments.join(", "),
     question: questions.length === 1 ? questions[0]! : `${runs.length} runs beside each other`,
@@ -194,6 +209,9 @@ export const severalReport = (files: ReadonlyArray<ReportedRun>): Report => {
     sections: [
       ...section("verdicts", "The verdicts", verdictParts(runs), { folded: false }),
       ...section("differences", "Differences", plots(forestPlots(runs)), { folded: false }),
+      ...section("over-runs", over?.title ?? "", over === undefined ? [] : [{ kind: "table", table: over }], {
+        folded: false,
+      }),
       ...section("arms", "The arms", [{ kind: "table", table: armsTable(runs), first: 5 }], { folded: false }),
       ...section(
         "questions",
