@@ -168,8 +168,9 @@ export const passFlops = (tokens: TokenCounts, passes: Passes): number => {
   const movesPart = part === undefined || part.moved.values().some((name) => name !== draft.head)
   const movesTrunk = ofTarget === undefined ? movesPart : passes.movesTrunk === true
   const movesHead = part === undefined || part.moved.has(draft.head)
-  // A head has the target's hidden states computed once, whatever else reads them.
-  let flops = (movesTrunk ? 3 : 1) * tokens.seen * draft.trunkFlops(T)
+  // A head has the target's hidden states computed once, whatever else reads them, or reads them from a cache.
+  const isStored = ofTarget !== undefined && signals?.states !== undefined
+  let flops = isStored ? 0 : (movesTrunk ? 3 : 1) * tokens.seen * draft.trunkFlops(T)
   flops += ofTarget ? headFlops(tokens, ofTarget, draft, T) : (movesHead ? 3 : 2) * tokens.trained * head(draft)
   if (movesTrunk && part !== undefined) flops -= 2 * tokens.seen * frozenTrunkSize(draft, part)
   if (reads.has("draft")) flops += tokens.valid * head(draft)

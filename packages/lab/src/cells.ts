@@ -28,8 +28,10 @@ import type { Distilling } from "./stages/distilling.ts"
 import { furtherStage } from "./stages/plain.ts"
 import type { ProbeText } from "./stages/probe.ts"
 import { selectionStage } from "./stages/selection.ts"
-import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
+import type { SplitSize } from "./stages/signal-parts.ts"
+import { referenceSignalsStage, targetSignalsStage } from "./stages/signals.ts"
 import { architectureOfStart, type BeginModel, begunStage } from "./stages/start.ts"
+import { statesFormOf, statesStage } from "./stages/states.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
 import { architectureAfter } from "./stages/trained-model.ts"
 import type { Cut, Sizes } from "./stages/training.ts"
@@ -169,7 +171,7 @@ const vocabularyOfReference = (
 const signalStages = (
   arm: SettledArm,
   reference: Stage | undefined,
-  { data, target, architectures, sizes, seed, services }: Distilling,
+  { data, target, architectures, sizes, seed, services, head }: Distilling,
 ): Effect.Effect<SignalStages, InvalidInput> =>
   Effect.gen(function* () {
     const uses = yield* signalUses(arm)
@@ -182,15 +184,16 @@ const signalStages = (
     if (problems.size > 0) return yield* new InvalidInput({ what: `arm ${arm.name}`, problems: [...problems] })
     const size = splitSize(sizes)
     const { target: form, shards } = arm.signals
-    const targetSignals =
-      form === "live"
-        ? undefined
-        : targetSignalsStage(form, { data, target, architecture: architectures.target, size, shards })
-    if (reference === undefined || arm.signals.reference !== "cached") return { target: targetSignals }
+    const statesForm = yield* statesFormOf(arm.signals, head, uses, architectures.target)
+    const ofTarget = { data, target, architecture: architectures.target, size, shards }
+    const states = statesForm && statesStage(statesForm, ofTarget)
+    const targetSignals = form === "live" ? undefined : targetSignalsStage(form, ofTarget)
+    if (reference === undefined || arm.signals.reference !== "cached") return { target: targetSignals, states }
     const of = { reference: architectures.reference ?? architectures.draft, target: architectures.target }
     const more = { data, target, reference, targetSignals, architectures: of, size, shards, seed }
     return {
       target: targetSignals,
+      states,
       reference: yield* referenceSignalsStage(referenceSignalsOf(arm, services), more),
     }
   })

@@ -230,7 +230,8 @@ const graphOf = <E, R>(
         const { trained, reference } = cell
         if (reference) references.set(reference.stage.key, reference)
         armKeys.add(trained.key)
-        const signals = [cell.signals.target, cell.signals.reference].filter((stage) => stage !== undefined)
+        const { target, reference: compared, states } = cell.signals
+        const signals = [target, compared, states].filter((stage) => stage !== undefined)
         const kept =
           rollouts && divides(arm)
             ? yield* keptStage(arm, {

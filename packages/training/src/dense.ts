@@ -19,10 +19,11 @@ import {
 } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
-import { entriesOf, hiddenOf, movesTrunk, seenBy, tokensOf, validRows } from "./draft-entries.ts"
+import { entriesOf, movesTrunk, seenBy, tokensOf, validRows } from "./draft-entries.ts"
 import type { Head } from "./head/head.ts"
 import { type MicroBatch, type MicroResult, select, uniforms } from "./micro-batch.ts"
 import { weightsByHead } from "./sources.ts"
+import { hiddenOf } from "./target-states.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
 /** All logits [N, V] of a model at the valid rows. */
@@ -50,7 +51,7 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
   const byName = tf.tidy(() => {
     const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
     const row_N = tf.tensor1d(batch.row_N, "int32")
-    const seen = seenBy(draft, batch, ids_BT)
+    const seen = seenBy(draft, batch, ids_BT, head.signals.states?.of(batch))
     const frozen = (model: MicroBatch["target"]) =>
       model && new Categorical(logitsOf(hiddenOf(model, batch, ids_BT), model.head_Vd, row_N))
     /** The distribution of a frozen model over the draft's ids: columns of its logits. */

@@ -4,11 +4,8 @@
  * Letters: B sequences, T positions, N valid rows of the batch, M rows of an entry, d hidden size.
  */
 import {
-  attendsBefore,
   type Draft,
-  type DraftHead,
   type DraftRows,
-  type Encoder,
   InvalidInput,
   isDraftHead,
   type Problem,
@@ -16,42 +13,44 @@ import {
   type SeenName,
 } from "@winnow/core"
 import type { Batch } from "@winnow/data"
-import { finalNorm, frozenEmbedding, hiddenByLayer, paddedStarts } from "@winnow/models"
+import { finalNorm, frozenEmbedding } from "@winnow/models"
 import { gatherRows, tf } from "@winnow/tensor"
+import type { CachedStates } from "./signals/states.ts"
 import { take } from "./take.ts"
+import { hiddenOf, targetStates } from "./target-states.ts"
 
 /** The valid rows [N, d] of [B, T, d]. */
 export const validRows = (h_BTd: tf.Tensor3D, row_N: tf.Tensor1D): tf.Tensor2D =>
   gatherRows(tf.reshape(h_BTd, [-1, h_BTd.shape[2]]), row_N)
 
-/**
- * Hidden states of a batch, [B, T, d]. Packed rows come with their sequences' starts. A bidirectional model gets the
- * lengths of rows too, as it would read the padding.
- */
-export const hiddenOf = (model: Encoder, problem: Problem, ids_BT: tf.Tensor2D): tf.Tensor3D =>
-  model.hidden(ids_BT, startsFor(model, problem))
-
-const startsFor = ({ architecture }: Encoder, { start_BT, length_B, T }: Problem): Int32Array | undefined =>
-  start_BT ?? (attendsBefore(architecture) ? undefined : paddedStarts(length_B, T))
-
 /** The values that a draft reads; for a model, the tokens. They belong to the caller's tidy. */
 export type SeenBy = Pick<Seen, "ids"> & Partial<Seen>
 
-/** @error InvalidInput (thrown) for a head that reads the text of tokens, and has none */
-export const seenBy = (draft: Draft, problem: Problem, ids_BT: tf.Tensor2D): SeenBy => {
+/**
+ * @param stored the target's states from a cache, in the place of a pass
+ * @error InvalidInput (thrown) for a head that reads the text of tokens, and has none
+ */
+export const seenBy = (
+  draft: Draft,
+  problem: Problem,
+  ids_BT: tf.Tensor2D,
+  stored?: ReturnType<CachedStates["of"]>,
+): SeenBy => {
   if (!isDraftHead(draft)) return { ids: ids_BT }
-  const { trunk: target = draft.target, reads, pieceOf } = draft
+  const { trunk: target = draft.target, layers = [], reads, pieceOf } = draft
   const has = (name: SeenName) => reads.includes(name)
   if (pieceOf === undefined && has("pieceOf")) {
     const problems = ["reads the text of tokens, and it has no tokenizer; give pieceOf where the head is made or read"]
     throw new InvalidInput({ what: `head ${draft.name}`, problems })
   }
+  const computed = () =>
+    has("targetLayers")
+      ? targetStates(target, problem, ids_BT, layers)
+      : has("targetHidden") && { targetHidden: tf.tidy(() => hiddenOf(target, problem, ids_BT)) }
   return {
     ids: ids_BT,
     ...(pieceOf && { pieceOf }),
-    ...(has("targetLayers")
-      ? statesBetween(draft, problem, ids_BT)
-      : has("targetHidden") && { targetHidden: tf.tidy(() => hiddenOf(target, problem, ids_BT)) }),
+    ...(stored ?? computed()),
     ...(has("targetEmbedding") && { targetEmbedding: frozenEmbedding(target) }),
     ...(has("targetHead") && { targetHead: target.head_Vd }),
     ...(has("targetNorm") && { targetNorm: (x_Nd, own) => finalNorm(target, x_Nd, own) }),
@@ -60,26 +59,6 @@ export const seenBy = (draft: Draft, problem: Problem, ids_BT: tf.Tensor2D): See
 
 /** True for a head whose copy of the target is trained: a step computes its values on the tape. */
 export const movesTrunk = (draft: Draft): boolean => isDraftHead(draft) && draft.trunk !== undefined
-
-/** The target's states between its layers and after its final norm, by one pass. */
-const statesBetween = (
-  { target: frozen, trunk: target = frozen, layers = [] }: DraftHead,
-  problem: Problem,
-  ids_BT: tf.Tensor2D,
-): Pick<Seen, "targetHidden" | "targetLayers"> => {
-  const states = tf.tidy(() => {
-    const all = hiddenByLayer(target, ids_BT, startsFor(target, problem))
-    const last = all.at(-1)!
-    const { hiddenSize } = target.architecture
-    const hidden =
-      last.shape[2] === hiddenSize ? last : tf.concat([last, tf.onesLike(tf.slice(last, [0, 0, 0], [-1, -1, 1]))], 2)
-    return [hidden, ...layers.map((layer) => all[layer]!)] as Array<tf.Tensor3D>
-  })
-  return {
-    targetHidden: states[0]!,
-    targetLayers: new Map(layers.map((layer, i) => [layer, states[i + 1]!])),
-  }
-}
 
 /** The entry without the rows whose gold token its head does not predict. */
 const withinHead = (entry: DraftRows, gold_N: Int32Array): DraftRows => {

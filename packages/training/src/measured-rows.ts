@@ -13,7 +13,8 @@ import {
   type Seen,
 } from "@winnow/core"
 import { tf } from "@winnow/tensor"
-import { hiddenOf, seenBy, validRows } from "./draft-entries.ts"
+import { seenBy, validRows } from "./draft-entries.ts"
+import { hiddenOf } from "./target-states.ts"
 
 const idsOf = ({ ids_BT, B, T }: Problem) => tf.tensor2d(ids_BT, [B, T], "int32")
 

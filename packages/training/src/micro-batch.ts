@@ -25,21 +25,13 @@ import {
 import type { Batch } from "@winnow/data"
 import { type Rng, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
-import {
-  type EntryTokens,
-  entriesOf,
-  hiddenOf,
-  movesTrunk,
-  type SeenBy,
-  seenBy,
-  tokensOf,
-  validRows,
-} from "./draft-entries.ts"
+import { type EntryTokens, entriesOf, movesTrunk, type SeenBy, seenBy, tokensOf, validRows } from "./draft-entries.ts"
 import type { Head } from "./head/head.ts"
 import { classPass, type FrozenPass, type Rows, takeFrozen } from "./head/pass.ts"
 import { passWithin } from "./head/within.ts"
 import { maskedRows } from "./masked-rows.ts"
 import { gradientBySource, readTogether, type SourceHeads } from "./sources.ts"
+import { hiddenOf } from "./target-states.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
 /** The inputs of a micro-batch, read-only. */
@@ -205,7 +197,7 @@ export const choiceOf = (input: Omit<MicroBatch, "divide">): Choice => {
   const micro = { ...input, divide: true }
   return tf.tidy(() => {
     const { ids_BT, row_N } = tensorsOf(batch)
-    const seen = seenBy(draft, batch, ids_BT)
+    const seen = seenBy(draft, batch, ids_BT, input.head.signals.states?.of(batch))
     let entry: DraftRows | undefined
     const h_Md = tf.tidy(() => {
       ;[entry] = entriesOf(draft, batch, seen, row_N)
@@ -229,7 +221,8 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
   const byName = tf.tidy(() => {
     const { ids_BT, row_N } = tensorsOf(batch)
     const onTape = movesTrunk(draft)
-    const seen = onTape ? { ids: ids_BT } : seenBy(draft, batch, ids_BT)
+    const stored = input.head.signals.states?.of(batch)
+    const seen = onTape ? { ids: ids_BT } : seenBy(draft, batch, ids_BT, stored)
     const frozen = frozenPass(input, ids_BT, row_N, seen)
 
     /**

@@ -34,6 +34,7 @@ import type { OptimizerOptions } from "./schedule.ts"
 import { resumePoint } from "./sharing/resume-point.ts"
 import { share } from "./sharing/sharing.ts"
 import type { CachedSignals } from "./signals/cached.ts"
+import { statesProblem } from "./signals/states.ts"
 import { modelsTogether, type SourceLosses } from "./sources.ts"
 
 export interface TrainOptions {
@@ -141,6 +142,10 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   }
 
   const { signals, precision, chunkRows, microBatches = 1, group } = options
+  if (isDraftHead(model) && signals?.states !== undefined) {
+    const lacking = statesProblem(model, signals.states.form)
+    if (lacking !== undefined) return yield* new InvalidInput({ what: `head ${model.name}`, problems: [lacking] })
+  }
   if (group !== undefined && group.size > microBatches) {
     const problems = [`${group.size} processes, and a step has ${microBatches} micro-batches; take no more processes`]
     return yield* new InvalidInput({ what: stage, problems })

@@ -1,10 +1,13 @@
 /**
  * The same head on the same target in three trainings: of all weights, of the head's with the target run in each step, and
- * of the head's on states that were computed before.
+ * of the head's on stored states.
  *
  * Letters: B sequences, T positions, V vocabulary, D hidden size of the target.
  */
-import { type DraftHead, type Encoder, everyToken, type HeadUse, type Seen } from "@winnow/core"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type DraftHead, type EncodedExample, type Encoder, everyToken, type HeadUse, type Seen } from "@winnow/core"
 import { type Batch, collate } from "@winnow/data"
 import { eagle } from "@winnow/head-eagle"
 import { hydra } from "@winnow/head-hydra"
@@ -14,7 +17,20 @@ import { initialise, initialiseHead } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { instanceOf } from "@winnow/testing"
-import { headFor, makeOptimizer, optimizerOptions, optimizerStep, runMicroBatch, seenBy } from "@winnow/training"
+import {
+  cachedStates,
+  headFor,
+  makeOptimizer,
+  makeStates,
+  openSignals,
+  optimizerOptions,
+  optimizerStep,
+  readTokens,
+  runMicroBatch,
+  type StatesForm,
+  seenBy,
+} from "@winnow/training"
+import { Effect } from "effect"
 import type { Sizes } from "../side-by-side/common-options.ts"
 
 /** `full`: target and head are trained; `frozen`: the head, and each step runs the target; `cached`: the head, on stored states. */
@@ -49,46 +65,19 @@ export interface HeadTraining {
   readonly cacheBytes: number
 }
 
-/** The states that a head reads of a batch, in the memory of the host. */
-type Stored = ReadonlyMap<
-  "targetHidden" | number,
-  { readonly shape: ReadonlyArray<number>; readonly values: Float32Array }
->
-
 const idsOf = ({ ids_BT, B, T }: Batch) => tf.tensor2d(ids_BT, [B, T], "int32")
 
-const storedStates = (head: DraftHead, batch: Batch): Stored => {
-  const stored = new Map<"targetHidden" | number, { shape: ReadonlyArray<number>; values: Float32Array }>()
-  tf.tidy(() => {
-    const { targetHidden, targetLayers } = seenBy(head, batch, idsOf(batch))
-    const put = (name: "targetHidden" | number, x: tf.Tensor) =>
-      stored.set(name, { shape: x.shape, values: x.dataSync().slice() as Float32Array })
-    if (head.layers !== undefined) for (const layer of head.layers) put(layer, targetLayers!.get(layer)!)
-    else put("targetHidden", targetHidden!)
-  })
-  return stored
+/** A cache of the states that the heads read, in a folder that lasts as long as the process. */
+const storedStates = async (target: Encoder, examples: ReadonlyArray<EncodedExample>) => {
+  const directory = mkdtempSync(join(tmpdir(), "winnow-bench-heads-"))
+  process.on("exit", () => rmSync(directory, { recursive: true, force: true }))
+  const form: StatesForm = { precision: "float32", last: true, layers: [] }
+  const { tokens, bytesPerToken } = await Effect.runPromise(
+    makeStates({ directory, identity: {}, examples, target, form }),
+  )
+  const signals = openSignals(directory, {}, examples, readTokens)
+  return { states: cachedStates(signals, form, examples, target.architecture), bytes: tokens * bytesPerToken }
 }
-
-/** The head on stored states: no step runs the target. */
-const onStored = (head: DraftHead, stored: ReadonlyMap<Batch, Stored>): DraftHead => ({
-  ...head,
-  reads: [],
-  rows: (problem) => {
-    const states = stored.get(problem as Batch)! // the step gives the draft its batch
-    const tensors = new Map(Array.from(states, ([name, { shape, values }]) => [name, tf.tensor(values, [...shape])]))
-    const fixed = seenBy(
-      { ...head, reads: ["targetEmbedding", "targetHead", "targetNorm"] },
-      problem,
-      idsOf(problem as Batch),
-    )
-    const seen = {
-      ...fixed,
-      targetHidden: tensors.get("targetHidden"),
-      targetLayers: tensors,
-    } as Partial<Seen> as Seen // the heads read no other
-    return head.rows(problem, seen)
-  },
-})
 
 /** The head and its target, trained as one: the pass of the target is part of the step's gradient. */
 const withTarget = (head: DraftHead): DraftHead => {
@@ -116,36 +105,38 @@ const targetOf = async ({ target: [hidden, layers, heads, intermediate], vocabul
     1,
   )
 
-const batchesOf = ({ batch, batches, length, vocabulary }: TrainingSetting): ReadonlyArray<Batch> => {
+/** Random examples, and the batches that they come in, in turn. */
+const dataOf = ({ batch, batches, length, vocabulary }: TrainingSetting) => {
   const rng = seeded(1, "bench heads")
-  return Array.from({ length: batches }, () =>
-    collate(
-      Array.from({ length: batch }, () => ({
-        ids: Int32Array.from({ length: length + 1 }, () => rng.below(vocabulary)),
-        promptLength: Math.floor(length / 3),
-      })),
-    ),
-  )
+  const examples: ReadonlyArray<EncodedExample> = Array.from({ length: batch * batches }, () => ({
+    ids: Int32Array.from({ length: length + 1 }, () => rng.below(vocabulary)),
+    promptLength: Math.floor(length / 3),
+  }))
+  const all = Array.from({ length: batches }, (_, b) => {
+    const example_B = Int32Array.from({ length: batch }, (_, i) => b * batch + i)
+    return collate(
+      Array.from(example_B, (e) => examples[e]!),
+      0,
+      example_B,
+    )
+  })
+  return { examples, all }
 }
 
 /** A training of a form on random tokens. Its models live as long as the process. */
 export const headTraining = async (setting: TrainingSetting): Promise<HeadTraining> => {
   const target: Encoder = await targetOf(setting)
   const head = initialiseHead(await instanceOf(heads[setting.head]), target, 2)
-  const all = batchesOf(setting)
-  const stored = new Map(setting.form === "cached" ? all.map((batch) => [batch, storedStates(head, batch)]) : [])
-  const draft = { full: withTarget, frozen: (of: DraftHead) => of, cached: (of: DraftHead) => onStored(of, stored) }[
-    setting.form
-  ](head)
+  const { examples, all } = dataOf(setting)
+  const stored = setting.form === "cached" ? await storedStates(target, examples) : undefined
+  const draft = setting.form === "full" ? withTarget(head) : head
   const [filter, loss] = [await instanceOf(everyToken()), await instanceOf(crossEntropy())]
-  const ofLoss = headFor({ filter, loss })
+  const ofLoss = headFor({ filter, loss, ...(stored && { signals: { states: stored.states } }) })
   const settings = optimizerOptions.assert({ learningRate: 1e-4, warmup: 10 })
   const optimizer = makeOptimizer(draft.trained, settings)
   return {
     trained: draft.trained.values().reduce((sum, { size }) => sum + size, 0),
-    cacheBytes: stored
-      .values()
-      .reduce((sum, of) => sum + of.values().reduce((all, { values }) => all + values.byteLength, 0), 0),
+    cacheBytes: stored?.bytes ?? 0,
     step: (t) => {
       const batch = all[t % all.length]!
       const { loss: value } = optimizerStep(optimizer, settings, t, 1000, 1, (micro, divide) =>

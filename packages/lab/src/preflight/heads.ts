@@ -1,7 +1,7 @@
 /** Refuses, before any work, settings that need a model where a draft is a head on the target. */
 import { type HeadUse, reads } from "@winnow/core"
 import { ownStarts, type PlacedTraining, trainingsOf } from "../experiment/places.ts"
-import type { Resolved } from "../experiment/resolved.ts"
+import type { Resolved, ResolvedArm } from "../experiment/resolved.ts"
 import { writersOf } from "../experiment/text.ts"
 
 /** The faults of one training of a head. */
@@ -39,20 +39,37 @@ const faultsOf = (
   ]
 }
 
-/** The faults of an experiment whose drafts are heads, with their places; none without heads. */
+/** Stored states where nothing is trained that could read them in the place of a pass of the target. */
+const statesProblems = (resolved: Pick<Resolved, "target" | "draft" | "placed">): ReadonlyArray<string> =>
+  trainingsOf(resolved).flatMap(({ at, training, from }) => {
+    if (!("signals" in training) || (training as ResolvedArm).signals.states === undefined) return []
+    const place = `${at}.signals.states`
+    if (from.kind !== "head")
+      return [`${place}: it trains a model, and only a head reads the target's states; leave it out`]
+    const { name, reads } = from.head
+    if (from.trunk !== undefined)
+      return [`${place}: a copy of the target is trained with head ${name}, so its states change; leave it out`]
+    return reads.includes("targetHidden") || reads.includes("targetLayers")
+      ? []
+      : [`${place}: head ${name} reads no states; leave it out`]
+  })
+
+/** The faults of an experiment whose drafts are heads, with their places. */
 export const headProblems = (
   resolved: Pick<Resolved, "target" | "draft" | "placed" | "acceptance" | "measures" | "sweep">,
 ): ReadonlyArray<string> => {
   const heads = ownStarts(resolved).flatMap(({ at, start }) =>
     start.kind === "head" ? [{ at, name: start.head.name, predicts: start.head.predicts, trunk: start.trunk }] : [],
   )
-  if (heads.length === 0) return []
+  const stored = statesProblems(resolved)
+  if (heads.length === 0) return stored
   const { acceptance, measures, sweep } = resolved
   const by = sweep?.by
   const readsModel = measures.filter(({ reads }) => reads.includes("model"))
   const own = heads.find(({ predicts }) => predicts === "classes")
   const compare = measures.filter(({ reads }) => reads.includes("rows") && reads.includes("targetRows"))
   return [
+    ...stored,
     ...(own === undefined
       ? []
       : compare.map(

@@ -23,6 +23,7 @@ import { serviceFlops, textsOf, writingFlops } from "../budget.ts"
 import { plainSpec } from "../experiment/plain-json.ts"
 import { maskingOf, type SettledArm } from "../experiment/resolved.ts"
 import { layersOf, usedServices } from "../experiment/services.ts"
+import { signalUses } from "../experiment/signal-uses.ts"
 import { ownLossesOf } from "../experiment/text.ts"
 import { knownFamilies } from "../families.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
@@ -35,6 +36,7 @@ import { PartLosses, partLosses, sourceLosses } from "./part-losses.ts"
 import { probeOf, readProbeBatches } from "./probe.ts"
 import { passOf, readChosen } from "./selection.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
+import { openStates, statesFormOf } from "./states.ts"
 import { openTokenizer, readSplit } from "./text.ts"
 import { trainedModel } from "./trained-model.ts"
 import { type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
@@ -91,6 +93,8 @@ const ownTextOf = ({ writing, share, maxLength }: OwnWriting) => {
 export interface SignalStages {
   readonly target?: Stage | undefined
   readonly reference?: Stage | undefined
+  /** The target's states, for a head. */
+  readonly states?: Stage | undefined
 }
 
 /** The contents of the reference's cache that an arm needs. */
@@ -134,7 +138,7 @@ export const armStage = (
     const masking = reference && maskingOf(referenceSpec)
     const { shards: __, ...signalsRead } = spec.signals
     const following = referenceSpec?.kind === "checkpoint" || referenceSpec?.kind === "average"
-    const cached = signals.target !== undefined || signals.reference !== undefined
+    const cached = signals.target !== undefined || signals.reference !== undefined || signals.states !== undefined
     const probed = yield* probeOf(arm, probeText)
     const ofParts = losses?.filter((loss) => loss !== undefined) ?? []
     // Frozen models that the arm reads are inputs even if their signals are cached: a cache names its model.
@@ -146,6 +150,7 @@ export const armStage = (
       reference,
       targetSignals: signals.target,
       referenceSignals: signals.reference,
+      states: signals.states,
       selection,
       tokenizer: own?.tokenizer ?? (readsPieces(head) ? tokenizer : undefined),
       probe: probed && partOf(probed.data, probed.split),
@@ -195,6 +200,7 @@ export const armStage = (
           const artifact = (name: keyof typeof inputs): Artifact | undefined =>
             context.inputs[sources.findIndex((g) => g.name === name)]
           const [ofTarget, ofReference] = [artifact("targetSignals"), artifact("referenceSignals")]
+          const ofStates = artifact("states")
           const [textArtifact, targetArtifact, compared] = [
             artifact("data")!,
             artifact("target"),
@@ -223,7 +229,10 @@ export const armStage = (
               ],
             })
           const form = spec.signals.target
+          const statesForm = yield* statesFormOf(spec.signals, head, yield* signalUses(arm), architectures.target)
           const read: CachedSignals = {
+            ...(ofStates &&
+              statesForm && { states: yield* openStates(statesForm, ofStates, architectures.target, of) }),
             ...(ofTarget && form !== "live" && { target: yield* openTargetSignals(form, ofTarget, of) }),
             ...(ofReference &&
               compared && {

@@ -3,7 +3,6 @@
  * the reference's losses. Arms of all seeds share the target's signals.
  */
 import {
-  type AnyUse,
   type Architecture,
   type Attends,
   askedArchitecture,
@@ -33,141 +32,28 @@ import {
   makeReferenceSignals,
   makeTargetSignals,
   openSignals,
-  type Shard,
-  type SignalsHeader,
   type SignalsIdentity,
-  type SignalsSize,
-  shardCount,
 } from "@winnow/training"
 import { Context, Effect, Layer, type Scope } from "effect"
 import { forwardFlops } from "../budget.ts"
 import { plain, plainSpec } from "../experiment/plain-json.ts"
 import { layersOf } from "../experiment/services.ts"
-import { partOf, type Stage, type StageContext, stage, type Work } from "../stage.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
 import { pluginCode, pluginCodes } from "../store/code/plugin-code.ts"
-import { stageCode } from "../store/code/stage-code.ts"
-import { canonicalJson, keyOf } from "../store/key.ts"
+import { canonicalJson } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
-import { binary } from "../table/format.ts"
 import { openModel, openReference, weightsOf } from "./models.ts"
-import { shardedStage } from "./sharded-signals.ts"
+import {
+  code,
+  dataOf,
+  inShards,
+  makingOptions,
+  onePass,
+  partOfWork,
+  type SplitSize,
+  summaryOf,
+} from "./signal-parts.ts"
 import { readSplit } from "./text.ts"
-
-const code = (...plugins: ReadonlyArray<AnyUse>) => stageCode({ revisions: ["signals"], tensors: true, plugins })
-
-/** Identity of the data and its tokens: the ids of the training split, and the key of the tokenizer that encoded them. */
-const dataOf = ({ manifest }: Artifact) => {
-  const files = manifest.files.filter(({ path }) => path.startsWith("train."))
-  const [tokenizer] = (manifest.made as { inputs: ReadonlyArray<{ readonly key: string }> }).inputs
-  return {
-    data: keyOf(Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256]))),
-    tokenizer: tokenizer?.key ?? "",
-  }
-}
-
-/** The size of a cache as text, for a note before the stage writes it. */
-export const sizeText = ({ tokens, bytesPerToken, bytes, bytesLeft, free }: SignalsSize): string => {
-  const rest = bytesLeft < bytes ? `, ${binary(bytesLeft)} of it still to be written` : ""
-  return `${tokens} tokens of ${bytesPerToken} bytes, ${binary(bytes)}${rest}; ${binary(free)} are free`
-}
-
-const makingOptions = (
-  context: StageContext,
-  text: EncodedTask,
-  identity: SignalsIdentity,
-  vocabulary: number,
-  shard: Shard | undefined,
-) => ({
-  directory: context.directory,
-  identity,
-  shard,
-  examples: text.examples,
-  chunkRows: chunkRowsFor(vocabulary),
-  onSize: (size: SignalsSize) => context.note(sizeText(size)),
-  onProgress: (done: number, of: number) => context.progress(done, of),
-  onDamage: context.warn,
-})
-
-/**
- * The summary of a cache. That of a shard covers its own examples, and holds the summary of the whole cache.
- *
- * @param flops of a pass over so many tokens
- */
-const summaryOf = (
-  text: EncodedTask,
-  { pieces, bytesPerToken, tokens }: SignalsHeader,
-  shard: Shard | undefined,
-  flops: (size: SplitSize) => number,
-) => {
-  const size = sizeOf(text)
-  const whole = {
-    tokens: text.tokens,
-    tokensValid: text.trained,
-    bytes: text.trained * bytesPerToken,
-    flops: flops(size),
-  }
-  if (shard === undefined) return whole
-  let [own, examples] = [0, 0]
-  for (const piece of pieces)
-    for (const { ids } of text.examples.slice(piece.firstExample, piece.firstExample + piece.examples)) {
-      own += ids.length
-      examples++
-    }
-  return {
-    tokens: own,
-    tokensValid: tokens,
-    bytes: tokens * bytesPerToken,
-    flops: flops({ seen: own - examples, trained: tokens, length: size.length }),
-    whole,
-  }
-}
-
-/** The stages of a cache: one, or shards and the stage that lists them. */
-const inShards = (
-  asked: number | undefined,
-  label: string,
-  tokens: number | undefined,
-  perToken: number,
-  stageOf: (label: string, shard: Shard | undefined) => Stage,
-): Stage => {
-  const of = asked ?? shardCount(tokens === undefined ? undefined : { tokens, bytes: tokens * perToken })
-  if (of === 1) return stageOf(label, undefined)
-  const shards = Array.from({ length: of }, (_, index) =>
-    stageOf(`${label}, shard ${index + 1} of ${of}`, { index, of }),
-  )
-  return shardedStage(label, shards, code())
-}
-
-/** The part of an estimate that falls to one shard. */
-const partOfWork = (
-  { tokens, flops, bytes }: { readonly tokens: number; readonly flops: number; readonly bytes: number },
-  shard: Shard | undefined,
-  table = 0,
-): Work => {
-  const of = shard?.of ?? 1
-  return { tokens: tokens / of, flops: flops / of, bytes: bytes / of + ((shard?.index ?? 0) === 0 ? table : 0) }
-}
-
-/** Tokens that a trunk reads in one pass over all examples: it predicts the last token of each but does not read it. */
-const seenOnce = (text: EncodedTask) => text.tokens - text.examples.length
-
-/** Tokens of the training split, for estimates. */
-export interface SplitSize {
-  readonly seen: number
-  readonly trained: number
-  /** Mean context length. */
-  readonly length: number
-}
-
-/** FLOPs of one pass of a model over the data: the trunk, and the head where the pass computes logits. */
-const onePass = ({ seen, trained, length }: SplitSize, of: Architecture<Attends>, withHead: boolean): number =>
-  forwardFlops(of, { trunk: seen, head: withHead ? trained : 0, length })
-
-const sizeOf = (text: EncodedTask): SplitSize => ({
-  seen: seenOnce(text),
-  trained: text.trained,
-  length: text.tokens / text.examples.length,
-})
 
 const targetIdentity = (form: CachedForm, target: Artifact, data: Artifact): SignalsIdentity => ({
   of: "target",
@@ -217,9 +103,9 @@ export const targetSignalsStage = (
           const text = yield* readSplit(dataArtifact!, "train")
           const model = yield* openModel(targetArtifact!)
           const identity = targetIdentity(form, targetArtifact!, dataArtifact!)
-          const making = makingOptions(context, text, identity, V, shard)
+          const making = { ...makingOptions(context, text, identity, shard), chunkRows: chunkRowsFor(V) }
           const header = yield* makeTargetSignals({ ...making, target: model, form })
-          return summaryOf(text, header, shard, flops)
+          return summaryOf(text, header, shard, text.trained, flops)
         }).pipe(Effect.scoped),
     }),
   )
@@ -342,20 +228,22 @@ export const referenceSignalsStage = (
             const loss = Context.get(built, Loss)
             const identity = yield* referenceIdentity(spec, referenceArtifact!, targetArtifact, dataArtifact!)
             const header = yield* makeReferenceSignals({
-              ...makingOptions(context, text, identity, architectures.reference.vocabularySize, shard),
+              ...makingOptions(context, text, identity, shard),
+              chunkRows: chunkRowsFor(architectures.reference.vocabularySize),
               reference: model,
               statistics,
               loss,
               target: live,
               signals,
             })
-            return summaryOf(text, header, shard, flops)
+            return summaryOf(text, header, shard, text.trained, flops)
           }).pipe(Effect.scoped),
       }),
     )
   })
 
-const opened = <A>(open: () => A): Effect.Effect<A, DataError> =>
+/** @error DataError for whatever it throws */
+export const opened = <A>(open: () => A): Effect.Effect<A, DataError> =>
   Effect.try({
     try: open,
     catch: (cause) => (cause instanceof DataError ? cause : new DataError({ message: String(cause), cause })),

@@ -173,6 +173,7 @@ export const headFor = (setting: HeadSetting): Head => {
     signals: {
       ...(signals.target !== undefined && reads.has("target") && { target: signals.target }),
       ...(signals.reference !== undefined && names.length < filter.needs.length && { reference: signals.reference }),
+      ...(signals.states !== undefined && { states: signals.states }),
     },
     reads,
     choice: {

@@ -13,6 +13,7 @@ import type { ReferenceLosses, Rows } from "../head/pass.ts"
 import type { CachedForm } from "./forms.ts"
 import type { OpenSignals } from "./read.ts"
 import type { CachedRows } from "./rows.ts"
+import type { CachedStates } from "./states.ts"
 
 /** The target of a batch: hidden states and a head, as from a model, or another content of a cache. */
 export type TargetRows = { readonly hidden: Rows } | { readonly cached: CachedRows }
@@ -37,6 +38,8 @@ export interface CachedReference {
 export interface CachedSignals {
   readonly target?: CachedTarget
   readonly reference?: CachedReference
+  /** The target's states for the head that is trained on them. */
+  readonly states?: CachedStates
 }
 
 const words = (bytes: Uint8Array) => new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)

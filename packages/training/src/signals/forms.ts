@@ -33,6 +33,8 @@ export const signalsOptions = type({
   "+": "reject",
   target: targetForm.default("live"),
   reference: "'live' | 'cached' = 'live'",
+  // The target's states that a head reads, from a cache of this precision; left out: the target runs in each step.
+  "states?": "'float32' | 'bfloat16'",
   // Parts of each cache, each a stage of its own; by the size of the cache if left out. No entry depends on their number.
   "shards?": "1 <= number.integer <= 1000",
 })
@@ -105,7 +107,7 @@ export const referenceNeeds = (needs: ReadonlyArray<Statistic>): ReadonlyArray<R
  * @param objective of the training; the next token if left out
  */
 export const signalProblems = (
-  { target, reference }: SignalsOptions,
+  { target, reference, states }: SignalsOptions,
   use: SignalUse,
   more: {
     readonly V?: number
@@ -149,6 +151,11 @@ export const signalProblems = (
       )
   }
   const { objective } = more
+  if (states !== undefined && objective?.traits.reads === "both")
+    problems.push(
+      `objective ${objective.name} changes the tokens of an example, so that the target's states cannot be computed beforehand; ` +
+        "leave signals.states out",
+    )
   if (objective?.traits.repeats === false) {
     const cached = [
       ...(target !== "live" && readsTarget(use) ? ["signals.target"] : []),
@@ -168,13 +175,14 @@ export const signalProblems = (
  * nothing, so that arms that read the same are equal.
  */
 export const usedSignals = (
-  { target, reference, shards }: SignalsOptions,
+  { target, reference, states, shards }: SignalsOptions,
   uses: ReadonlyArray<SignalUse>,
 ): SignalsOptions => {
   const used = {
     target: uses.some(readsTarget) ? target : "live",
     reference: uses.some(({ filter }) => referenceNeeds(filter.needs).length > 0) ? reference : "live",
+    ...(states !== undefined && { states }),
   } as const
-  const isCached = used.target !== "live" || used.reference === "cached"
+  const isCached = used.target !== "live" || used.reference === "cached" || states !== undefined
   return isCached && shards !== undefined ? { ...used, shards } : used
 }

@@ -31,7 +31,7 @@ const header = type({
   schema: "1",
   identity: "Record<string, string>",
   examples: natural,
-  /** Rows: one for each trained token, in the order of the examples. */
+  /** Rows: one for each covered token, in the order of the examples. */
   tokens: natural,
   bytesPerToken: "number.integer >= 1",
   pieces: piece.array(),

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import type { EncodedExample } from "@winnow/core"
 import { DataError } from "@winnow/core"
 import type { Batch } from "@winnow/data"
-import { trainedOffsets } from "@winnow/data"
+import { type Covered, trainedTokens } from "./covered.ts"
 import { checkIdentity, hashOf, readHeader, type SignalsHeader, type SignalsIdentity } from "./header.ts"
 import { identityOf, readShards, shardsFile } from "./shards.ts"
 
@@ -17,13 +17,13 @@ export interface OpenSignals {
   /** Of a cache in shards: the header that it would have in one folder. */
   readonly header: SignalsHeader
   /**
-   * Passes the bytes of a batch's rows, sequence by sequence, in the order of the batch: `use(bytes, n)` with the index
-   * n of the first of them among the batch's valid tokens. Little-endian; aligned to 4 bytes, or to 2 if a token has 2
-   * mod 4.
+   * Passes the bytes of a batch's rows, sequence by sequence, in the order of the batch: `use(bytes, n, s)` with the index
+   * n of the first of them among the batch's covered tokens, and the number s of the sequence. Little-endian; aligned to
+   * 4 bytes, or to 2 if a token has 2 mod 4.
    *
    * @error DataError (thrown) for a damaged piece, or an example that is not in the cache
    */
-  readonly rows: (batch: Batch, use: (bytes: Uint8Array, n: number) => void) => void
+  readonly rows: (batch: Batch, use: (bytes: Uint8Array, n: number, s: number) => void) => void
   /** The table beside the rows; undefined if there is none. @error DataError (thrown) if it is damaged */
   readonly table: () => { readonly shape: ReadonlyArray<number>; readonly bytes: Uint8Array } | undefined
 }
@@ -69,15 +69,17 @@ const readWhole = (directory: string, expected: SignalsIdentity) => {
  * @param directory with the pieces, or with the list of the shards
  * @param expected the identity that this run would give the cache
  * @param examples the data set, in the order of the cache
+ * @param covered the tokens with a row; the trained ones if left out
  * @error DataError (thrown) if it is unfinished, of another identity, or of other lengths
  */
 export const openSignals = (
   directory: string,
   expected: SignalsIdentity,
   examples: ReadonlyArray<EncodedExample>,
+  covered: Covered = trainedTokens,
 ): OpenSignals => {
   const { header, folders, tableIn } = readWhole(directory, expected)
-  const offset_E = trainedOffsets(examples)
+  const offset_E = covered.offsets(examples)
   const tokens = offset_E.at(-1)!
   if (header.examples !== examples.length || header.tokens !== tokens)
     throw new DataError({
@@ -101,7 +103,7 @@ export const openSignals = (
     header,
     rows: (batch, use) => {
       let n = 0
-      for (const e of batch.example_B) {
+      for (const [s, e] of batch.example_B.entries()) {
         const rows = (offset_E[e + 1] ?? Number.NaN) - offset_E[e]!
         if (Number.isNaN(rows))
           throw new DataError({
@@ -110,12 +112,13 @@ export const openSignals = (
         if (rows === 0) continue
         const i = pieceOf_E[e]!
         const at = (offset_E[e]! - pieces[i]!.firstRow) * bytesPerToken
-        use(piece(i).subarray(at, at + rows * bytesPerToken), n)
+        use(piece(i).subarray(at, at + rows * bytesPerToken), n, s)
         n += rows
       }
-      if (n !== batch.row_N.length)
+      const wanted = covered.rowsOf(batch)
+      if (n !== wanted)
         throw new DataError({
-          message: `the batch has ${batch.row_N.length} valid tokens, the cache of signals ${n} for its examples`,
+          message: `the batch has ${wanted} ${covered === trainedTokens ? "valid" : "read"} tokens, the cache of signals ${n} for its examples`,
         })
     },
     table: () => {

@@ -1,5 +1,5 @@
 /**
- * Computes a cache of signals: the rows of all trained tokens of a data set, in pieces that survive a kill.
+ * Computes a cache of signals: the rows of all covered tokens of a data set, in pieces that survive a kill.
  *
  * A piece is written beside its place, flushed, renamed into it, and then noted with its checksum. A noted piece that
  * still has its checksum is not computed again, so a kill costs only the current piece. `signals.json` comes last.
@@ -17,9 +17,10 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { DataError, type EncodedExample, InvalidInput } from "@winnow/core"
-import { type Batch, collate, packsByLength, trainedOffsets } from "@winnow/data"
+import { type Batch, collate, packsByLength } from "@winnow/data"
 import { freeBytes, parseJson, writeWhole } from "@winnow/files"
 import { Effect } from "effect"
+import { type Covered, trainedTokens } from "./covered.ts"
 import {
   checkIdentity,
   hashOf,
@@ -51,8 +52,10 @@ export interface WriteOptions {
   readonly examples: ReadonlyArray<EncodedExample>
   /** The part of the pieces to write; all of them by default. */
   readonly shard?: Shard | undefined
+  /** The tokens with a row; the trained ones if left out. */
+  readonly covered?: Covered | undefined
   readonly bytesPerToken: number
-  /** The rows of a batch's valid tokens, in their order: N bytesPerToken bytes, copied before the next call. */
+  /** The rows of a batch's covered tokens, in their order: bytesPerToken bytes each, copied before the next call. */
   readonly encode: (batch: Batch) => Uint8Array
   /** A table that is written beside the rows. */
   readonly table?: { readonly shape: ReadonlyArray<number>; readonly values: () => Float32Array }
@@ -173,9 +176,14 @@ const finished = (options: WriteOptions, plan: ReadonlyArray<Planned>): Map<stri
 }
 
 /** Batches of a piece's examples, of at most `batchTokens` padded tokens or one example: like lengths together. */
-function* batchesOf(examples: ReadonlyArray<EncodedExample>, piece: Planned, batchTokens: number): Generator<Batch> {
+function* batchesOf(
+  examples: ReadonlyArray<EncodedExample>,
+  offset_E: Float64Array,
+  piece: Planned,
+  batchTokens: number,
+): Generator<Batch> {
   const indices = Array.from({ length: piece.examples }, (_, i) => piece.firstExample + i).filter(
-    (e) => examples[e]!.ids.length > Math.max(1, examples[e]!.promptLength),
+    (e) => offset_E[e + 1]! > offset_E[e]!,
   )
   for (const pack of packsByLength(indices, (e) => examples[e]!.ids.length - 1, batchTokens, "shortest first"))
     yield collate(
@@ -193,7 +201,7 @@ function* batchesOf(examples: ReadonlyArray<EncodedExample>, piece: Planned, bat
  */
 export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader, DataError | InvalidInput> =>
   Effect.gen(function* () {
-    const { directory, examples, shard, bytesPerToken, encode, table } = options
+    const { directory, examples, shard, covered = trainedTokens, bytesPerToken, encode, table } = options
     const identity = identityOf(options.identity, shard)
     const { onSize = () => {}, onProgress = () => {}, freeBytes: freeOn = freeBytes } = options
     const attempt = <A>(run: () => A): Effect.Effect<A, DataError | InvalidInput> =>
@@ -207,7 +215,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
                 cause,
               }),
       })
-    const offset_E = trainedOffsets(examples)
+    const offset_E = covered.offsets(examples)
     const pieces = planPieces(offset_E, bytesPerToken, options.piece ?? { bytes: 64 * 2 ** 20, tokens: 32_768 })
     const plan = piecesOf(pieces, shard)
     const tokens = plan.reduce((sum, { rows }) => sum + rows, 0)
@@ -241,7 +249,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
     for (const piece of plan) {
       if (done.has(piece.file)) continue
       const content = new Uint8Array(piece.bytes)
-      for (const batch of batchesOf(examples, piece, options.batchTokens ?? 2048)) {
+      for (const batch of batchesOf(examples, offset_E, piece, options.batchTokens ?? 2048)) {
         yield* attempt(() => {
           const rows = encode(batch)
           let at = 0
@@ -250,7 +258,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
             content.set(rows.subarray(at, at + bytes), (offset_E[e]! - piece.firstRow) * bytesPerToken)
             at += bytes
           }
-          onProgress((written += batch.row_N.length), tokens)
+          onProgress((written += covered.rowsOf(batch)), tokens)
         })
         yield* Effect.yieldNow
       }
