@@ -35,7 +35,7 @@ import { readSplit } from "./text.ts"
 /**
  * The states that the steps of a head read; undefined where the target runs in each step.
  *
- * Those after the final norm are among them also where a filter or a loss reads the target itself: then no step runs it.
+ * The states after the final norm are among them also where a filter or a loss reads the target: then no step runs it.
  *
  * @param on the target
  */
