@@ -71,9 +71,11 @@ const filters = (k: number, setup: Setup, steps: number, learningRates: Readonly
   })
 }
 
-/** A judge of one layer, as wide as the target's half: it reads both sides of a token, which the draft never does. */
-const judgeOf = (task: Setup["task"], maxLength: number, steps: number, width: number) =>
-  encoderJudge({ task, vocabulary: 768, maxLength, steps, width, layers: 2 })
+/** A judge of two layers: it reads both sides of a token, which the draft never does. */
+const judgeOf = (
+  { task, maxLength }: Setup,
+  of: { readonly vocabulary: number; readonly splitDigits?: boolean; readonly steps: number; readonly width: number },
+) => encoderJudge({ task, maxLength, layers: 2, ...of })
 
 /**
  * `future-gap` asks a judge, which makes it a part of its own: the arms of the other parts have other keys than theirs
@@ -125,7 +127,7 @@ export default {
   "k-0.2": filters(0.2, arithmetic, 250, rates),
   "k-0.4": filters(0.4, arithmetic, 250, rates),
   "k-0.6": filters(0.6, arithmetic, 250, rates),
-  "future-gap": futureGaps(ks, arithmetic, 250, rates, judgeOf(arithmetic.task, arithmetic.maxLength, 600, 64)),
+  "future-gap": futureGaps(ks, arithmetic, 250, rates, judgeOf(arithmetic, { vocabulary: 768, steps: 600, width: 64 })),
 }
 
 /** For a machine with a GPU or many cores. */
@@ -133,4 +135,11 @@ export const large = {
   "k-0.2": filters(0.2, arithmeticLarge, 4000, [1e-3, 2e-3, 4e-3]),
   "k-0.4": filters(0.4, arithmeticLarge, 4000, [1e-3, 2e-3, 4e-3]),
   "k-0.6": filters(0.6, arithmeticLarge, 4000, [1e-3, 2e-3, 4e-3]),
+  "future-gap": futureGaps(
+    ks,
+    arithmeticLarge,
+    4000,
+    [1e-3, 2e-3, 4e-3],
+    judgeOf(arithmeticLarge, { vocabulary: 2048, splitDigits: true, steps: 8000, width: 256 }),
+  ),
 }

@@ -31,6 +31,8 @@ const options = type({
   task: taskUse,
   // Ids of the experiment's tokenizer; the next one is the mask.
   vocabulary: "number.integer >= 257",
+  // As of the experiment's tokenizer; false if left out.
+  "splitDigits?": "boolean",
   // Most tokens of a text, as in the experiment.
   maxLength: "number.integer >= 8",
   steps: "number.integer >= 1",
@@ -59,13 +61,16 @@ const objectiveOf = (maskId: number) =>
   })
 
 /** Trains the encoder, in place. */
-const trainedOn = ({ task, vocabulary, maxLength, steps, batchSize }: Options, model: ReturnType<typeof initialise>) =>
+const trainedOn = (
+  { task, vocabulary, splitDigits = false, maxLength, steps, batchSize }: Options,
+  model: ReturnType<typeof initialise>,
+) =>
   Effect.gen(function* () {
     const { examples } = yield* task.instance
     const source = examples("train")
     const texts = source.flatMap(({ prompt, answer }) => [prompt, answer])
     // The same texts and settings as the experiment's tokenizer: the same ids.
-    const tokenizer = trainBpe(texts, { vocabularySize: vocabulary, splitDigits: false })
+    const tokenizer = trainBpe(texts, { vocabularySize: vocabulary, splitDigits })
     const encoded = yield* encodeTask(source, tokenizer, { maxLength })
     const instance = yield* objectiveOf(vocabulary).instance
     const { vocabularySize } = model.architecture

@@ -57,12 +57,14 @@ const grid = (
   })
 }
 
-/** Text that the draft writes before each step; an answer of the task is shorter than the cut. */
-const ownText = written({ by: "draft", temperature: 1, maxNew: 40 })
-const half = mixture({ data: { weight: 1, text: taskText() }, own: { weight: 1, text: ownText } })
-
-/** The draft's own text beside the others, with the same steps, and the data set's with the same compute. */
-const onPolicy = (setup: Setup, steps: number, learningRates: ReadonlyArray<number>) => {
+/**
+ * The draft's own text beside the others, with the same steps, and the data set's with the same compute.
+ *
+ * @param maxNew where the draft's text is cut: an answer of the task is shorter
+ */
+const onPolicy = (setup: Setup, steps: number, maxNew: number, learningRates: ReadonlyArray<number>) => {
+  const ownText = written({ by: "draft", temperature: 1, maxNew })
+  const half = mixture({ data: { weight: 1, text: taskText() }, own: { weight: 1, text: ownText } })
   const shared = { filter: none(), batchSize: 16, optimizer: { warmup: Math.round(steps / 16) } } as const
   const budget = { ...shared, steps } as const
   return defineExperiment({
@@ -98,11 +100,12 @@ export default {
     [1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2],
   ),
   gsm8k: grid("GSM8K", gsm8kSmall, ["kl", "tvd"], 250, [3e-3, 6e-3, 1.2e-2, 2.4e-2, 4.8e-2]),
-  "on-policy": onPolicy(arithmetic, 250, [3e-3, 6e-3, 1.2e-2]),
+  "on-policy": onPolicy(arithmetic, 250, 40, [3e-3, 6e-3, 1.2e-2]),
 }
 
 /** For a machine with a GPU or many cores. */
 export const large = {
   arithmetic: grid("arithmetic, large", arithmeticLarge, ["kl", "reverse-kl", "jsd", "tvd"], 4000, [1e-3, 2e-3, 4e-3]),
   gsm8k: grid("GSM8K, large", gsm8kLarge, ["kl", "reverse-kl", "jsd", "tvd"], 4000, [1e-3, 2e-3, 4e-3]),
+  "on-policy": onPolicy(arithmeticLarge, 4000, 120, [1e-3, 2e-3, 4e-3]),
 }

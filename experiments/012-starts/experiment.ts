@@ -97,6 +97,16 @@ const labelledStarts = (domains: ReadonlyArray<string>): ReadonlyArray<Candidate
   ]),
 ]
 
+/** The widths and budgets of the labelled parts. */
+interface LabelledSize {
+  /** The shape of every start. */
+  readonly shape: Shape
+  readonly target: { readonly width: number; readonly layers: number; readonly heads: number }
+  /** Factor on all steps. */
+  readonly longer: number
+  readonly learningRates: ReadonlyArray<number>
+}
+
 interface Labelled {
   readonly task: TaskUse
   /** Texts of the pretraining. */
@@ -106,24 +116,36 @@ interface Labelled {
 }
 
 /** Each start trained alike on the labels of a set, as TMI is tried by its authors: the accuracy that it reaches. */
-const labelled = (name: string, { task, domains, steps, perClass }: Labelled) => {
-  const shape = { vocabulary: 1024, width: 48, layers: 2, heads: 2, length: 192 }
+const labelled = (
+  name: string,
+  { task, domains, steps: short, perClass }: Labelled,
+  { shape, target, longer, learningRates }: LabelledSize,
+) => {
+  const steps = longer * short
   const measure: MeasureUse = exactAnswers()
-  const starts = startsOf(labelledStarts(Object.keys(domains)), shape, domains, { unit: 25, batchSize: 32 })
+  const starts = startsOf(labelledStarts(Object.keys(domains)), shape, domains, { unit: 25 * longer, batchSize: 32 })
   const budget = { steps, batchSize: 32, optimizer: { warmup: Math.round(steps / 10) } }
-  const of = { vocab_size: 1024, max_position_embeddings: 192 }
+  const { vocabulary } = shape
+  const sized = ({ width, layers, heads }: LabelledSize["target"]) =>
+    llama({
+      vocab_size: vocabulary,
+      max_position_embeddings: shape.length,
+      hidden_size: width,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+    })
   return defineExperiment({
     name: `starts, ${name}`,
     question: "Does TMI tell which start is the most accurate on a labelled set after the same training?",
     task,
-    tokenizer: bpe({ vocabulary: 1024 }),
+    tokenizer: bpe({ vocabulary }),
     maxLength: 160,
-    target: fresh(llama({ ...of, hidden_size: 96, num_hidden_layers: 3, num_attention_heads: 4 }), {
+    target: fresh(sized(target), {
       steps,
       batchSize: 32,
       optimizer: { learningRate: 2e-3, warmup: 30, schedule: "cosine" },
     }),
-    draft: { start: fresh(llama({ ...of, hidden_size: 48, num_hidden_layers: 2, num_attention_heads: 2 })) },
+    draft: { start: fresh(sized(shape)) },
     arms: Object.fromEntries(
       Object.entries(starts).map(([start, of]) => [
         start,
@@ -137,9 +159,57 @@ const labelled = (name: string, { task, domains, steps, perClass }: Labelled) =>
     }),
     measures: ["acceptance", measure],
     seeds: [1, 2, 3, 4, 5],
-    sweep: { over: { "optimizer.learningRate": [3e-3, 9e-3] }, by: measure, prompts: 200 },
+    sweep: { over: { "optimizer.learningRate": [...learningRates] }, by: measure, prompts: 200 },
     measure: { prompts: 200, maxNew: 24, gammas: [4], gamma: 4, timedPrompts: 1 },
   })
+}
+
+/** Each labelled set at one size. */
+const sets = (size: LabelledSize) => ({
+  // All training texts, as in the authors' protocol; the other sets have equally many of each class.
+  trec: labelled(
+    "TREC",
+    {
+      task: trec(),
+      domains: { alpaca: alpaca(), banking: banking77(), sst2: sst2() },
+      ...{ steps: 200, perClass: "all" },
+    },
+    size,
+  ),
+  banking77: labelled(
+    "BANKING77",
+    {
+      task: banking77(),
+      domains: { alpaca: alpaca(), sst2: sst2(), trec: trec() },
+      ...{ steps: 400, perClass: 32 },
+    },
+    size,
+  ),
+  clinc150: labelled(
+    "CLINC150",
+    {
+      task: clinc150(),
+      domains: { alpaca: alpaca(), sst2: sst2(), trec: trec() },
+      ...{ steps: 400, perClass: 20 },
+    },
+    size,
+  ),
+  sst2: labelled(
+    "SST-2",
+    {
+      task: sst2(),
+      domains: { alpaca: alpaca(), banking: banking77(), trec: trec() },
+      ...{ steps: 200, perClass: 1000 },
+    },
+    size,
+  ),
+})
+
+const small: LabelledSize = {
+  shape: { vocabulary: 1024, width: 48, layers: 2, heads: 2, length: 192 },
+  target: { width: 96, layers: 3, heads: 4 },
+  longer: 1,
+  learningRates: [3e-3, 9e-3],
 }
 
 export default {
@@ -155,30 +225,10 @@ export default {
       batchSize: 16,
     },
   ),
-  // All training texts, as in the authors' protocol; the other sets have equally many of each class.
-  trec: labelled("TREC", {
-    task: trec(),
-    domains: { alpaca: alpaca(), banking: banking77(), sst2: sst2() },
-    ...{ steps: 200, perClass: "all" },
-  }),
-  banking77: labelled("BANKING77", {
-    task: banking77(),
-    domains: { alpaca: alpaca(), sst2: sst2(), trec: trec() },
-    ...{ steps: 400, perClass: 32 },
-  }),
-  clinc150: labelled("CLINC150", {
-    task: clinc150(),
-    domains: { alpaca: alpaca(), sst2: sst2(), trec: trec() },
-    ...{ steps: 400, perClass: 20 },
-  }),
-  sst2: labelled("SST-2", {
-    task: sst2(),
-    domains: { alpaca: alpaca(), banking: banking77(), trec: trec() },
-    ...{ steps: 200, perClass: 1000 },
-  }),
+  ...sets(small),
 }
 
-/** Four layers of width 128 under a target of 19M parameters. */
+/** Four layers of width 128; for acceptance under a target of 19M parameters. */
 export const large = {
   arithmetic: drafts(
     "arithmetic, large",
@@ -186,4 +236,10 @@ export const large = {
     { vocabulary: 2048, width: 128, layers: 4, heads: 4, length: 512 },
     { near: gsm8k({}), unit: 250, steps: 1500, batchSize: 64 },
   ),
+  ...sets({
+    shape: { vocabulary: 4096, width: 128, layers: 4, heads: 4, length: 192 },
+    target: { width: 384, layers: 6, heads: 6 },
+    longer: 8,
+    learningRates: [1e-3, 3e-3],
+  }),
 }
