@@ -4,60 +4,15 @@ import { join, posix } from "node:path"
 import { browserScript, escapeHtml } from "@winnow/lab"
 import type { Token } from "marked"
 import { contentsOf, contentsPage, type Group } from "./contents.ts"
+import { highlighted, linesOf } from "./highlight.ts"
 import { framed } from "./layout.ts"
-import { type MarkdownPage, readMarkdown } from "./markdown.ts"
-import { type End, endOf, leadFrom, pagesIn, placeOf } from "./places.ts"
+import { type Issue, readPages, resolveLinks } from "./links.ts"
+import type { MarkdownPage } from "./markdown.ts"
+import { type End, leadFrom, placeOf } from "./places.ts"
 import { renderMarkdown } from "./render.ts"
 import { ledIntoSite, type Results, resultsPlace } from "./results.ts"
 import { searchScript } from "./search-index.ts"
 import { style } from "./style.ts"
-
-/** A fault of a page, at a line from 1. */
-export interface Issue {
-  readonly file: string
-  readonly line: number
-  readonly message: string
-}
-
-/** `file:line: message`. */
-export const issueText = ({ file, line, message }: Issue): string => `${file}:${line}: ${message}`
-
-/** All pages that a repository has. */
-export const readPages = (root: string): ReadonlyMap<string, MarkdownPage> =>
-  new Map(pagesIn(root).map((file) => [file, readMarkdown(file, readFileSync(join(root, file), "utf8"))]))
-
-/** A link with its end. */
-interface Resolved {
-  readonly token: Token
-  readonly end: End
-}
-
-/** The ends of a page's links, and its faults. */
-const resolve = (root: string, page: MarkdownPage, pages: ReadonlyMap<string, MarkdownPage>) => {
-  const names = new Set(pages.keys())
-  const issues: Array<Issue> = page.html.map(({ text, line }) => ({
-    file: page.file,
-    line,
-    message: `${JSON.stringify(text)} is HTML, which the site leaves out; write it in Markdown, or a name in code marks`,
-  }))
-  const ends: Array<Resolved> = []
-  for (const { token, href, line } of page.links) {
-    const end = endOf(root, page.file, href, names)
-    ends.push({ token, end })
-    if (end.kind === "nowhere") issues.push({ file: page.file, line, message: `the link ${href} ${end.why}` })
-    if (end.kind !== "page" || end.anchor === "") continue
-    const { headings } = pages.get(end.page)!
-    if (headings.some(({ slug }) => slug === end.anchor)) continue
-    const slugs = headings.map(({ slug }) => `#${slug}`).join(", ")
-    const message = `the link ${href} names a heading that ${end.page} does not have; it has ${slugs}`
-    issues.push({ file: page.file, line, message })
-  }
-  return { ends, issues }
-}
-
-/** The faults of all links and anchors. */
-export const linkIssues = (root: string, pages = readPages(root)): ReadonlyArray<Issue> =>
-  [...pages.values()].flatMap((page) => resolve(root, page, pages).issues)
 
 /** A folder as a page: the pages in it with their titles, and the names of its other files. */
 const folderPage = (
@@ -83,8 +38,8 @@ const folderPage = (
 /** A source file as a page. */
 const sourcePage = (root: string, file: string, groups: ReadonlyArray<Group>) => {
   const text = readFileSync(join(root, file), "utf8")
-  const lines = text.replace(/\n$/, "").split("\n")
-  const code = lines.map((line, i) => `<span id="L${i + 1}">${escapeHtml(line)}</span>`).join("\n")
+  const lines = linesOf(highlighted(text.replace(/\n$/, ""), posix.extname(file).slice(1)))
+  const code = lines.map((line, i) => `<span id="L${i + 1}">${line}</span>`).join("\n")
   const body = `<h1>${escapeHtml(posix.basename(file))}</h1>\n<div class="code"><pre tabindex="0"><code>${code}</code></pre></div>`
   return framed({ title: file, place: `${file}.html`, file, body }, groups)
 }
@@ -128,7 +83,7 @@ export const buildSite = async (root: string, results: Results): Promise<Site> =
   }
 
   for (const page of pages.values()) {
-    const resolved = resolve(root, page, pages)
+    const resolved = resolveLinks(root, page, pages)
     issues.push(...resolved.issues)
     const leads = new Map<Token, string>()
     for (const { token, end } of resolved.ends) {

@@ -1,17 +1,17 @@
 /**
  * `bun run docs [--to FOLDER] [--check]`: the pages of this repository as a static site. Exit codes: 0 built, 1 a link
- * leads nowhere, 2 the folder cannot be written.
+ * leads nowhere or a page has HTML, 2 the folder cannot be written.
  */
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
-import { houseRoot } from "@winnow/lab"
-import { buildSite, issueText, linkIssues } from "./build.ts"
-import { resultsOf } from "./results.ts"
-import { writeSite } from "./write-site.ts"
+import { issueText, linkIssues } from "./links.ts"
+
+/** The root of the repository; the lab, which knows it too, takes seconds to load, and a check needs no more of it. */
+const root = join(import.meta.dir, "../../..")
 
 const usage = `usage: bun run docs [--to FOLDER] [--check]
   --to FOLDER  where the site is written; ${join(".winnow", "site")} if left out
-  --check      checks every link and anchor, writes nothing`
+  --check      checks every link and anchor and that no page has HTML, writes nothing`
 
 const options = () => {
   try {
@@ -24,22 +24,24 @@ const options = () => {
   }
 }
 
-const { to = join(houseRoot, ".winnow", "site"), check, help } = options()
+const { to = join(root, ".winnow", "site"), check, help } = options()
 if (help) {
   console.log(usage)
   process.exit(0)
 }
-const { files, issues } =
-  check === true
-    ? { files: undefined, issues: linkIssues(houseRoot) }
-    : await buildSite(houseRoot, await resultsOf(houseRoot))
+const built = async () => {
+  const { buildSite, resultsOf } = await import("./index.ts")
+  return buildSite(root, await resultsOf(root))
+}
+const { files, issues } = check === true ? { files: undefined, issues: linkIssues(root) } : await built()
 if (issues.length > 0) {
-  process.stderr.write(`${issues.map(issueText).join("\n")}\n${issues.length} links to mend; nothing is written\n`)
+  process.stderr.write(`${issues.map(issueText).join("\n")}\n${issues.length} faults to mend; nothing is written\n`)
   process.exit(1)
 }
-if (files === undefined) console.log("every link leads somewhere")
+if (files === undefined) console.log("every link of the pages leads somewhere")
 else
   try {
+    const { writeSite } = await import("./index.ts")
     await writeSite(files, resolve(to))
     const pages = [...files.keys()].filter((file) => file.endsWith(".html")).length
     console.log(`${pages} pages; open ${join(resolve(to), "index.html")}`)

@@ -1,7 +1,11 @@
 /** Tokens of a page as HTML: headings with anchors, tables that a phone shows as blocks, no comments. */
 import { escapeHtml } from "@winnow/lab"
 import { Marked, type Token, type Tokens } from "marked"
+import { highlighted } from "./highlight.ts"
 import { type MarkdownPage, wordsOf } from "./markdown.ts"
+
+/** Characters of code that stay on one line: they fit beside a phone's borders. */
+const SHORT = 24
 
 /** A cell: its head stands above it where a table is shown as blocks. Roles keep it a table for screen readers there. */
 const cell = (
@@ -30,7 +34,11 @@ export const renderMarkdown = (page: MarkdownPage, leads: ReadonlyMap<Token, str
       },
       code({ text, lang }) {
         const language = lang === undefined || lang === "" ? "" : ` data-language="${escapeHtml(lang)}"`
-        return `<div class="code"><pre tabindex="0"${language}><code>${escapeHtml(text)}</code></pre></div>\n`
+        return `<div class="code"><pre tabindex="0"${language}><code>${highlighted(text, lang?.split(" ")[0])}</code></pre></div>\n`
+      },
+      // A line may begin within code only where the code is long: no flag is cut at its hyphens.
+      codespan({ text }) {
+        return `<code${text.length <= SHORT ? ' class="short"' : ""}>${escapeHtml(text)}</code>`
       },
       table({ header, rows }) {
         const inline = (tokens: Array<Token>) => this.parser.parseInline(tokens)

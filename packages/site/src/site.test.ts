@@ -6,7 +6,9 @@ import { dirname, join } from "node:path"
 import { houseRoot } from "@winnow/lab"
 import { browserPath, type PageView, withBrowserPage } from "../../lab/src/report/browser.ts"
 import { press } from "../../lab/src/tokens/drive.fixture.ts"
-import { buildSite, issueText, linkIssues } from "./build.ts"
+import { buildSite } from "./build.ts"
+import { highlighted, linesOf } from "./highlight.ts"
+import { issueText, linkIssues } from "./links.ts"
 import { ledIntoSite } from "./results.ts"
 import { writeSite } from "./write-site.ts"
 
@@ -47,7 +49,10 @@ describe("faults of pages", () => {
     ["# A\n\n[x](../../x)", "docs/a.md:3: the link ../../x leads out of the repository"],
     ["# A\n\n- a\n- ![x](x.png)", "docs/a.md:4: the link x.png leads to docs/x.png, and there is no such file"],
     ["# A\n\nx<br>y", 'docs/a.md:3: "<br>" is HTML, which the site leaves out'],
-    ["# A\n\na\n<!-- b --> `c`", 'docs/a.md:4: "<!-- b --> `c`" is HTML, which the site leaves out'],
+    [
+      "# A\n\na\n<!-- b --> `c`",
+      'docs/a.md:4: "<!-- b --> `c`" begins with a comment, so Markdown takes all of the line',
+    ],
   ])("%j is refused with its line", (text, problem) => {
     expect(faults(text)).toEqual([expect.stringContaining(problem)])
   })
@@ -78,10 +83,27 @@ test("a page has anchors, tables with heads, and no comment but in code", async 
   expect(page.match(/&lt;!--.*/g)).toEqual(["&lt;!-- kept --&gt;</code></pre></div>"])
   expect(page).not.toContain("<!--")
   expect(page).toContain('<a href="../code.ts.html">c</a>')
-  expect(String(files.get("code.ts.html"))).toContain('<span id="L1">const a = 1 &lt; 2</span>')
+  expect(String(files.get("code.ts.html"))).toContain(
+    '<span id="L1"><span class="hljs-keyword">const</span> a = <span class="hljs-number">1</span> &lt; ',
+  )
   expect(String(files.get("index.html"))).toContain('<a href="docs/a.html">a</a>')
   // The menu has the contents, and the page that they leave out.
   expect(page).toMatch(/First<\/summary>.*aria-current="page">A page<.*More<\/summary>.*lost\.html">Lost</s)
+})
+
+test("code has its parts marked, line by line, and the words that it had", () => {
+  const code = "/** Two\n * lines < */\nconst a = `b\n`"
+  const html = highlighted(code, "ts")
+  expect(html).toContain('<span class="hljs-keyword">const</span>')
+  const lines = linesOf(html)
+  expect(lines.slice(0, 2)).toEqual([
+    '<span class="hljs-comment">/** Two</span>',
+    '<span class="hljs-comment"> * lines &lt; */</span>',
+  ])
+  for (const line of lines) expect(line.split("<span").length).toBe(line.split("</span>").length)
+  const words = lines.join("\n").replace(/<[^>]*>/g, "")
+  expect(words).toBe(code.replace("<", "&lt;"))
+  expect([highlighted("a < b", "none"), highlighted("a < b")]).toEqual(["a &lt; b", "a &lt; b"])
 })
 
 test("links of reports lead into the site, or keep their words alone", () => {

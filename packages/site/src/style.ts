@@ -1,7 +1,8 @@
 /** The style of the site: the colours and letters of reports, light and dark, from a phone's width to a wide screen. */
 import { baseStyle } from "@winnow/lab"
+import { codeColours } from "./highlight.ts"
 
-export const style = `${baseStyle}
+export const style = `${baseStyle}${codeColours}
 html { scroll-padding-top: 68px; }
 body { max-width: none; padding: 0; display: grid; grid-template: "top top top" auto "menu text toc" 1fr / 270px minmax(0, 1fr) 0; min-height: 100vh; }
 .skip { position: absolute; left: -9999px; } .skip:focus { left: 12px; top: 12px; z-index: 9; background: var(--page); padding: 6px 10px; }
@@ -26,11 +27,11 @@ main { grid-area: text; padding: 28px 40px 80px; max-width: 880px; width: 100%; 
 main h1 { font-size: 27px; margin-bottom: 14px; } main h2 { font-size: 19px; margin: 38px 0 10px; padding-top: 12px; border-top: 1px solid var(--line); } main h3 { font-size: 16px; margin: 26px 0 6px; }
 main p, main ul, main ol { margin: 10px 0; } main li { margin: 4px 0; }
 .anchor { color: var(--faint); text-decoration: none; font-weight: 400; opacity: 0; padding: 0 4px; } :is(h1, h2, h3, h4):hover .anchor, .anchor:focus { opacity: 1; }
-main :not(pre) > code { font-size: 0.88em; background: var(--panel); border-radius: 4px; padding: 1px 4px; }
+main :not(pre) > code { font-size: 0.88em; background: var(--panel); border-radius: 4px; padding: 1px 4px; } main .short { white-space: nowrap; }
 .code { position: relative; margin: 12px 0; } pre { margin: 0; padding: 12px 14px; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; font-size: 12.5px; line-height: 1.5; overflow-x: auto; }
 pre:focus-visible, .table:focus-visible { outline: 2px solid var(--link); }
 .code button { position: absolute; top: 6px; right: 6px; font: inherit; font-size: 11.5px; color: var(--link); background: var(--page); border: 1px solid var(--line); border-radius: 4px; padding: 1px 8px; cursor: pointer; opacity: 0; }
-.code:hover button, .code button:focus-visible { opacity: 1; } @media (hover: none) { .code button { opacity: 1; } }
+.code:hover button, .code:focus-within button { opacity: 1; }
 .table { margin: 14px 0; overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: 13.5px; line-height: 1.45; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; color: var(--faint); font-size: 12.5px; vertical-align: bottom; border-bottom: 1.5px solid var(--ink); padding: 6px 8px; }
 td { vertical-align: top; border-bottom: 1px solid var(--line); padding: 6px 8px; min-width: 5em; }
