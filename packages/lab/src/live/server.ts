@@ -6,6 +6,7 @@
  */
 import { timingSafeEqual } from "node:crypto"
 import { InvalidInput } from "@winnow/core"
+import { Clients } from "./clients.ts"
 import type { LiveMessage } from "./message.ts"
 import { livePage } from "./page.ts"
 import type { WatchSource } from "./source.ts"
@@ -48,42 +49,19 @@ const isSame = (a: string, b: string): boolean => {
 export const startWatching = async (source: WatchSource, port = 0): Promise<Watching> => {
   const page = await livePage()
   const token = Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url")
-  const encoder = new TextEncoder()
-  const clients = new Set<ReadableStreamDefaultController<Uint8Array>>()
+  const clients = new Clients()
   let silent = 0
-  const sent = (text: string) => {
-    const bytes = encoder.encode(text)
-    for (const client of clients)
-      try {
-        client.enqueue(bytes)
-      } catch {
-        clients.delete(client) // Its page went at this moment; an error in a timer would end the run.
-      }
-  }
   const textOf = (message: LiveMessage) => `data: ${JSON.stringify(message)}\n\n`
   const look = () => {
     if (clients.size === 0) return
     const message = source.news()
     silent = message === undefined ? silent + 1 : 0
-    if (message !== undefined) sent(textOf(message))
-    else if (silent % SILENCE === 0) sent(": alive\n\n")
+    if (message !== undefined) clients.send(textOf(message))
+    else if (silent % SILENCE === 0) clients.send(": alive\n\n")
   }
-  const opened = (request: Request): Response => {
-    let client: ReadableStreamDefaultController<Uint8Array> | undefined
-    const leave = () => {
-      if (client !== undefined) clients.delete(client)
-    }
-    request.signal.addEventListener("abort", leave)
-    const stream = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        client = controller
-        look() // Other pages get their news first: reading takes them.
-        controller.enqueue(encoder.encode(`retry: 1000\n${textOf(source.whole())}`))
-        clients.add(controller)
-      },
-      cancel: leave,
-    })
-    return new Response(stream, { headers: events })
+  const first = () => {
+    look() // Other pages get their news first: reading takes them.
+    return `retry: 1000\n${textOf(source.whole())}`
   }
 
   const answer = (request: Request, own: ReadonlyArray<string>): Response => {
@@ -101,7 +79,7 @@ export const startWatching = async (source: WatchSource, port = 0): Promise<Watc
     const path = rest.join("/")
     if (rest.length === 0) return new Response(null, { status: 308, headers: { ...common, location: `/${token}/` } })
     if (path === "") return new Response(page, { headers: html })
-    if (path === "events") return opened(request)
+    if (path === "events") return new Response(clients.open(first, request.signal), { headers: events })
     const place = /^report\/(\d{1,6})$/.exec(path)?.[1]
     const report = place === undefined ? undefined : source.report(Number(place))
     return report === undefined ? refusal(404, "there is no such page") : new Response(report, { headers: html })
@@ -131,7 +109,7 @@ export const startWatching = async (source: WatchSource, port = 0): Promise<Watc
     close: async () => {
       clearInterval(timer)
       const last = source.end()
-      sent(textOf(last))
+      clients.send(textOf(last))
       // A page closes its connection once it has the reports.
       for (const end = Date.now() + PATIENCE; clients.size > 0 && Date.now() < end; ) await Bun.sleep(20)
       await server.stop(true)

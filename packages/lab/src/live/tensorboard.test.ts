@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { checkLeaks, engineMemory, openEngine, openSummaries } from "@winnow/tensor"
+import { recordsIn, scalarOf, valuesIn } from "@winnow/tensor/testing"
 import { writtenRun } from "./live.fixture.ts"
 import { TensorBoardRun } from "./tensorboard.ts"
 
@@ -11,59 +12,13 @@ const home = mkdtempSync(join(tmpdir(), "winnow-tensorboard-"))
 beforeAll(async () => void (await openEngine()))
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
-/** The records of an event file: length, its checksum, data, its checksum. */
-const records = (file: Buffer): ReadonlyArray<Buffer> => {
-  const found: Array<Buffer> = []
-  for (let at = 0; at < file.length; ) {
-    const length = Number(file.readBigUInt64LE(at))
-    found.push(file.subarray(at + 12, at + 12 + length))
-    at += 12 + length + 4
-  }
-  return found
-}
-
-/** The fields of a protobuf message, by number: the first of each. */
-const fields = (message: Buffer): ReadonlyMap<number, number | Buffer> => {
-  const found = new Map<number, number | Buffer>()
-  let at = 0
-  const varint = () => {
-    let value = 0
-    for (let scale = 1; ; scale *= 128) {
-      const byte = message[at++]!
-      value += (byte & 127) * scale
-      if (byte < 128) return value
-    }
-  }
-  while (at < message.length) {
-    const key = varint()
-    const wire = key & 7
-    if (wire === 0) {
-      const value = varint()
-      if (!found.has(key >> 3)) found.set(key >> 3, value)
-      continue
-    }
-    const length = wire === 1 ? 8 : wire === 5 ? 4 : varint()
-    if (!found.has(key >> 3)) found.set(key >> 3, message.subarray(at, at + length))
-    at += length
-  }
-  return found
-}
-const within = (message: Buffer, ...path: ReadonlyArray<number>): Buffer =>
-  path.reduce((of, field) => fields(of).get(field) as Buffer, message)
-
 /** The scalars of a folder, by tag: step and value, in the order of the file. */
 const scalarsIn = (folder: string): Readonly<Record<string, ReadonlyArray<readonly [number, number]>>> => {
   const names = readdirSync(folder).filter((name) => name.startsWith("events.out.tfevents."))
   expect(names.length).toBe(1)
-  const [head, ...events] = records(readFileSync(join(folder, names[0]!)))
-  expect(within(head!, 3).toString()).toBe("brain.Event:2")
-  const scalars = events.map((event) => {
-    const value = within(event, 5, 1) // Event.summary.value
-    const step = (fields(event).get(2) as number | undefined) ?? 0
-    return { tag: within(value, 1).toString(), point: [step, within(value, 2).readFloatLE(0)] as const }
-  })
+  const scalars = valuesIn(join(folder, names[0]!))
   const byTag = Map.groupBy(scalars, ({ tag }) => tag)
-  return Object.fromEntries([...byTag].map(([tag, of]) => [tag, of.map(({ point }) => point)]))
+  return Object.fromEntries([...byTag].map(([tag, of]) => [tag, of.map((one) => [one.step, scalarOf(one)] as const)]))
 }
 
 test("each arm and seed has its steps once, in order, and its figures at the last step; the target has its own folder", () => {
@@ -140,7 +95,7 @@ test("a writer that is closed frees its tensors, and its folder can be opened ag
   checkLeaks(before, "closing writers")
   expect(readdirSync(folder).length).toBe(2)
   const files = readdirSync(folder).map((name) => readFileSync(join(folder, name)))
-  expect(files.map((file) => records(file).length)).toEqual([2, 2])
+  expect(files.map((file) => recordsIn(file).length)).toEqual([2, 2])
 })
 
 test("a folder that is a file is an error of the writer, and of no more", () => {
