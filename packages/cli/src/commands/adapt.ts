@@ -10,7 +10,7 @@ import { launcherFlag, launcherFlags, launcherOf } from "../launchers.ts"
 import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
 import { nearby } from "../nearby.ts"
 import { viewed } from "../run-view.ts"
-import { described, jsonFlag, trainingFlags } from "../shared-flags.ts"
+import { described, jsonFlag, tensorboardFlag, trainingFlags, watchFlag } from "../shared-flags.ts"
 
 const whole = (n: number) => n.toLocaleString("en").replaceAll(",", " ")
 
@@ -78,9 +78,12 @@ export const adaptCommand = Command.make(
     // Its stages wait for each other, so that more processes than one gain nothing.
     launcher: Flag.withDefault(launcherFlag, "local" as const),
     verbose: trainingFlags.verbose,
+    watch: watchFlag,
+    tensorboard: tensorboardFlag,
     json: jsonFlag,
   },
-  Effect.fn("adapt")(function* ({ plugin, json, verbose, general, keep, size, gate, eos, loss, ...flags }) {
+  Effect.fn("adapt")(function* ({ plugin, json, general, keep, size, gate, eos, loss, ...given }) {
+    const { verbose, watch, tensorboard, ...flags } = given
     const [draft, target] = [(yield* namedFolder(flags.draft)).folder, (yield* namedFolder(flags.target)).folder]
     const launcher = yield* launcherOf(flags)
     const files = [
@@ -100,7 +103,9 @@ export const adaptCommand = Command.make(
     yield* engine
     const adapted = yield* withFamilies(
       plugin,
-      viewed(adapt(request).pipe(Effect.provide(Layer.merge(Store.layer(), launcher))), { verbose }),
+      viewed(adapt(request).pipe(Effect.provide(Layer.merge(Store.layer(), launcher))), {
+        ...{ verbose, watch, tensorboard: Option.getOrUndefined(tensorboard) },
+      }),
     )
     yield* Console.log(json ? JSON.stringify(adapted) : adaptReport(adapted, nearby(target)))
   }),

@@ -1,9 +1,9 @@
 /** `winnow draft`: from a target and prompts to a draft, its figures and its page; going on; refusals before any work. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { datasetsLayer, tokenizerFiles, trainBpe } from "@winnow/data"
+import { datasetsLayer } from "@winnow/data"
 import {
   type DraftRequest,
   draftFigures,
@@ -16,29 +16,18 @@ import {
 } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"
 import { llama } from "@winnow/model-llama"
-import { initialise, loadDecoder, saveModel } from "@winnow/models"
+import { loadDecoder } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
+import { writeTarget } from "./draft.fixture.ts"
 import { draftReport } from "./draft.ts"
 import { runCli } from "./run-cli.fixture.ts"
 
 const root = mkdtempSync(join(tmpdir(), "winnow-draft-"))
 const at = (...parts: ReadonlyArray<string>) => join(root, ...parts)
-const words = ["How many apples has Anna?", "Ben buys 3 pens for 4 dollars.", "Who is there? Nobody."]
-const tokenizer = trainBpe(words, { vocabularySize: 280 })
 const layers = Layer.mergeAll(Store.layer(at("store")), datasetsLayer({ folder: undefined }), Progress.silent)
 
-beforeAll(async () => {
-  const sizes = { vocab_size: tokenizer.vocabularySize, hidden_size: 32, num_hidden_layers: 4, num_attention_heads: 2 }
-  const shape = { intermediate_size: 64, max_position_embeddings: 96, initializer_range: 0.3 }
-  const model = initialise(await Effect.runPromise(llama({ ...sizes, ...shape }).instance), 1)
-  mkdirSync(at("target"))
-  await Effect.runPromise(saveModel(model, at("target")))
-  for (const [file, text] of Object.entries(tokenizerFiles(tokenizer))) writeFileSync(at("target", file), text)
-  model.dispose()
-  const lines = Array.from({ length: 40 }, (_, i) => JSON.stringify({ prompt: `${words[i % 3]} ${i}` }))
-  writeFileSync(at("prompts.jsonl"), lines.join("\n"))
-})
+beforeAll(() => writeTarget(root))
 afterAll(() => rmSync(root, { recursive: true }))
 
 const request = (changes: Partial<DraftRequest> = {}): DraftRequest => ({

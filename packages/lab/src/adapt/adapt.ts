@@ -9,12 +9,15 @@ import { preflight } from "@winnow/data"
 import { firstRows, parameterCount, placePrivate, readArchitecture, sharedFiles } from "@winnow/models"
 import { Effect } from "effect"
 import { resolve } from "../experiment/resolve.ts"
+import type { Resolved } from "../experiment/resolved.ts"
 import { io, wholeFolder } from "../export/whole-folder.ts"
 import { Families, knownFamilies } from "../families.ts"
-import { buildGraph } from "../graph.ts"
+import { buildGraph, type Graph } from "../graph.ts"
+import { logged } from "../live/logged.ts"
 import { tryPlugins } from "../preflight/try-plugins.ts"
 import { Progress } from "../progress.ts"
 import { commit, versions } from "../record/machine.ts"
+import { runName } from "../record/name.ts"
 import { checkModels, runnerOf, sizesFrom } from "../run.ts"
 import { runNeeded, runStages } from "../schedule/run-all.ts"
 import { inOrder, type StageError } from "../stage.ts"
@@ -22,7 +25,7 @@ import { sharedModels } from "../stages/models.ts"
 import { openTokenizer, readSplit } from "../stages/text.ts"
 import { partFolder } from "../stages/trained-model.ts"
 import { Store } from "../store/store.ts"
-import { readTexts } from "../texts.ts"
+import { readTexts, type Texts } from "../texts.ts"
 import { type AdaptRequest, experimentOf } from "./request.ts"
 
 /** The file from which other processes load an adaptation, beside the files of its plugins. */
@@ -65,6 +68,15 @@ const checkFolders = ({ draft, to, name }: AdaptRequest): Effect.Effect<void, St
     if (problems.length > 0) return yield* new InvalidInput({ what: "adapt", problems })
   })
 
+/** An adaptation whose stages are known. */
+interface Planned {
+  readonly resolved: Resolved
+  readonly texts: Texts
+  readonly graph: Graph
+  /** Of the trial of its plugins. */
+  readonly notes: ReadonlyArray<string>
+}
+
 const count = (summary: Readonly<Record<string, unknown>>, name: string): number => Number(summary[name] ?? 0)
 
 /**
@@ -79,59 +91,73 @@ export const adapt = (request: AdaptRequest): Effect.Effect<Adapted, StageError,
     const store = yield* Store
     const resolved = yield* resolve(experimentOf(request))
     return yield* Effect.gen(function* () {
-      const { report } = yield* Progress
-      for (const text of yield* tryPlugins(resolved)) report({ _tag: "note", text })
+      const notes = yield* tryPlugins(resolved)
       const texts = yield* readTexts(resolved)
       const graph = yield* buildGraph(resolved, texts, (data) => sizesFrom(store.find(data.kind, data.key)))
       yield* checkModels(resolved, texts, graph)
-      const made = { versions: { ...versions(), commit: commit() } }
-      const encoded = yield* runStages([graph.data, ...graph.texts], made)
-      const split = yield* readSplit(encoded.get(graph.data.key)!, "train")
-      const tokenizer = yield* openTokenizer(encoded.get(graph.tokenizer.key)!)
-      const models = [graph.architectures.target, graph.architectures.draft].map(
-        ({ vocabularySize, maxLength }, i) => ({
-          ...{ name: i === 0 ? "target" : "draft", vocabularySize, maxLength },
+      const facts = {
+        ...{ experiment: "adapt", part: request.name, preset: null, question: resolved.question },
+        ...{ run: runName(resolved, graph), directory: absolute(request.to, request.name), seeds: resolved.seeds },
+        arms: resolved.arms.map(({ name }) => name),
+      }
+      return yield* logged(facts, adaptPlanned(request, { resolved, texts, graph, notes }), () => false)
+    }).pipe(Effect.provideService(Families, resolved.families), Effect.provide(sharedModels()))
+  })
+
+/** The body of an adaptation, after the plan of its stages. */
+const adaptPlanned = (
+  request: AdaptRequest,
+  { resolved, texts, graph, notes }: Planned,
+): Effect.Effect<Adapted, StageError, Datasets | Store | Progress> =>
+  Effect.gen(function* () {
+    const { report } = yield* Progress
+    for (const text of notes) report({ _tag: "note", text })
+    const made = { versions: { ...versions(), commit: commit() } }
+    const encoded = yield* runStages([graph.data, ...graph.texts], made)
+    const split = yield* readSplit(encoded.get(graph.data.key)!, "train")
+    const tokenizer = yield* openTokenizer(encoded.get(graph.tokenizer.key)!)
+    const models = [graph.architectures.target, graph.architectures.draft].map(({ vocabularySize, maxLength }, i) => ({
+      ...{ name: i === 0 ? "target" : "draft", vocabularySize, maxLength },
+    }))
+    const { warnings } = yield* preflight({ encoded: split, tokenizer, models })
+    for (const text of warnings) report({ _tag: "note", text })
+    const { trained, name, seed } = graph.measured.find(({ role }) => role === "arm")!
+    report({ _tag: "rows", rows: [{ name, role: "arm", seed, trained: trained.key, figures: [] }] })
+    const source = { file: definedIn, plugins: request.plugins ?? [] }
+    const artifacts = yield* runNeeded([trained], { ...made, have: { artifacts: encoded } }).pipe(
+      Effect.provide(runnerOf(resolved, graph, { slug: `adapt-${request.name}`, source }, texts)),
+    )
+    const artifact = artifacts.get(trained.key)!
+    const text = artifacts.get(inOrder([trained]).find(({ kind }) => kind === "text")!.key)!
+    const [shared, directory] = [join(request.to, sharedFolder), join(request.to, request.name)].map((path) =>
+      absolute(path),
+    ) as [string, string]
+    if (!existsSync(shared))
+      yield* wholeFolder(shared, (into) =>
+        io(() => {
+          for (const name of readdirSync(request.draft).filter((name) => beside.test(name)))
+            copyFileSync(join(request.draft, name), join(into, name))
         }),
       )
-      const { warnings } = yield* preflight({ encoded: split, tokenizer, models })
-      for (const text of warnings) report({ _tag: "note", text })
-      const { trained } = graph.measured.find(({ role }) => role === "arm")!
-      const source = { file: definedIn, plugins: request.plugins ?? [] }
-      const artifacts = yield* runNeeded([trained], { ...made, have: { artifacts: encoded } }).pipe(
-        Effect.provide(runnerOf(resolved, graph, { slug: `adapt-${request.name}`, source }, texts)),
-      )
-      const artifact = artifacts.get(trained.key)!
-      const text = artifacts.get(inOrder([trained]).find(({ kind }) => kind === "text")!.key)!
-      const [shared, directory] = [join(request.to, sharedFolder), join(request.to, request.name)].map((path) =>
-        absolute(path),
-      ) as [string, string]
-      if (!existsSync(shared))
-        yield* wholeFolder(shared, (into) =>
-          io(() => {
-            for (const name of readdirSync(request.draft).filter((name) => beside.test(name)))
-              copyFileSync(join(request.draft, name), join(into, name))
-          }),
-        )
-      yield* wholeFolder(directory, (into) => placePrivate(join(artifact.directory, partFolder), into, shared))
-      const whole = yield* readArchitecture(directory, yield* knownFamilies)
-      const { summary } = artifact.manifest
-      const ofText = text.manifest.summary["train"] as { readonly examples: number; readonly dropped: number }
-      const selection = inOrder([trained]).findLast(({ kind }) => kind === "selection")
-      const chosen = selection && artifacts.get(selection.key)!.manifest.summary
-      return {
-        ...{ directory, shared, name: request.name },
-        parameters: { private: count(summary, "trainedParameters"), whole: parameterCount(whole) },
-        texts: {
-          written: count(text.manifest.summary, "prompts"),
-          read: chosen ? count(chosen, "examples") : ofText.examples,
-          leftOut: ofText.dropped,
-        },
-        training: {
-          steps: count(summary, "steps"),
-          seconds: count(summary, "seconds"),
-          finalLoss: count(summary, "finalLoss"),
-        },
-        computed: [...artifacts.values()].filter(({ reused }) => !reused).length,
-      }
-    }).pipe(Effect.provideService(Families, resolved.families), Effect.provide(sharedModels()))
+    yield* wholeFolder(directory, (into) => placePrivate(join(artifact.directory, partFolder), into, shared))
+    const whole = yield* readArchitecture(directory, yield* knownFamilies)
+    const { summary } = artifact.manifest
+    const ofText = text.manifest.summary["train"] as { readonly examples: number; readonly dropped: number }
+    const selection = inOrder([trained]).findLast(({ kind }) => kind === "selection")
+    const chosen = selection && artifacts.get(selection.key)!.manifest.summary
+    return {
+      ...{ directory, shared, name: request.name },
+      parameters: { private: count(summary, "trainedParameters"), whole: parameterCount(whole) },
+      texts: {
+        written: count(text.manifest.summary, "prompts"),
+        read: chosen ? count(chosen, "examples") : ofText.examples,
+        leftOut: ofText.dropped,
+      },
+      training: {
+        steps: count(summary, "steps"),
+        seconds: count(summary, "seconds"),
+        finalLoss: count(summary, "finalLoss"),
+      },
+      computed: [...artifacts.values()].filter(({ reused }) => !reused).length,
+    }
   })

@@ -29,8 +29,10 @@ import { exportModel } from "../export/export-model.ts"
 import { io } from "../export/whole-folder.ts"
 import { Families, knownFamilies } from "../families.ts"
 import { buildGraph } from "../graph.ts"
+import { logged } from "../live/logged.ts"
 import { Progress } from "../progress.ts"
 import { commit, versions } from "../record/machine.ts"
+import { runName } from "../record/name.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { runExperiment } from "../run.ts"
 import { runStages } from "../schedule/run-all.ts"
@@ -245,13 +247,19 @@ const experimentOf = (
 /** The plan with the steps that the rest of the budget has time for: the text is written, and a few steps are tried. */
 const withSteps = (request: DraftRequest, plan: DraftPlan, size: DraftSize) =>
   Effect.gen(function* () {
-    const { report } = yield* Progress
     const resolved = yield* resolve(experimentOf(request, plan, size, TRIAL))
     const artifacts = yield* Effect.gen(function* () {
       const texts = yield* readTexts(resolved)
       const graph = yield* buildGraph(resolved, texts)
       const { trained } = graph.measured.find(({ role }) => role === "arm")!
-      const found = yield* runStages([trained], { versions: { ...versions(), commit: commit() } })
+      const found = yield* logged(
+        {
+          ...{ experiment: "draft", part: "text", preset: null, question: resolved.question, arms: [ARM] },
+          ...{ run: runName(resolved, graph), directory: absolute(request.to), seeds: resolved.seeds },
+        },
+        runStages([trained], { versions: { ...versions(), commit: commit() } }),
+        () => false,
+      )
       return inOrder([trained]).map((stage) => ({ stage, manifest: found.get(stage.key)!.manifest }))
     }).pipe(Effect.provideService(Families, resolved.families), Effect.provide(sharedModels()))
     const trial = artifacts.at(-1)!.manifest
@@ -260,6 +268,7 @@ const withSteps = (request: DraftRequest, plan: DraftPlan, size: DraftSize) =>
     const left = (1 - MEASURING) * 60 * request.minutes - spent
     const most = Math.ceil((PASSES * plan.prompts) / request.batchSize)
     const count = Math.max(FEWEST_STEPS, Math.min(most, Math.floor(left / secondsEach)))
+    const { report } = yield* Progress
     report({
       _tag: "note",
       text: `${count} steps of ${secondsEach.toPrecision(2)} s, on ${plan.prompts} texts of the target`,
@@ -278,7 +287,12 @@ export const makeDraft = (request: DraftRequest): Effect.Effect<MadeDraft, Stage
     const { home } = yield* Store
     const counts = yield* checkRequest(request)
     const kept = yield* keptPlan(request.to, settingsOf(request))
-    const first = kept ?? (yield* Effect.flatMap(measuredPlan(request, counts), (plan) => keepPlan(request.to, plan)))
+    const measured = Effect.gen(function* () {
+      const { report } = yield* Progress
+      report({ _tag: "note", text: "measuring the target's speed, and that of each size of a draft" })
+      return yield* keepPlan(request.to, yield* measuredPlan(request, counts))
+    })
+    const first = kept ?? (yield* measured)
     const architecture = yield* readArchitecture(request.target, yield* knownFamilies)
     // The plan was measured on it as a decoder.
     const size = startOf(draftSizes(architecture as Architecture), first.chosen)
