@@ -94,7 +94,7 @@ const forestPlots = (runs: ReadonlyArray<Labelled>): ReadonlyArray<Plot> => {
       name: `runs-${key}`,
       title: `Differences of ${name}, by run`,
       caption:
-        "Each pair of arms that several runs compare; in each run paired by seed and prompt, for its own target. Thick: 95 % interval. Dark: 0 is outside of it. Grey band, level: within 2 points.",
+        "Each pair of arms that several runs compare; in each run paired by seed and prompt, for its own target. Thick: 95 % interval. Full colour: 0 is outside of it. Grey band, level: within 2 points.",
       size: "whole",
       data: panels.flatMap(({ title, rows }) =>
         forestData([{ title, rows }], key).map((row, i) => ({ run: rows[i]!.name, ...row })),

@@ -81,6 +81,9 @@ ${Array.from({ length: 9 }, (_, q) => `.q${q} { --q: ${q}; }`).join(" ")}
   #panel .parts > div { min-width: 0; } #panel .tops { display: contents; } #panel .top { align-self: start; }
   #panel .others-box { overflow-x: auto; }
 }
+@media (min-width: 760px) and (max-width: 1179px) {
+  #panel .parts { grid-template-columns: 1fr .8fr .8fr 1.4fr; } #panel .others-box :is(th, td) { padding: 2px 4px; }
+}
 @media (max-width: 640px) {
   body { padding: 16px 14px 42vh; } h1 { font-size: 18px; }
   .columns { grid-template-columns: minmax(0, 1fr); }

@@ -277,7 +277,7 @@ export const differencesPlot = (run: ArmsRun): Plot | undefined => {
   return {
     name: "differences",
     title: `Differences of ${name}`,
-    caption: `Paired by seed and prompt, ${run.scope}. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni), with an arrow where it goes on. Dark: 0 is outside of the 95 % interval.${unit === "%" ? " Grey band, level: within 2 points, by two one-sided tests." : ""} Right: what the first cost of the second, references, caches and texts counted.`,
+    caption: `Paired by seed and prompt, ${run.scope}. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni), with an arrow where it goes on. Full colour: 0 is outside of the 95 % interval.${unit === "%" ? " Grey band, level: within 2 points, by two one-sided tests." : ""} Right: what the first cost of the second, references, caches and texts counted.`,
     size: "whole",
     data: forestData(panels, key),
     draw: (width) => forestChart(panels, { name, unit }, width, run.baseline),
