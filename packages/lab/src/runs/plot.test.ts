@@ -32,6 +32,26 @@ test("a point is the arm minus the control in points, whichever of them the reco
   }
 })
 
+test("a run that has its arms several times: each minus the control of its ending, once where two runs have it", async () => {
+  const filters = join(import.meta.dir, "../../../../results/008-filters")
+  const runOf = async (part: string) => {
+    const folder = readdirSync(filters).find((name) => name.startsWith(`${part}-`))!
+    return (await Effect.runPromise(readRun(join(filters, folder)))).record as RunRecord
+  }
+  const [gap, fifth] = [await runOf("future-gap"), await runOf("k-0.2")]
+  const points = await Effect.runPromise(plotPoints([fifth, gap], "filter.k", "random"))
+  const of = (name: string) =>
+    points.filter(({ arm, measure }) => arm === name && measure === "greedy").toSorted((a, b) => a.at - b.at)
+  expect(of("future-gap").map(({ at }) => at)).toEqual([0.2, 0.4, 0.6])
+  expect(of("focus-finetune").map(({ at }) => at)).toEqual([0.2, 0.4, 0.6])
+  const acceptance = (name: string) => 100 * gap.rows.find((row) => row.name === name)!.greedyAcceptance.value!
+  expect(of("future-gap")[1]!.value).toBeCloseTo(acceptance("future-gap-0-4") - acceptance("random-0-4"), 6)
+  // The arm without a k is of the run that has a control for all.
+  expect(of("all-tokens").map(({ at }) => at)).toEqual([0.2])
+  const alone = await Effect.runPromise(plotPoints([gap], "filter.k", "random"))
+  expect([...new Set(alone.map(({ arm }) => arm))].toSorted()).toEqual(["focus-finetune", "future-gap"])
+})
+
 test("the picture has a panel for each arm", async () => {
   const run = await record()
   const svg = await Effect.runPromise(plotRuns([atK(run, 0.2), atK(run, 0.6)], "filter.k", "random"))

@@ -35,37 +35,55 @@ const settingOf = (run: RunRecord, arm: string, path: string): unknown => {
 }
 
 /**
- * The points of all arms but one.
+ * The arms of a run, each with the arm that is taken away from it: one for all; or, in a run that has each arm several
+ * times, that with the same ending of its name, such as `random-0-2` for `adaspec-0-2`, drawn as `adaspec`.
+ */
+const pairsOf = (names: ReadonlyArray<string>, other: string) =>
+  names.includes(other)
+    ? names.filter((arm) => arm !== other).map((arm) => ({ arm, drawnAs: arm, control: other }))
+    : names
+        .filter((name) => name.startsWith(`${other}-`))
+        .flatMap((control) => {
+          const ending = control.slice(other.length)
+          return names
+            .filter((arm) => arm !== control && arm.endsWith(ending))
+            .map((arm) => ({ arm, drawnAs: arm.slice(0, -ending.length), control }))
+        })
+
+/**
+ * The points of all arms but one. An arm that several runs have at one setting is that of the first of them.
  *
  * @param over a path inside an arm, as `--set` has it: "filter.k"
- * @param other the arm that is taken away from each
+ * @param other the arm that is taken away from each, or how its names begin, as `pairsOf` has it
  * @error InvalidInput for a run without that arm, and for a path that holds no number there
  */
 export const plotPoints = Effect.fnUntraced(function* (runs: ReadonlyArray<RunRecord>, over: string, other: string) {
   const points: Array<PlotPoint> = []
   for (const run of runs) {
     const names = armsOf(run).map(({ name }) => name)
-    if (!names.includes(other))
+    const pairs = pairsOf(names, other)
+    if (pairs.length === 0 && !names.includes(other))
       return yield* new InvalidInput({
         what: `--minus ${other}`,
         problems: [`run ${run.run} has no such arm; it has ${names.join(", ")}`],
       })
-    const common = settingOf(run, other, over)
-    if (typeof common !== "number")
-      return yield* new InvalidInput({
-        what: `--over ${over}`,
-        problems: [
-          `arm ${other} of run ${run.run} has ${JSON.stringify(common) ?? "nothing"} there, expected a number`,
-        ],
-      })
-    for (const arm of names.filter((name) => name !== other)) {
+    for (const { arm, drawnAs, control } of pairs) {
+      const common = settingOf(run, control, over)
+      if (typeof common !== "number")
+        return yield* new InvalidInput({
+          what: `--over ${over}`,
+          problems: [
+            `arm ${control} of run ${run.run} has ${JSON.stringify(common) ?? "nothing"} there, expected a number`,
+          ],
+        })
       const own = settingOf(run, arm, over)
+      const at = typeof own === "number" ? own : common
       for (const { key, name } of measures) {
-        const difference = differenceBetween(run, arm, other, key)
+        const difference = differenceBetween(run, arm, control, key)
         if (difference === undefined || !isWhole(difference)) continue
+        if (points.some((point) => point.arm === drawnAs && point.at === at && point.measure === name)) continue
         const [value, low, high] = [difference.value, difference.low, difference.high].map((share) => 100 * share)
-        const at = typeof own === "number" ? own : common
-        points.push({ arm, at, measure: name, value: value!, low: low!, high: high! })
+        points.push({ arm: drawnAs, at, measure: name, value: value!, low: low!, high: high! })
       }
     }
   }
