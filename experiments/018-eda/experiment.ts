@@ -14,6 +14,7 @@ import { llama } from "@winnow/model-llama"
 import { alpaca } from "@winnow/task-alpaca"
 import { codealpaca } from "@winnow/task-codealpaca"
 import { gsm8k } from "@winnow/task-gsm8k"
+import { onHead } from "./eagle.ts"
 
 /** The models of a preset, and the steps of its trainings. */
 interface Shape {
@@ -138,7 +139,11 @@ const adaptation = (domain: keyof typeof domains, shape: Shape) => {
   })
 }
 
-const parts = (shape: Shape) => ({ math: adaptation("math", shape), code: adaptation("code", shape) })
+const parts = (shape: Shape) => ({
+  math: adaptation("math", shape),
+  code: adaptation("code", shape),
+  eagle: onHead(shape),
+})
 
 export default parts(small)
 

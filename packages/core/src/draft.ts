@@ -12,6 +12,8 @@ export interface DraftHead extends Trainable {
   readonly reads: ReadonlyArray<SeenName>
   /** The layers of `targetLayers`, as in `HeadArchitecture.layers`. */
   readonly layers?: ReadonlyArray<number> | undefined
+  /** As in `HeadArchitecture`; true if left out. */
+  readonly readsLast?: boolean | undefined
   /** The frozen model whose hidden states the head reads; it stays its owner's. */
   readonly target: Encoder
   /**

@@ -10,6 +10,7 @@ import { checkDefinition, namesAmong } from "./contract/definition.ts"
 import { guarded } from "./contract/fault.ts"
 import { checkedRows, checkLayers, seenInput } from "./contract/head-contract.ts"
 import { type DraftRows, type Seen, type SeenName, seenNames, type TargetSizes } from "./draft-rows.ts"
+import type { InvalidInput } from "./errors.ts"
 import type { Decoder, ParameterSpec, Parameters } from "./model.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 import type { Problem } from "./problem.ts"
@@ -55,6 +56,8 @@ export interface HeadArchitecture<R extends SeenName = SeenName> {
    * is the embedding, l the l-th layer's output; below the number of layers.
    */
   readonly layers?: ReadonlyArray<number>
+  /** False where `rows` does not read `targetHidden` with these options: stored states then leave it out. */
+  readonly readsLast?: boolean
   /** Number of the classes that it predicts in the place of tokens; left out: it predicts tokens. */
   readonly classes?: number | undefined
   /** Number of entries that `rows` gives; 1 if left out. */
@@ -89,6 +92,12 @@ export interface HeadInstance {
   readonly on: (target: TargetSizes) => HeadArchitecture
 }
 
+/** The form of a private part: columns of its feed-forward, and the gate between it and the shared one. */
+export interface PrivatePartForm {
+  readonly size: number
+  readonly gate: "joint" | "none"
+}
+
 /** The predictions of a head's entries: tokens, or classes of their own. */
 export type HeadPredicts = "tokens" | "classes"
 
@@ -97,7 +106,12 @@ export type HeadUse = UseWith<
   HeadInstance,
   never,
   never,
-  { readonly reads: ReadonlyArray<SeenName>; readonly predicts: HeadPredicts }
+  {
+    readonly reads: ReadonlyArray<SeenName>
+    readonly predicts: HeadPredicts
+    /** The options of the same head with a private part; left out where it has no place for one. */
+    readonly privateOptions?: (form: PrivatePartForm) => Effect.Effect<unknown, InvalidInput>
+  }
 >
 
 /**
@@ -105,6 +119,9 @@ export type HeadUse = UseWith<
  *
  * @param spec.reads the values that `rows` reads; its input has no others
  * @param spec.make makes parameters and `rows` from valid options and the target's sizes
+ * @param spec.withPrivate changes valid options into those of the same head with a private part: the same function of the
+ * parameters that both have, with further ones whose names have a segment `private`, and no change of the function as these
+ * begin. Left out: the head has no place for one
  */
 export const defineHead = <const O extends Type, const R extends SeenName>(spec: {
   readonly name: string
@@ -114,6 +131,7 @@ export const defineHead = <const O extends Type, const R extends SeenName>(spec:
   /** "classes" of a head whose entries have `classes`; "tokens" if left out. */
   readonly predicts?: HeadPredicts
   readonly options: O
+  readonly withPrivate?: (options: O["infer"], form: PrivatePartForm) => O["inferIn"]
   readonly make: (options: O["infer"], target: TargetSizes) => HeadArchitecture<R>
 }): Plugin<O, HeadUse> => {
   checkDefinition("head", spec, {
@@ -122,6 +140,10 @@ export const defineHead = <const O extends Type, const R extends SeenName>(spec:
       value === undefined || value === "tokens" || value === "classes"
         ? undefined
         : `is ${kindOf(value)}; expected "tokens" or "classes"`,
+    withPrivate: (value) =>
+      value === undefined || typeof value === "function"
+        ? undefined
+        : `is ${kindOf(value)}; expected a function of the options and the form of a private part`,
   })
   const { predicts = "tokens" } = spec
   const plugin = `head ${spec.name}`
@@ -131,7 +153,13 @@ export const defineHead = <const O extends Type, const R extends SeenName>(spec:
     name: spec.name,
     options: spec.options,
     from: spec.from,
-    more: () => ({ reads: spec.reads, predicts }),
+    more: (_, decoded) => ({
+      ...{ reads: spec.reads, predicts },
+      ...(spec.withPrivate && {
+        privateOptions: (form) =>
+          Effect.map(decoded, (options) => guarded(plugin, "withPrivate", () => spec.withPrivate!(options, form))),
+      }),
+    }),
     make: (options) =>
       Effect.succeed({
         name: spec.name,

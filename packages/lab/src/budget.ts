@@ -15,7 +15,7 @@ import {
   type Statistic,
   type TextFlops,
 } from "@winnow/core"
-import { frozenTrunkSize, type TrainedPart } from "@winnow/models"
+import { frozenTrunkSize, isPrivate, type TrainedPart } from "@winnow/models"
 import type { SignalsOptions } from "@winnow/training"
 import type { Training } from "./experiment/training-spec.ts"
 
@@ -59,9 +59,9 @@ const head = (a: Architecture<Attends>): number => 2 * a.hiddenSize * headRowsOf
 
 const sizeOf = ({ shape }: { readonly shape: ReadonlyArray<number> }): number => shape.reduce((a, b) => a * b, 1)
 
-/** Numbers of a head. */
-export const headParameters = ({ parameters }: HeadArchitecture): number =>
-  parameters.values().reduce((sum, of) => sum + sizeOf(of), 0)
+/** Numbers of a head, or of its parameters with such names. */
+export const headParameters = ({ parameters }: HeadArchitecture, isCounted = (_: string) => true): number =>
+  [...parameters].reduce((sum, [name, of]) => sum + (isCounted(name) ? sizeOf(of) : 0), 0)
 
 /** True of a vocabulary head of a head's own. */
 const isVocabularyOf =
@@ -96,6 +96,21 @@ const headFlops = (
   const tokens = trunkFlops === undefined ? valid / entries : seen
   const ofVocabulary = (parameters.values().some(isVocabularyOf(target)) ? 3 : 2) * trained * head(target)
   return 3 * tokens * headTokenFlops(of, target, T) + (classes === undefined ? ofVocabulary : 0)
+}
+
+/**
+ * FLOPs of the gradients of a head's own matrices that a private part leaves frozen: `headFlops` counts them. A matrix of a
+ * head that runs over all positions is used once in each entry.
+ */
+const frozenHeadFlops = (
+  { seen, valid, trained }: TokenCounts,
+  { parameters, entries = 1, trunkFlops }: HeadArchitecture,
+  target: Architecture<Attends>,
+) => {
+  const runs = trunkFlops === undefined ? valid / entries : seen * entries
+  const frozen = [...parameters].flatMap(([name, of]) => (of.shape.length === 2 && !isPrivate(name) ? [of] : []))
+  const isVocabulary = isVocabularyOf(target)
+  return frozen.reduce((sum, of) => sum + (isVocabulary(of) ? trained * head(target) : 2 * runs * sizeOf(of)), 0)
 }
 
 /**
@@ -140,12 +155,17 @@ const adapterFlops = (
     ? 0
     : places.reduce((sum, { e, d }) => sum + 2 * e * d * adapters.rank * steps * (1 + 2 * microBatches), 0)
 
-/** FLOPs of a training stage, its adapters included; a private part counts in the draft's trunk; a head has no part. */
+/** FLOPs of a training stage, its adapters included; a private part counts in the draft's trunk, or in the head. */
 export const trainingFlops = (
   tokens: TokenCounts,
   passes: Passes & { readonly part: TrainedPart | undefined },
   training: Pick<Training, "adapters" | "steps" | "microBatches">,
-): number => passFlops(tokens, passes) + (passes.part ? adapterFlops(passes.part, training) : 0)
+): number => {
+  const { part, head: ofTarget, draft } = passes
+  if (ofTarget !== undefined && training.adapters !== undefined)
+    return passFlops(tokens, passes) - frozenHeadFlops(tokens, ofTarget, draft)
+  return passFlops(tokens, passes) + (part ? adapterFlops(part, training) : 0)
+}
 
 /**
  * FLOPs of the passes of all steps. The draft runs forward and backward on all tokens, and its head on kept ones. Frozen models run

@@ -33,6 +33,7 @@ import { referenceSignalsStage, targetSignalsStage } from "./stages/signals.ts"
 import { architectureOfStart, type BeginModel, begunStage } from "./stages/start.ts"
 import { statesFormOf, statesStage } from "./stages/states.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
+import { headAfter } from "./stages/trained-head.ts"
 import { architectureAfter } from "./stages/trained-model.ts"
 import type { Cut, Sizes } from "./stages/training.ts"
 import { withChanges } from "./stages/turned.ts"
@@ -319,6 +320,21 @@ export const otherTexts = ({ texts, data }: Shared): ReadonlyArray<Stage> => [
 export const startOf = ({ draft }: Pick<Resolved, "draft">, shared: Shared, seed: number) =>
   ownModel(draft.start, shared, { name: "draft start", seed })
 
+/** @error InvalidInput for a head's own target whose states and ids are not those of the experiment's, which judges it */
+const sameSizes = (
+  what: string,
+  own: Architecture<Attends>,
+  judge: Architecture<Attends>,
+): Effect.Effect<void, InvalidInput> => {
+  const sizes = ({ hiddenSize, vocabularySize }: Architecture<Attends>) =>
+    `${hiddenSize} columns and ${vocabularySize} ids`
+  if (sizes(own) === sizes(judge)) return Effect.void
+  const problems = [
+    `its head reads the states of its own target, ${sizes(own)}, and the experiment's target has ${sizes(judge)}; take targets of one size`,
+  ]
+  return Effect.fail(new InvalidInput({ what, problems }))
+}
+
 /** The stages of one arm under one seed. */
 export interface Cell {
   /** The model that the arm begins with. */
@@ -327,6 +343,8 @@ export interface Cell {
   readonly architecture: Architecture<Attends>
   /** The head that the arm trains, where it trains no model. */
   readonly head: HeadUse | undefined
+  /** The head of `start`: a private part adds to it. */
+  readonly startHead: HeadUse | undefined
   /** True if a copy of the target is trained with it. */
   readonly movesTrunk: boolean | undefined
   readonly reference: BeginModel | undefined
@@ -353,6 +371,11 @@ export const cellStages = (
     const own = yield* withTarget(target, shared)
     const reference = yield* frozenReference(arm.reference, own, draft, seed)
     const begun = yield* Effect.gen(function* () {
+      // A head is of the target that it is trained on.
+      if (start.kind === "head") {
+        yield* sameSizes(`arm ${arm.name}`, own.architectures.target, shared.architectures.target)
+        return yield* ownModel(start, own, { name: `${arm.name} start`, seed })
+      }
       if (isOwn(start)) return yield* ownModel(start, shared, { name: `${arm.name} start`, seed })
       const place = { name: `${arm.name} start, seed ${seed}`, data: shared.data }
       if (start.kind === "draft") return yield* withChanges(start, draft, place)
@@ -375,7 +398,8 @@ export const cellStages = (
         textOf({ kind: "task", task }, shared, undefined),
       ))
     const trained = yield* armStage(settled, compared, signals, { ...distilling, selection, probe: shared.probe, cut })
-    const { stage, head, movesTrunk } = begun
+    const { stage, head: startHead, movesTrunk } = begun
+    const head = yield* headAfter(startHead, arm)
     const architecture = head ? begun.architecture : yield* architectureAfter(arm.name, begun.architecture, arm)
-    return { start: stage, architecture, head, movesTrunk, reference, signals, trained }
+    return { start: stage, architecture, head, startHead, movesTrunk, reference, signals, trained }
   })

@@ -237,7 +237,7 @@ const graphOf = <E, R>(
             ? yield* keptStage(arm, {
                 ...shared,
                 start: cell.start,
-                head: cell.head,
+                head: cell.startHead,
                 seed,
                 reference: reference?.stage,
                 greedy: rollouts.greedy,

@@ -1,6 +1,9 @@
-/** Folders of heads: head.json beside head.safetensors, whose tensors have the names that the head gives its parameters. */
-import { existsSync } from "node:fs"
-import { join } from "node:path"
+/**
+ * Folders of heads: head.json beside head.safetensors, whose tensors have the names that the head gives its parameters. A private
+ * part is a folder of its own, head.json beside private.safetensors, which names the folder of the shared head.
+ */
+import { copyFileSync, existsSync, mkdirSync, realpathSync } from "node:fs"
+import { join, relative, resolve } from "node:path"
 import { DataError, type DraftHead, type Encoder, type Engine, type HeadInstance, InvalidInput } from "@winnow/core"
 import { parseJson, readRegularText, writeWhole } from "@winnow/files"
 import { type Elements, fillTensor, tf } from "@winnow/tensor"
@@ -10,6 +13,8 @@ import { attempt, withDataErrors } from "./data-errors.ts"
 import { nonFiniteProblem } from "./finite.ts"
 import { type HeadText, makeHead } from "./make-head.ts"
 import { ownVariable } from "./model.ts"
+import { firstRowsOf, privateFile } from "./private-folder.ts"
+import { isPrivate } from "./private-part.ts"
 import { openSafetensors, writeSafetensors } from "./safetensors.ts"
 
 const [settings, weights] = ["head.json", "head.safetensors"]
@@ -19,7 +24,35 @@ const headJson = type({
   head: "string",
   options: "object",
   target: { model_type: "string", hidden_size: "number", vocab_size: "number" },
+  // Of a folder with a private part alone: where the shared head is, and the sum of its first rows.
+  "shared?": { "+": "reject", path: "string >= 1", rows: "string" },
 })
+type HeadJson = typeof headJson.infer
+
+/** Writes head.json, the last file: its presence says that the folder is whole. */
+const writeSettings = (dir: string, json: HeadJson) =>
+  withDataErrors(() => writeWhole(join(dir, settings), `${JSON.stringify(json, null, 2)}\n`))
+
+/** Writes some parameters of a head and its settings. */
+const write = (
+  { name, target: { architecture }, parameters }: DraftHead,
+  options: object,
+  dir: string,
+  file: string,
+  isIn: (name: string) => boolean,
+) => {
+  const written = [...parameters].filter(([name]) => isIn(name))
+  writeSafetensors(
+    join(dir, file),
+    written.map(([name, variable]) => ({
+      name,
+      shape: variable.shape,
+      data: () => variable.dataSync() as Float32Array,
+    })),
+  )
+  const { type: model_type, hiddenSize: hidden_size, vocabularySize: vocab_size } = architecture
+  writeSettings(dir, { head: name, options, target: { model_type, hidden_size, vocab_size } })
+}
 
 /**
  * Writes a head; each file whole or not at all. The target is not in the folder.
@@ -28,24 +61,68 @@ const headJson = type({
  * @error DataError if a file cannot be written
  */
 export const saveHead = (
-  { name, target: { architecture }, parameters }: DraftHead,
+  head: DraftHead,
   options: object,
   dir: string,
+): Effect.Effect<void, DataError | InvalidInput> => attempt(() => write(head, options, dir, weights, () => true))
+
+/**
+ * Writes the private part of a head alone; `placePrivateHead` puts it beside a shared one.
+ *
+ * @param options of the head with its private part
+ * @error DataError if a file cannot be written
+ */
+export const savePrivateHead = (
+  head: DraftHead,
+  options: object,
+  dir: string,
+): Effect.Effect<void, DataError | InvalidInput> => attempt(() => write(head, options, dir, privateFile, isPrivate))
+
+/**
+ * Writes a private part that `savePrivateHead` wrote alone to another folder, whose head.json names the shared head by a path
+ * from there. The folder then opens as a head.
+ *
+ * @param shared the folder of the shared head
+ * @error DataError if a file cannot be read or written
+ */
+export const placePrivateHead = (
+  from: string,
+  dir: string,
+  shared: string,
 ): Effect.Effect<void, DataError | InvalidInput> =>
   attempt(() => {
-    writeSafetensors(
-      join(dir, weights),
-      Array.from(parameters, ([name, variable]) => ({
-        name,
-        shape: variable.shape,
-        data: () => variable.dataSync() as Float32Array,
-      })),
-    )
-    const { type: model_type, hiddenSize: hidden_size, vocabularySize: vocab_size } = architecture
-    const json: typeof headJson.infer = { head: name, options, target: { model_type, hidden_size, vocab_size } }
-    // head.json is written last: its presence says that the folder is whole.
-    withDataErrors(() => writeWhole(join(dir, settings), `${JSON.stringify(json, null, 2)}\n`))
+    const json = settingsOf(from)
+    withDataErrors(() => {
+      mkdirSync(dir, { recursive: true })
+      copyFileSync(join(from, privateFile), join(dir, privateFile))
+      // A path from here keeps its meaning where all folders move together.
+      const path = relative(realpathSync(dir), realpathSync(shared))
+      writeSettings(dir, { ...json, shared: { path, rows: firstRowsOf([join(shared, weights)]) } })
+    })
   })
+
+/** True of a folder with the private part of a head alone. @error DataError (thrown) for a damaged head.json */
+export const isPrivateHead = (dir: string): boolean =>
+  existsSync(join(dir, settings)) && settingsOf(dir).shared !== undefined
+
+/** The sum of the first rows of a head, which tells one shared head from another. @error DataError (thrown) for none */
+export const firstRowsOfHead = (dir: string): string => firstRowsOf([join(dir, weights)])
+
+/** The files with a head's weights, by their paths from its folder. @error DataError (thrown) as `loadHead` */
+export const headWeightFiles = (dir: string): ReadonlyArray<string> =>
+  weightsOf(dir, settingsOf(dir)).map((path) => relative(dir, path))
+
+/** The files with a head's weights: its own, or the shared head's and the private part's. */
+const weightsOf = (dir: string, { head, shared }: HeadJson): ReadonlyArray<string> => {
+  if (shared === undefined) return [join(dir, weights)]
+  const place = resolve(dir, shared.path)
+  const fail = (problem: string) => new DataError({ message: `${join(dir, settings)}: ${problem}` })
+  if (!existsSync(join(place, weights)))
+    throw fail(`its shared head ${place} is not there; keep the folders side by side as they were written`)
+  if (settingsOf(place).head !== head || firstRowsOf([join(place, weights)]) !== shared.rows)
+    throw fail(`its private part was trained beside another head than ${place}; give that one its place back`)
+  return [join(place, weights), join(dir, privateFile)]
+}
 
 /** The plugin of a folder's head, by name, and its options. */
 export interface HeadFolderSettings {
@@ -67,7 +144,7 @@ export const readHeadSettings = (
   })
 
 /** The content of a folder's head.json. @error DataError (thrown) for another form */
-const settingsOf = (dir: string): typeof headJson.infer => {
+const settingsOf = (dir: string): HeadJson => {
   const file = join(dir, settings)
   const json = headJson(
     withDataErrors(() => {
@@ -121,19 +198,20 @@ export const loadHead = (
       throw fail(
         `was made for a ${model_type} of hidden size ${hidden_size} and ${vocab_size} ids; the target, a ${family}, has ${hiddenSize} and ${vocabularySize}`,
       )
-    const found = openSafetensors(join(dir, weights))
+    const files = weightsOf(dir, json).map((path) => ({ path, opened: openSafetensors(path) }))
     const parameters = new Map<string, tf.Variable>()
     try {
       for (const [name, { shape }] of head.on(target.architecture).parameters) {
+        const { path, opened: found } = files.length > 1 && isPrivate(name) ? files[1]! : files[0]!
         const has = found.tensors.get(name)?.shape
         if (has?.join() !== shape.join())
           throw new DataError({
-            message: `${join(dir, weights)}: tensor ${name} is ${has ? `[${has}]` : "missing"}, expected [${shape}]`,
+            message: `${path}: tensor ${name} is ${has ? `[${has}]` : "missing"}, expected [${shape}]`,
           })
         const fill = (values: Elements) => {
           found.readInto(name, values as Float32Array)
           const problem = nonFiniteProblem(name, shape, values as Float32Array)
-          if (problem !== undefined) throw new DataError({ message: `${join(dir, weights)}: ${problem}` })
+          if (problem !== undefined) throw new DataError({ message: `${path}: ${problem}` })
         }
         parameters.set(
           name,
@@ -145,6 +223,6 @@ export const loadHead = (
       tf.dispose([...parameters.values()])
       throw error
     } finally {
-      found.close()
+      for (const { opened } of files) opened.close()
     }
   })

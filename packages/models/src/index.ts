@@ -44,14 +44,17 @@ export { hasHeadBias, normal, normalWithBias, ones, parameterCount, zeros } from
 export { paddedStarts } from "./positions.ts"
 export { loadPrivate, placePrivate, savePrivate } from "./private-files.ts"
 export { firstRows, sharedFiles } from "./private-folder.ts"
+export { type PrivateHead, withPrivateHead } from "./private-head.ts"
 export { saveMixtral } from "./private-mixtral.ts"
 export { mergePrivate, type PrivateModel, withPrivate } from "./private-model.ts"
 export {
+  isPrivate,
   type PrivateForm,
   type PrivateOptions,
   privateArchitecture,
   privateFormOf,
   privateOptions,
+  withPrivateFeed,
 } from "./private-part.ts"
 export { type RopeKinds, ropeByKindReader } from "./rope-by-kind.ts"
 export { type RopeConfig, type RopeKeys, ropeReader } from "./rope-config.ts"

@@ -15,7 +15,7 @@ export const makeHead = (
   parameters: Parameters,
   { pieceOf }: HeadText = {},
 ): DraftHead => {
-  const { parameters: specs, layers, rows, proposing, folderFor, trees } = head.on(target.architecture)
+  const { parameters: specs, layers, readsLast, rows, proposing, folderFor, trees } = head.on(target.architecture)
   for (const [name, { shape }] of specs) {
     const found = parameters.get(name)?.shape
     if (found?.join() !== shape.join())
@@ -27,7 +27,7 @@ export const makeHead = (
   return {
     name: head.name,
     reads: head.reads,
-    layers,
+    ...{ layers, readsLast },
     target,
     pieceOf,
     parameters,

@@ -21,9 +21,12 @@ export const privateFile = "private.safetensors"
  *
  * @error DataError (thrown) for a folder without weights
  */
-export const firstRows = (dir: string): string => {
+export const firstRows = (dir: string): string => firstRowsOf(weightFiles(dir).files)
+
+/** The same of the tensors of some files. @error DataError (thrown) for a file that is none */
+export const firstRowsOf = (files: ReadonlyArray<string>): string => {
   const lines: Array<string> = []
-  for (const path of weightFiles(dir).files) {
+  for (const path of files) {
     const file = openSafetensors(path)
     try {
       for (const [name, { shape, dtype }] of file.tensors) {

@@ -16,8 +16,9 @@
  * Letters: h input of the feed-forward, d its size, m columns of the private part.
  * @source arXiv 2603.09527, section 3; own: the factor, and the bias outside of the gate
  */
-import { type Architecture, type Attends, InvalidInput, type ParameterSpec } from "@winnow/core"
+import { type Architecture, type Attends, InvalidInput } from "@winnow/core"
 import { type } from "arktype"
+import type { CircuitInstruction } from "./circuit.ts"
 import { type Description, type Instruction, matricesOf } from "./instructions.ts"
 import { excerpt, isRecord } from "./shown.ts"
 
@@ -69,7 +70,7 @@ const segment = ".private."
 export const isPrivate = (name: string): boolean => name.includes(segment)
 
 /** The instructions of a layer's feed-forward: what its second matrix reads, and that matrix. */
-const feedForwardOf = (layer: ReadonlyArray<Instruction>) => {
+const feedForwardOf = (layer: ReadonlyArray<CircuitInstruction>) => {
   for (const [at, down] of [...layer.entries()].toReversed()) {
     if (down.op !== "linear" || down.of.length !== 1) continue
     const before = layer.slice(0, at).findLastIndex(({ to }) => to === down.from)
@@ -79,59 +80,86 @@ const feedForwardOf = (layer: ReadonlyArray<Instruction>) => {
   return undefined
 }
 
-/** The description with a private feed-forward in each layer. @error InvalidInput (thrown) for a layer without feed-forward */
-export const withPrivatePart = <A extends Attends>(
-  of: Description<A>,
+/** A parameter by its shape and first values, of a model or of a head. */
+interface Spec {
+  readonly shape: ReadonlyArray<number>
+  readonly init: unknown
+}
+
+/**
+ * Instructions with a private feed-forward beside their last one, and its parameters; undefined for a list without a
+ * feed-forward of two matrices.
+ *
+ * @param parameters those that the instructions read
+ */
+export const withPrivateFeed = <I extends CircuitInstruction, S extends Spec>(
+  layer: ReadonlyArray<I>,
+  parameters: ReadonlyMap<string, S>,
   { size: m, gate }: PrivateForm,
-): Description<A> => {
-  const parameters = new Map(of.parameters)
-  const add = (name: string, shape: ReadonlyArray<number>, init: ParameterSpec["init"]) => {
-    parameters.set(name, { shape, init })
+):
+  | {
+      readonly instructions: ReadonlyArray<I | Instruction>
+      readonly added: ReadonlyMap<string, S | (Spec & { readonly init: { readonly kind: "zeros" } })>
+    }
+  | undefined => {
+  const found = feedForwardOf(layer)
+  if (found === undefined) return undefined
+  const { at, before, up, down } = found
+  const added = new Map<string, S | (Spec & { readonly init: { readonly kind: "zeros" } })>()
+  const path = down.of[0]!.weight.replace(/[^.]+\.weight$/, "").replace(/\.$/, "")
+  const add = (leaf: string, shape: ReadonlyArray<number>, like?: S) => {
+    const name = `${path}${segment}${leaf}`
+    added.set(name, like ? { ...like, shape } : { shape, init: { kind: "zeros" } })
     return name
   }
+  const shared = parameters.get(matricesOf(up)[0]!.weight)!
+  const d = shared.shape[1]!
+  const columns = (leaf: string) => ({ weight: add(`${leaf}.weight`, [m, d], shared) })
+  const place = { from: up.from, to: "private", activation: up.activation } as const
+  const wide: Instruction =
+    up.op === "gate"
+      ? { ...place, op: "gate", gate: columns("gate"), up: columns("up") }
+      : { ...place, op: "linear", of: [columns("up")], activation: up.activation! }
+  const out = parameters.get(down.of[0]!.weight)!.shape[0]!
+  const joined: Instruction = {
+    op: "linear",
+    from: "private",
+    to: down.to,
+    of: [{ weight: add("down.weight", [out, m]) }],
+    add: true,
+  }
+  const weighed = (): ReadonlyArray<Instruction> => {
+    const [ours, theirs] = ["shared", "own"].map((side) => add(`weigh_${side}`, [d]))
+    return [
+      { op: "weigh", from: up.from, to: up.to, by: ours!, against: theirs! },
+      { op: "weigh", from: up.from, to: "private", by: theirs!, against: ours! },
+    ]
+  }
+  const instructions = [
+    ...layer.slice(0, before + 1),
+    wide,
+    ...(gate === "joint" ? weighed() : []),
+    ...layer.slice(before + 1, at + 1),
+    joined,
+    ...layer.slice(at + 1),
+  ]
+  return { instructions, added }
+}
+
+/** The description with a private feed-forward in each layer. @error InvalidInput (thrown) for a layer without feed-forward */
+export const withPrivatePart = <A extends Attends>(of: Description<A>, form: PrivateForm): Description<A> => {
+  const parameters = new Map(of.parameters)
   const layers = of.layers.map((layer, l) => {
-    const found = feedForwardOf(layer)
+    const found = withPrivateFeed(layer, of.parameters, form)
     if (found === undefined) {
       const problems = [`layer ${l} of ${of.type} has no feed-forward of two matrices to put a private one beside`]
       throw new InvalidInput({ what: "a private part", problems })
     }
-    const { at, before, up, down } = found
-    const path = down.of[0]!.weight.replace(/[^.]+\.weight$/, "").replace(/\.$/, "")
-    const name = (leaf: string) => `${path}${segment}${leaf}`
-    const shared = matricesOf(up)[0]!.weight
-    const d = of.parameters.get(shared)!.shape[1]!
-    const { init } = of.parameters.get(shared)!
-    const columns = (leaf: string) => ({ weight: add(name(`${leaf}.weight`), [m, d], init) })
-    const place = { from: up.from, to: "private", activation: up.activation } as const
-    const wide: Instruction =
-      up.op === "gate"
-        ? { ...place, op: "gate", gate: columns("gate"), up: columns("up") }
-        : { ...place, op: "linear", of: [columns("up")], activation: up.activation! }
-    const out = of.parameters.get(down.of[0]!.weight)!.shape[0]!
-    const added: Instruction = {
-      op: "linear",
-      from: "private",
-      to: down.to,
-      of: [{ weight: add(name("down.weight"), [out, m], { kind: "zeros" }) }],
-      add: true,
-    }
-    const weighed = (): ReadonlyArray<Instruction> => {
-      const [ours, theirs] = ["shared", "own"].map((side) => add(name(`weigh_${side}`), [d], { kind: "zeros" }))
-      return [
-        { op: "weigh", from: up.from, to: up.to, by: ours!, against: theirs! },
-        { op: "weigh", from: up.from, to: "private", by: theirs!, against: ours! },
-      ]
-    }
-    return [
-      ...layer.slice(0, before + 1),
-      wide,
-      ...(gate === "joint" ? weighed() : []),
-      ...layer.slice(before + 1, at + 1),
-      added,
-      ...layer.slice(at + 1),
-    ]
+    for (const [name, spec] of found.added) parameters.set(name, spec)
+    return found.instructions
   })
-  return { ...of, config: { ...of.config, [privateKey]: { size: m, gate } }, parameters, layers }
+  const { size, gate } = form
+  return { ...of, config: { ...of.config, [privateKey]: { size, gate } }, parameters, layers }
 }
 
 /** The config.json of the model without its private part. */

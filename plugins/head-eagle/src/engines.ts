@@ -36,10 +36,17 @@ const classFor = (engine: Engine, form: LayerSizes["form"]): string => {
 /** The folder of an engine. @error InvalidInput (thrown) for a head that the engine cannot compute */
 export const engineFolder = (
   engine: Engine,
-  { form, d, m, V, heads, theta, eps, std, maxLength, ownHead }: LayerSizes,
+  { form, d, m, V, heads, theta, eps, std, maxLength, ownHead, private: own }: LayerSizes,
   layers: ReadonlyArray<number> | undefined,
   { parameters, target }: HeadValues,
 ): HeadFolder => {
+  if (own !== undefined)
+    throw new InvalidInput({
+      what: "head eagle",
+      problems: [
+        `has a private part, which ${engine} does not compute; export the shared head, or in Winnow's own form`,
+      ],
+    })
   const config = {
     architectures: [classFor(engine, form)],
     model_type: "llama",

@@ -1,9 +1,12 @@
 import { expect, test } from "bun:test"
 import { type Problem, packedRows, rowsAhead, type Seen, type TargetSizes } from "@winnow/core"
+import { llama } from "@winnow/model-llama"
+import { initialise, plainCircuit, startCircuit } from "@winnow/models"
 import { normals, seeded } from "@winnow/numerics"
 import { tf, withoutNative } from "@winnow/tensor"
 import { checkHead, instanceOf } from "@winnow/testing"
 import { eagle } from "./index.ts"
+import { slots, stepCircuit } from "./layer.ts"
 import { options } from "./options.ts"
 import { smoothL1 } from "./rows.ts"
 import { sizesOf } from "./sizes.ts"
@@ -13,6 +16,7 @@ test("keeps the laws", () => checkHead(eagle()))
 test("keeps the laws, with the features' loss and grouped heads", () =>
   checkHead(eagle({ feature: 10, num_attention_heads: 2, num_key_value_heads: 1, head_dim: 4 })))
 test("keeps the laws, three steps", () => checkHead(eagle({ steps: 3, feature: 1 })))
+test("keeps the laws, with a private part", () => checkHead(eagle({ steps: 2, private: { size: 3 } })))
 test("keeps the laws, EAGLE-3's form", () => checkHead(eagle({ form: "eagle3", steps: 2, taps: [1, 3, 5] })))
 
 const [d, V] = [8, 11]
@@ -102,6 +106,13 @@ const row = (of: Float32Array, n: number, size = d) => [...of.subarray(n * size,
 const forms = {
   "the first form": options.assert({ steps: 3, feature: 2 }),
   "EAGLE-3's form": options.assert({ form: "eagle3", steps: 3, taps: [0, 2, 5] }),
+  "with a private part": options.assert({ steps: 3, private: { size: 3 } }),
+  "EAGLE-3's form with a private part": options.assert({ form: "eagle3", steps: 3, private: { size: 5 } }),
+  "with a private part that no gate weighs": options.assert({
+    steps: 2,
+    feature: 1,
+    private: { size: 3, gate: "none" },
+  }),
 }
 for (const [name, o] of Object.entries(forms))
   for (const native of [true, false])
@@ -111,7 +122,7 @@ for (const [name, o] of Object.entries(forms))
       const { feature } = o
       const { sizes, layers: taps } = sizesOf(o, target)
       const entries = native ? answer(made) : withoutNative(() => answer(made))
-      expect(entries.map(({ weight }) => weight)).toEqual([1, 0.8, 0.8 ** 2])
+      expect(entries.map(({ weight }) => weight)).toEqual([1, 0.8, 0.8 ** 2].slice(0, o.steps))
       expect(architecture.layers).toEqual(taps && [...taps])
       for (const [i, { at_M, h, added }] of entries.entries()) {
         const s = i + 1
@@ -250,4 +261,40 @@ test("options that do not fit each other or the target are refused, with the rea
       [0, 1, 2],
     ],
   ])
+})
+
+test("native decoding of a private part is that of plain ops, also after a roll-back", async () => {
+  const model = initialise(
+    await instanceOf(llama({ vocab_size: V, hidden_size: d, num_hidden_layers: 1, num_attention_heads: 2 })),
+    1,
+  )
+  for (const gate of ["joint", "none"] as const) {
+    const { sizes } = sizesOf(options.assert({ private: { size: 3, gate } }), target)
+    const { values, architecture } = await valuesOf(eagle({ private: { size: 3, gate } }))
+    const parameters = new Map(
+      Array.from(architecture.parameters, ([name, { shape }]) => [
+        name,
+        tf.variable(tf.tensor(values.get(name)!, [...shape])),
+      ]),
+    )
+    const circuit = stepCircuit(sizes)
+    const read = (start: typeof startCircuit) => {
+      const state = start(circuit, { parameters, target: model })
+      const extend = (from: number, ids: ReadonlyArray<number>) =>
+        state.extend({
+          inputs: new Map([[slots.feature, hidden.slice(from * d, (from + ids.length) * d)]]),
+          ids: [ids],
+        })
+      extend(0, [1, 2, 3])
+      state.rollback(2)
+      extend(2, [4, 5])
+      const rows = Array.from(state.states(slots.state))
+      state.dispose()
+      return rows
+    }
+    const [ours, plain] = [read(startCircuit), read(plainCircuit)]
+    for (const [i, x] of plain.entries()) expect(ours[i]!).toBeCloseTo(x, 4)
+    tf.dispose([...parameters.values()])
+  }
+  model.dispose()
 })

@@ -16,6 +16,7 @@ export const eagle = defineHead({
   name: "eagle",
   reads: ["targetHidden", "targetLayers", "targetEmbedding", "targetHead"],
   options,
+  withPrivate: (o, form) => ({ ...o, private: form }),
   make: (o, target) => {
     const { sizes, layers } = sizesOf(o, target)
     const { d, V, ownHead } = sizes
@@ -27,7 +28,7 @@ export const eagle = defineHead({
     const numbers = parameters.values().reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
     return {
       parameters,
-      ...(layers && { layers }),
+      ...(layers && { layers, readsLast: false }),
       entries: steps,
       trunkFlops: (T) => layerFlops(sizes, steps, T),
       rows: (values, problem, seen) => eagleRows({ ...of, steps, decay, feature }, values, problem, seen),

@@ -6,8 +6,8 @@
  * @source Li et al., "EAGLE: Speculative Sampling Requires Rethinking Feature Uncertainty", 2024 (arXiv 2401.15077), section
  * 4.1, and "EAGLE-3", 2025 (arXiv 2503.01840), section 3.1
  */
-import type { HeadParameter } from "@winnow/core"
-import { type Circuit, type CircuitInstruction, type HeadLayout, targetWeights } from "@winnow/models"
+import type { HeadParameter, PrivatePartForm } from "@winnow/core"
+import { type Circuit, type CircuitInstruction, type HeadLayout, targetWeights, withPrivateFeed } from "@winnow/models"
 
 /** Slots: the feature before a token, the token, and the results for the next feature and for the vocabulary head. */
 export const slots = { feature: "x", token: "token", state: "state", taps: "taps" } as const
@@ -28,6 +28,8 @@ export interface LayerSizes {
   readonly steps: number
   /** eagle3: a vocabulary head of its own. */
   readonly ownHead: boolean
+  /** The private feed-forward beside the layer's own; none if left out. */
+  readonly private?: PrivatePartForm
 }
 
 /** The prefix of the layer's names. */
@@ -43,8 +45,8 @@ const normal = (std: number, ...shape: ReadonlyArray<number>): HeadParameter => 
 })
 const ones = (size: number): HeadParameter => ({ shape: [size], init: { kind: "ones" } })
 
-/** The parameters by name, in the order of the computation. */
-export const layerParameters = (of: LayerSizes): ReadonlyMap<string, HeadParameter> => {
+/** The parameters without a private part, by name, in the order of the computation. */
+const sharedParameters = (of: LayerSizes): ReadonlyMap<string, HeadParameter> => {
   const { form, d, m, V, std, heads, ownHead } = of
   const at = layerPrefix(form)
   const first = form === "eagle"
@@ -73,9 +75,8 @@ export const layerParameters = (of: LayerSizes): ReadonlyMap<string, HeadParamet
   ])
 }
 
-/** The circuit of one step: from the feature before a token, and the token, to the feature after it. */
-export const stepCircuit = (of: LayerSizes): Circuit => {
-  const { form, d, heads, theta, eps, maxLength, steps } = of
+/** The instructions of one step without a private part. */
+const sharedInstructions = ({ form, eps }: LayerSizes): ReadonlyArray<CircuitInstruction> => {
   const at = layerPrefix(form)
   const matrix = (name: string) => ({ weight: `${name}.weight` })
   const norm = (from: string, to: string, name: string): CircuitInstruction => ({
@@ -102,23 +103,41 @@ export const stepCircuit = (of: LayerSizes): Circuit => {
           { op: "concat", from: ["token normed", "feature normed"], to: "pair" },
           { op: "linear", from: "pair", to: "packed", of: queries },
         ]
+  return [
+    ...before,
+    { op: "attend", from: "packed", to: "context" },
+    added("context", "self_attn.o_proj"),
+    norm(slots.feature, "normed", `${at}post_attention_layernorm`),
+    {
+      ...{ op: "gate", from: "normed", to: "wide" },
+      ...{ gate: matrix(`${at}mlp.gate_proj`), up: matrix(`${at}mlp.up_proj`) },
+    },
+    added("wide", "mlp.down_proj"),
+    form === "eagle"
+      ? { op: "concat", from: [slots.feature], to: slots.state }
+      : norm(slots.feature, slots.state, "norm"),
+  ]
+}
+
+/** The layer's instructions and parameters, with its private part if it has one. */
+const layerOf = (of: LayerSizes) => {
+  const [instructions, parameters] = [sharedInstructions(of), sharedParameters(of)]
+  const found = of.private && withPrivateFeed(instructions, parameters, of.private)! // a layer has a feed-forward
+  return found === undefined
+    ? { instructions, parameters }
+    : { instructions: found.instructions, parameters: new Map<string, HeadParameter>([...parameters, ...found.added]) }
+}
+
+/** The parameters by name, private ones last. */
+export const layerParameters = (of: LayerSizes): ReadonlyMap<string, HeadParameter> => layerOf(of).parameters
+
+/** The circuit of one step: from the feature before a token, and the token, to the feature after it. */
+export const stepCircuit = (of: LayerSizes): Circuit => {
+  const { d, heads, theta, maxLength, steps } = of
   return {
     inputs: new Map([[slots.feature, d]]),
     tokens: new Map([[slots.token, d]]),
-    instructions: [
-      ...before,
-      { op: "attend", from: "packed", to: "context" },
-      added("context", "self_attn.o_proj"),
-      norm(slots.feature, "normed", `${at}post_attention_layernorm`),
-      {
-        ...{ op: "gate", from: "normed", to: "wide" },
-        ...{ gate: matrix(`${at}mlp.gate_proj`), up: matrix(`${at}mlp.up_proj`) },
-      },
-      added("wide", "mlp.down_proj"),
-      form === "eagle"
-        ? { op: "concat", from: [slots.feature], to: slots.state }
-        : norm(slots.feature, slots.state, "norm"),
-    ],
+    instructions: layerOf(of).instructions,
     outputs: [slots.feature, slots.state],
     attention: { heads, rotary: { rotated: heads.headSize, theta }, maxLength: maxLength + steps },
   }

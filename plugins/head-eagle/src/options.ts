@@ -31,6 +31,9 @@ export const options = type({
   rope_theta: "number > 0 = 10000",
   rms_norm_eps: "number > 0 = 0.000001",
   initializer_range: "number > 0 = 0.02",
+  // A private feed-forward beside the layer's own (EDA), the part that an adaptation to another target trains: its columns,
+  // and "joint" for a gate by each token or "none" for a sum.
+  "private?": { "+": "reject", size: "number.integer >= 1", gate: "'joint' | 'none' = 'joint'" },
 }).narrow((o, ctx) => {
   if (o.form === "eagle3")
     return (

@@ -52,6 +52,7 @@ export const sizesOf = (
       ...{ theta: o.rope_theta, eps: o.rms_norm_eps, std: o.initializer_range },
       ...{ maxLength, steps: Math.max(o.steps, 16) },
       ownHead: o.form === "eagle3" && (o.vocabulary ?? "own") === "own",
+      ...(o.private && { private: o.private }),
     },
     layers: o.form === "eagle3" ? (o.taps ?? usualTaps(L)) : undefined,
   }

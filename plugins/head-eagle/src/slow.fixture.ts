@@ -34,6 +34,21 @@ interface Keys {
   readonly v: Row
 }
 
+/** The feed-forward, with the private one beside it, weighed by a softmax over both or added. */
+const feedForward = (
+  { form, private: own }: LayerSizes,
+  values: SlowValues,
+  normed: Row,
+  feed: (gate: string, up: string, down: string) => Row,
+): Row => {
+  const shared = feed("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
+  if (own === undefined) return shared
+  const theirs = feed("mlp.private.gate", "mlp.private.up", "mlp.private.down")
+  const by = (name: string) => product(normed, values.get(`${layerPrefix(form)}mlp.private.${name}`)!)[0]!
+  const share = own.gate === "joint" ? 1 / (1 + Math.exp(by("weigh_own") - by("weigh_shared"))) : 0.5
+  return shared.map((x, i) => 2 * (share * x + (1 - share) * theirs[i]!))
+}
+
 /** The feature and the state after a feature, a token and the keys before; adds its keys. */
 const stepOf = (of: LayerSizes, values: SlowValues, feature: Row, token: Row, position: number, keys: Array<Keys>) => {
   const { form, heads, theta, eps } = of
@@ -60,9 +75,12 @@ const stepOf = (of: LayerSizes, values: SlowValues, feature: Row, token: Row, po
   }
   const attended = plus(x, product(context, value("self_attn.o_proj")))
   const normed = rms(attended, value("post_attention_layernorm"), eps)
-  const [gate, up] = [product(normed, value("mlp.gate_proj")), product(normed, value("mlp.up_proj"))]
-  const wide = gate.map((u, i) => (u / (1 + Math.exp(-u))) * up[i]!)
-  const next = plus(attended, product(wide, value("mlp.down_proj")))
+  const feed = (gateName: string, upName: string, downName: string) => {
+    const [gate, up] = [product(normed, value(gateName)), product(normed, value(upName))]
+    const wide = gate.map((u, i) => (u / (1 + Math.exp(-u))) * up[i]!)
+    return product(wide, value(downName))
+  }
+  const next = plus(attended, feedForward(of, values, normed, feed))
   return { feature: next, state: form === "eagle" ? next : rms(next, values.get("norm.weight")!, eps) }
 }
 

@@ -3,13 +3,16 @@ import { afterAll, beforeAll, expect, test } from "bun:test"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { HeadUse } from "@winnow/core"
 import { datasetsLayer, tokenizerFiles, trainBpe } from "@winnow/data"
 import { sha256OfFile } from "@winnow/files"
 import { mahalanobis } from "@winnow/filter-mahalanobis"
+import { eagle } from "@winnow/head-eagle"
+import { medusa } from "@winnow/head-medusa"
 import { type AdaptRequest, adapt, Progress, prompts, Store, workers } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"
 import { llama } from "@winnow/model-llama"
-import { initialise, loadModel, saveModel } from "@winnow/models"
+import { initialise, initialiseHead, loadHead, loadModel, saveHead, saveModel } from "@winnow/models"
 import { Effect, Layer } from "effect"
 import { adaptReport } from "./adapt.ts"
 
@@ -81,6 +84,37 @@ test("two targets have one shared file and a private one each; a repeated run co
   const lines = adaptReport(law, "law").split("\n")
   expect(lines[0]).toMatch(/^law: a private part of 88 parameters, \d+\.\d % of the draft$/)
   expect(lines.every((line) => line.length <= 200)).toBe(true)
+}, 60_000)
+
+test("a head of the first target gets a private part for the second, beside one shared file; other heads have no place", async () => {
+  const target = await Effect.runPromise(loadModel(at("law"), [llama]))
+  const saveIn = async (name: string, of: HeadUse) => {
+    const instance = await Effect.runPromise(of.instance)
+    const made = initialiseHead(instance, target, 1)
+    mkdirSync(at(name))
+    await Effect.runPromise(saveHead(made, await Effect.runPromise(of.decoded), at(name)))
+    made.dispose()
+  }
+  await saveIn("head", eagle())
+  await saveIn("medusa", medusa({ heads: 1 }))
+  target.dispose()
+  const asked = { draft: at("head"), head: eagle(), target: at("code"), to: at("heads"), name: "code" }
+  const { directory, shared, parameters, training } = await run(asked)
+  expect(parameters.private).toBe(3 * 3 * 16 + 2 * 16)
+  expect(training.steps).toBe(4)
+  expect(readdirSync(directory).toSorted()).toEqual(["head.json", "private.safetensors"])
+  expect(sha256OfFile(join(shared, "head.safetensors"))).toBe(sha256OfFile(at("head", "head.safetensors")))
+  const own = eagle({ private: { size: 3, gate: "joint" } })
+  const code = await Effect.runPromise(loadModel(at("code"), [llama]))
+  const opened = await Effect.runPromise(loadHead(directory, await Effect.runPromise(own.instance), code))
+  const down = opened.parameters.get("layers.0.mlp.private.down.weight")!.dataSync()
+  expect(down.some((x) => x !== 0)).toBe(true)
+  for (const one of [opened, code]) one.dispose()
+  expect((await run({ ...asked, to: at("again") })).computed).toBe(0)
+  expect(await refusal({ ...asked, draft: directory, head: own, name: "further" })).toContain("is a private part")
+  expect(await refusal({ ...asked, draft: at("medusa"), head: medusa({ heads: 1 }), to: at("none") })).toContain(
+    "head medusa is trained whole; leave adapters out",
+  )
 }, 60_000)
 
 test("examples are chosen beside general text", async () => {

@@ -1,8 +1,9 @@
 /** `winnow adapt`: the private part of a draft for a new target, from a file of prompts. */
 import { resolve } from "node:path"
-import type { ExamplesUse, LossUse } from "@winnow/core"
+import type { ExamplesUse, HeadUse, LossUse } from "@winnow/core"
 import { type Adapted, adapt, prompts, Store } from "@winnow/lab"
 import { loadPlugins, pluginFile, pluginFrom } from "@winnow/lab/outside"
+import { readHeadSettings } from "@winnow/models"
 import { Console, Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
@@ -39,11 +40,22 @@ const choiceOf = (general: string, keep: number) =>
     (use) => use.withOptions({ general: prompts({ file: resolve(general) }), k: keep }) as ExamplesUse,
   )
 
+/** The head of a folder, which its head.json names; undefined for a model. @error InvalidInput for a head that is no plugin here */
+const headOf = (folder: string) =>
+  Effect.gen(function* () {
+    const settings = yield* readHeadSettings(folder)
+    if (settings === undefined) return undefined
+    const where = `--draft ${folder}`
+    // The kind is checked, and a plugin of this kind has no other type.
+    const use = (yield* pluginFrom("head", where, JSON.stringify(settings))) as HeadUse
+    return { use, file: yield* pluginFile("head", where, JSON.stringify(settings)) }
+  })
+
 /** The command; `--json` prints the `Adapted`. */
 export const adaptCommand = Command.make(
   "adapt",
   {
-    draft: described(Flag.String("draft"), `the draft that all targets share: ${aModel}`),
+    draft: described(Flag.String("draft"), `the draft that all targets share, or a head such as eagle: ${aModel}`),
     target: described(Flag.String("target"), "the new target, which writes the text; a folder or hf:owner/name"),
     prompts: described(
       Flag.String("prompts").pipe(Flag.withMetavar("FILE")),
@@ -86,8 +98,10 @@ export const adaptCommand = Command.make(
     const { verbose, watch, tensorboard, ...flags } = given
     const [draft, target] = [(yield* namedFolder(flags.draft)).folder, (yield* namedFolder(flags.target)).folder]
     const launcher = yield* launcherOf(flags)
+    const head = yield* headOf(draft)
     const files = [
       ...(yield* loadPlugins(plugin)).files,
+      ...(head ? [head.file] : []),
       yield* pluginFile("loss", `--loss ${loss}`, loss),
       ...(Option.isSome(general) ? [yield* pluginFile("examples", "--general", "mahalanobis")] : []),
     ]
@@ -95,6 +109,7 @@ export const adaptCommand = Command.make(
       ...flags,
       ...{ draft, target, prompts: resolve(flags.prompts), to: resolve(flags.to), form: { size, gate } },
       plugins: files,
+      ...(head && { head: head.use }),
       // The kind is checked, and a plugin of this kind has no other type.
       loss: (yield* pluginFrom("loss", `--loss ${loss}`, loss)) as LossUse<unknown>,
       ...(Option.isSome(eos) && { eos: eos.value }),

@@ -30,6 +30,7 @@ const heads = {
   "own vocabularies": await instanceOf(medusa({ heads: 3 })),
   "hydra, given the tokens before": await instanceOf(hydra({ heads: 3, blocks: 2, vocabulary: "target" })),
   "eagle, on its own features": await instanceOf(eagle({ num_attention_heads: 2 })),
+  "eagle, with a private part": await instanceOf(eagle({ num_attention_heads: 2, private: { size: 3 } })),
   "the target's vocabulary": await instanceOf(medusa({ heads: 2, blocks: 2, vocabulary: "target", bias: false })),
 }
 

@@ -6,8 +6,18 @@ import { copyFileSync, existsSync, readdirSync } from "node:fs"
 import { resolve as absolute, join } from "node:path"
 import { type Datasets, InvalidInput } from "@winnow/core"
 import { preflight } from "@winnow/data"
-import { firstRows, parameterCount, placePrivate, readArchitecture, sharedFiles } from "@winnow/models"
+import {
+  firstRows,
+  firstRowsOfHead,
+  isPrivateHead,
+  parameterCount,
+  placePrivate,
+  placePrivateHead,
+  readArchitecture,
+  sharedFiles,
+} from "@winnow/models"
 import { Effect } from "effect"
+import { headParameters } from "../budget.ts"
 import { resolve } from "../experiment/resolve.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { io, wholeFolder } from "../export/whole-folder.ts"
@@ -50,20 +60,25 @@ export interface Adapted {
 
 /** Files beside the weights that belong to a model's folder. */
 const beside =
-  /^(config\.json|generation_config\.json|tokenizer.*\.json|tokenizer\.model|special_tokens_map\.json|vocab\.(json|txt)|merges\.txt|chat_template\.\w+|model.*\.safetensors(\.index\.json)?)$/
+  /^(config\.json|generation_config\.json|tokenizer.*\.json|tokenizer\.model|special_tokens_map\.json|vocab\.(json|txt)|merges\.txt|chat_template\.\w+|model.*\.safetensors(\.index\.json)?|head\.(json|safetensors))$/
 
 /** Faults of the folders, before any work. @error InvalidInput with all of them */
-const checkFolders = ({ draft, to, name }: AdaptRequest): Effect.Effect<void, StageError> =>
+const checkFolders = ({ draft, to, name, head }: AdaptRequest): Effect.Effect<void, StageError> =>
   Effect.gen(function* () {
     const problems: Array<string> = []
     if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(name) || name === sharedFolder)
       problems.push(`--name ${name}: expected lower-case letters, digits and hyphens, and not ${sharedFolder}`)
     if (existsSync(join(to, name)))
       problems.push(`${join(to, name)} is there already; give another --name, or remove that folder`)
-    if ((yield* io(() => sharedFiles(draft))).length > 0)
+    const sum = head ? firstRowsOfHead : firstRows
+    if (yield* io(() => (head ? isPrivateHead(draft) : sharedFiles(draft).length > 0)))
       problems.push(`--draft ${draft} is a private part; give the shared part that it stands beside`)
     const shared = join(to, sharedFolder)
-    if (problems.length === 0 && existsSync(shared) && (yield* io(() => firstRows(shared) !== firstRows(draft))))
+    if (
+      problems.length === 0 &&
+      existsSync(shared) &&
+      (yield* io(() => !hasWeights(shared, head) || sum(shared) !== sum(draft)))
+    )
       problems.push(`${shared} is another draft than ${draft}; give another --to, or that draft`)
     if (problems.length > 0) return yield* new InvalidInput({ what: "adapt", problems })
   })
@@ -76,6 +91,10 @@ interface Planned {
   /** Of the trial of its plugins. */
   readonly notes: ReadonlyArray<string>
 }
+
+/** True of a folder with a draft of the asked kind. */
+const hasWeights = (folder: string, head: AdaptRequest["head"]): boolean =>
+  existsSync(join(folder, "head.json")) === (head !== undefined)
 
 const count = (summary: Readonly<Record<string, unknown>>, name: string): number => Number(summary[name] ?? 0)
 
@@ -121,7 +140,7 @@ const adaptPlanned = (
     }))
     const { warnings } = yield* preflight({ encoded: split, tokenizer, models })
     for (const text of warnings) report({ _tag: "note", text })
-    const { trained, name, seed } = graph.measured.find(({ role }) => role === "arm")!
+    const { trained, name, seed, head } = graph.measured.find(({ role }) => role === "arm")!
     report({ _tag: "rows", rows: [{ name, role: "arm", seed, trained: trained.key, figures: [] }] })
     const source = { file: definedIn, plugins: request.plugins ?? [] }
     const artifacts = yield* runNeeded([trained], { ...made, have: { artifacts: encoded } }).pipe(
@@ -139,15 +158,18 @@ const adaptPlanned = (
             copyFileSync(join(request.draft, name), join(into, name))
         }),
       )
-    yield* wholeFolder(directory, (into) => placePrivate(join(artifact.directory, partFolder), into, shared))
-    const whole = yield* readArchitecture(directory, yield* knownFamilies)
+    const place = head ? placePrivateHead : placePrivate
+    yield* wholeFolder(directory, (into) => place(join(artifact.directory, partFolder), into, shared))
+    const whole = head
+      ? headParameters((yield* head.instance).on(graph.architectures.target))
+      : parameterCount(yield* readArchitecture(directory, yield* knownFamilies))
     const { summary } = artifact.manifest
     const ofText = text.manifest.summary["train"] as { readonly examples: number; readonly dropped: number }
     const selection = inOrder([trained]).findLast(({ kind }) => kind === "selection")
     const chosen = selection && artifacts.get(selection.key)!.manifest.summary
     return {
       ...{ directory, shared, name: request.name },
-      parameters: { private: count(summary, "trainedParameters"), whole: parameterCount(whole) },
+      parameters: { private: count(summary, "trainedParameters"), whole },
       texts: {
         written: count(text.manifest.summary, "prompts"),
         read: chosen ? count(chosen, "examples") : ofText.examples,

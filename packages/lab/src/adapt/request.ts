@@ -1,9 +1,9 @@
 /** The request of an adaptation, and the experiment that it is. */
-import { type ExamplesUse, everyToken, type LossUse, type TaskUse } from "@winnow/core"
+import { type ExamplesUse, everyToken, type HeadUse, type LossUse, type TaskUse } from "@winnow/core"
 import type { PrivateForm } from "@winnow/models"
 import { arm, type Experiment } from "../experiment/define.ts"
 import { tokenizerFile } from "../experiment/spec.ts"
-import { folder } from "../experiment/start.ts"
+import { folder, head as headOf } from "../experiment/start.ts"
 import { written } from "../experiment/text.ts"
 import { privatePart } from "../experiment/training-spec.ts"
 import { prompts } from "./prompts-task.ts"
@@ -13,6 +13,8 @@ export interface AdaptRequest {
   /** Folders of the draft that is shared and of the new target. */
   readonly draft: string
   readonly target: string
+  /** The head that the draft's folder has, with its options, where it has no model. */
+  readonly head?: HeadUse | undefined
   /** A file of prompts, one JSON object a line. */
   readonly prompts: string
   /** The folder that gets `shared` and the private part; it may have those of other targets. */
@@ -50,7 +52,7 @@ export const experimentOf = (request: AdaptRequest): Experiment => {
     tokenizer: tokenizerFile(target, request.eos === undefined ? {} : { eos: request.eos }),
     maxLength: request.maxLength,
     target: folder(target),
-    draft: { start: folder(draft) },
+    draft: { start: request.head ? headOf(request.head, { path: draft }) : folder(draft) },
     arms: {
       adapted: arm({
         ...{ filter: everyToken(), loss, steps, batchSize },

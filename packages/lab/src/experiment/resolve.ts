@@ -134,10 +134,7 @@ const resolveArm = Effect.fnUntraced(function* (
     return yield* refuse(
       "it has a target of its own, and its reference is distilled from the experiment's; leave one of the two out",
     )
-  const partOfTarget =
-    arm.start.kind === "layers" ||
-    arm.start.kind === "head" ||
-    (arm.start.kind === "resized" && arm.start.of === "target")
+  const partOfTarget = arm.start.kind === "layers" || (arm.start.kind === "resized" && arm.start.of === "target")
   if (target !== undefined && partOfTarget)
     return yield* refuse(
       `it has a target of its own, and its start, ${describeStart(arm.start)}, is part of the experiment's; begin with another model`,

@@ -70,13 +70,20 @@ const ofHead = type({
   "+": "reject",
   kind: "'head'",
   head: headUse,
+  // The folder of a saved head with these options, whose weights it has; fresh ones if left out.
+  "path?": "string >= 1",
   // "trained": a copy of the target is trained with the head, as full fine-tuning does; frozen if left out.
   "trunk?": "'trained'",
   "seed?": seed,
   "pretraining?": type("undefined").describe("left out, as a head begins untrained"),
   "vocabulary?": type("undefined").describe("left out, as a head predicts the target's ids"),
   "turned?": type("undefined").describe("left out, as a head has no attention of its own"),
-})
+}).narrow(
+  ({ path, trunk, seed }, ctx) =>
+    path === undefined ||
+    (trunk === undefined && seed === undefined) ||
+    ctx.reject({ path: ["path"], expected: "without trunk and seed: a saved head has its weights", actual: "both" }),
+)
 const ofDraft = type({ "+": "reject", kind: "'draft'", ...changes })
 const ofUntrained = type({ "+": "reject", kind: "'untrained'" })
 const ofReference = type({ "+": "reject", kind: "'reference'", ...changes })
@@ -228,6 +235,8 @@ export interface HeadSpec {
   readonly trunk?: "trained"
   /** Seed of the initialisation; the run's own if left out. */
   readonly seed?: number
+  /** The folder of a saved head with these options; fresh if left out. */
+  readonly path?: string
 }
 /** A start of the drafts. */
 export type DraftStartSpec = StartSpec | HeadSpec
@@ -303,10 +312,12 @@ export const tuned = (
   options: Omit<Begin, "pretraining"> = {},
 ): Extract<StartSpec, { kind: "tuned" }> => ({ kind: "tuned", of, pretraining: training, ...options })
 /**
- * A fresh head on the target's hidden states, such as `medusa`: arms train it, and measures decode with it where it
- * proposes tokens.
+ * A head on the target's hidden states, such as `medusa`: arms train it, and measures decode with it where it proposes
+ * tokens.
+ *
+ * @param options.path the folder of a saved head with these options, which it begins as; fresh if left out
  */
-export const head = (of: HeadUse, options: Pick<HeadSpec, "seed" | "trunk"> = {}): HeadSpec => ({
+export const head = (of: HeadUse, options: Pick<HeadSpec, "seed" | "trunk" | "path"> = {}): HeadSpec => ({
   kind: "head",
   head: of,
   ...options,

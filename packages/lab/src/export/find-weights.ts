@@ -46,7 +46,8 @@ export const findWeights = Effect.fnUntraced(function* (
   if (files.length === 0)
     return yield* refuse("has no SHA-256 of its weights in run.json, which an earlier version wrote; run it again")
   // Beside a model may be its adapters, or its private part, alone.
-  const { file, sha256 } = files.find((one) => one.file === "model.safetensors") ?? files[0]!
+  const { file, sha256 } =
+    files.find((one) => one.file === "model.safetensors" || one.file === "head.safetensors") ?? files[0]!
   for (const store of storesOf(home, run.run))
     for (const kind of kinds) {
       const manifest = store.manifests(kind).find((manifest) => manifest.files.some((one) => one.sha256 === sha256))

@@ -7,7 +7,7 @@ import { writersOf } from "../experiment/text.ts"
 /** The faults of one training of a head. */
 const faultsOf = (
   { at, training }: PlacedTraining,
-  { name, predicts }: Pick<HeadUse, "name" | "predicts">,
+  { name, predicts, privateOptions }: Pick<HeadUse, "name" | "predicts" | "privateOptions">,
   { placed }: Pick<Resolved, "placed">,
 ) => {
   if (at.startsWith("the reference of "))
@@ -16,6 +16,8 @@ const faultsOf = (
   const { reference } = arm ?? {}
   const follows = arm?.filterNeedsReference && (reference?.kind === "checkpoint" || reference?.kind === "average")
   const part = training.frozen ? "frozen" : training.adapters ? "adapters" : undefined
+  const hasPart = part === "adapters" && training.adapters?.kind === "private" && privateOptions !== undefined
+  const able = privateOptions === undefined ? "trained whole" : "trained whole, or by a private part"
   const frozen = (["target", "reference"] as const).filter((of) => arm && reads(of, arm.filter, arm.loss))
   return [
     ...(predicts === "classes" && frozen.length > 0
@@ -27,7 +29,7 @@ const faultsOf = (
     ...(follows
       ? [`${at}: a reference of kind ${reference?.kind} follows a model, and ${name} is a head; name another`]
       : []),
-    ...(part ? [`${at}.${part}: head ${name} is trained whole; leave ${part} out`] : []),
+    ...(part && !hasPart ? [`${at}.${part}: head ${name} is ${able}; leave ${part} out`] : []),
     ...(arm?.examples && arm.examples.needs.statistics.length > 0
       ? [
           `${at}.examples: filter ${arm.examples.name} reads statistics of a model, and ${name} is a head; take one that reads none`,

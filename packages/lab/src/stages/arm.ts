@@ -38,6 +38,7 @@ import { passOf, readChosen } from "./selection.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
 import { openStates, statesFormOf } from "./states.ts"
 import { openTokenizer, readSplit } from "./text.ts"
+import { headAfter, trainedHead } from "./trained-head.ts"
 import { trainedModel } from "./trained-model.ts"
 import { type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
 
@@ -140,6 +141,7 @@ export const armStage = (
     const following = referenceSpec?.kind === "checkpoint" || referenceSpec?.kind === "average"
     const cached = signals.target !== undefined || signals.reference !== undefined || signals.states !== undefined
     const probed = yield* probeOf(arm, probeText)
+    const after = yield* headAfter(head, arm)
     const ofParts = losses?.filter((loss) => loss !== undefined) ?? []
     // Frozen models that the arm reads are inputs even if their signals are cached: a cache names its model.
     const inputs = {
@@ -190,7 +192,7 @@ export const armStage = (
         { ...arm, steps: until ?? arm.steps },
         sizes,
         architectures,
-        head,
+        after,
         movesTrunk,
         ownServices,
         own?.share,
@@ -206,8 +208,11 @@ export const armStage = (
             artifact("target"),
             artifact("reference"),
           ]
-          const draft = head
-            ? yield* openOwnHead(artifact("start")!, head, yield* openModel(targetArtifact!), artifact("tokenizer"))
+          const openedHead =
+            head &&
+            (yield* openOwnHead(artifact("start")!, head, yield* openModel(targetArtifact!), artifact("tokenizer")))
+          const draft = openedHead
+            ? yield* trainedHead(openedHead, after!, arm, seed) // of a head there is one after it
             : yield* trainedModel(yield* openOwnModel(artifact("start")!), arm, seed)
           if (ofReference && compared && !isDraftHead(draft)) {
             // The architectures have as many ids, as the graph has checked; a count over other text has others.
@@ -281,7 +286,7 @@ export const armStage = (
             train(context, {
               label,
               model: draft,
-              head,
+              head: after,
               training: arm,
               ...{ until, keepsState: until !== undefined },
               data: chosen,

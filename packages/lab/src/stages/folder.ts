@@ -4,10 +4,10 @@
  */
 import { existsSync, readdirSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { type Architecture, type Attends, DataError, type InvalidInput } from "@winnow/core"
+import { type Architecture, type Attends, DataError, InvalidInput } from "@winnow/core"
 import { fileErrorOf, sha256 } from "@winnow/files"
 import { localFolder, shortReference } from "@winnow/hub"
-import { parameterCount, readArchitecture, sharedFiles } from "@winnow/models"
+import { headWeightFiles, parameterCount, readArchitecture, sharedFiles } from "@winnow/models"
 import { Effect } from "effect"
 import { knownFamilies } from "../families.ts"
 import { SharedRows } from "../shared-rows.ts"
@@ -27,6 +27,23 @@ const hashesOf = (folder: string, names: ReadonlyArray<string>): Effect.Effect<R
       (error) => new DataError({ message: fileErrorOf(error, folder)?.message ?? String(error), cause: error }),
     )
   }).pipe(Effect.map((hashes) => Object.fromEntries(names.map((name, i) => [name, hashes[i]!]))))
+
+/**
+ * The hashes of a head's folder: its weights, or those of its shared head and of its private part, by their paths from there.
+ *
+ * @error DataError for a folder without them
+ */
+export const headHashes = (folder: string): Effect.Effect<Record<string, string>, DataError | InvalidInput> =>
+  Effect.flatMap(
+    Effect.try({
+      try: () => headWeightFiles(folder),
+      catch: (cause) => {
+        if (cause instanceof DataError || cause instanceof InvalidInput) return cause
+        throw cause
+      },
+    }),
+    (files) => hashesOf(folder, files),
+  )
 
 /**
  * The architecture of a folder, its files held against each other; `notes` says what was left aside.

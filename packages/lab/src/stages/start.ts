@@ -1,5 +1,5 @@
 /** The stages of a start: a fresh model, a folder, some layers of the target; each with or without training on the text. */
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { type Architecture, type Attends, type DataError, type HeadUse, InvalidInput } from "@winnow/core"
 import {
   architectureOfIds,
@@ -7,6 +7,7 @@ import {
   architectureOfWidths,
   initialise,
   initialiseHead,
+  loadHead,
   modelOfLayers,
   modelOfWidths,
   parameterCount,
@@ -30,7 +31,7 @@ import {
 import type { ResolvedText } from "../experiment/text.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
-import { folderArchitecture, folderStage } from "./folder.ts"
+import { folderArchitecture, folderStage, headHashes } from "./folder.ts"
 import { acquire, openModel, trunkFolder } from "./models.ts"
 import { furtherStage, pretrainStage } from "./plain.ts"
 import { architectureAfter } from "./trained-model.ts"
@@ -200,9 +201,35 @@ const resizedStage = (
   })
 }
 
-/** A fresh head on the target. */
-const headStage = (label: string, { head, trunk }: HeadStart, target: BeginModel, seed: number) =>
+/** A saved head for the target. Its key has the files of its folder. */
+const savedHeadStage = (label: string, { head, path }: HeadStart, target: BeginModel) =>
   Effect.gen(function* () {
+    const folder = resolve(path!)
+    const instance = yield* head.instance
+    const parameters = headParameters(instance.on(target.architecture))
+    const { options } = yield* plain(head)
+    return stage({
+      kind: "start",
+      label,
+      config: { head: yield* plain(head), files: yield* headHashes(folder) },
+      inputs: [target.stage],
+      code: stageCode({ revisions: ["training"], tensors: true, plugins: [head] }),
+      work: { parameters },
+      run: ({ directory, inputs: [ofTarget] }) =>
+        Effect.gen(function* () {
+          const model = yield* openModel(ofTarget!)
+          const saved = yield* acquire(loadHead(folder, instance, model))
+          yield* saveHead(saved, options, directory)
+          return { parameters }
+        }).pipe(Effect.scoped),
+    })
+  })
+
+/** A fresh head on the target. */
+const headStage = (label: string, start: HeadStart, target: BeginModel, seed: number) =>
+  Effect.gen(function* () {
+    const { head, trunk } = start
+    if (start.path !== undefined) return yield* savedHeadStage(label, start, target)
     const instance = yield* head.instance
     const parameters = headParameters(instance.on(target.architecture))
     const { options } = yield* plain(head)

@@ -47,8 +47,8 @@ export const statesFormOf = (
 ): Effect.Effect<StatesForm | undefined, InvalidInput> =>
   Effect.gen(function* () {
     if (precision === undefined || head === undefined) return undefined
-    const { layers = [] } = (yield* head.instance).on(on)
-    const last = head.reads.includes("targetHidden") || (target === "live" && uses.some(readsTarget))
+    const { layers = [], readsLast = true } = (yield* head.instance).on(on)
+    const last = (readsLast && head.reads.includes("targetHidden")) || (target === "live" && uses.some(readsTarget))
     return { precision, last, layers: head.reads.includes("targetLayers") ? layers : [] }
   })
 

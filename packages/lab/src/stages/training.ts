@@ -12,7 +12,7 @@ import {
   type ServiceUse,
 } from "@winnow/core"
 import { batches, type EncodedTask, passSize, usualBucket } from "@winnow/data"
-import { parameterCount, saveHead, saveModel } from "@winnow/models"
+import { isPrivate, parameterCount, saveModel } from "@winnow/models"
 import { group } from "@winnow/tensor"
 import {
   type CachedSignals,
@@ -26,12 +26,13 @@ import {
 } from "@winnow/training"
 import { Effect } from "effect"
 import { headParameters, type Passes, serviceFlops, textsOf, trainingFlops, writingFlops } from "../budget.ts"
-import { plain, plainSpec } from "../experiment/plain-json.ts"
+import { plainSpec } from "../experiment/plain-json.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
 import { checkpoints } from "../store/store.ts"
 import { trunkFolder } from "./models.ts"
 import { probeFlops, writeProbe } from "./probe.ts"
+import { saveTrainedHead } from "./trained-head.ts"
 import { architectureAfter, isPartial, partOf, saveTrained } from "./trained-model.ts"
 
 /**
@@ -160,7 +161,7 @@ export const train = (
     if (!isDraftHead(model)) yield* saveTrained(model, context.directory)
     else {
       if (model.trunk) yield* saveModel(model.trunk, join(context.directory, trunkFolder))
-      yield* saveHead(model, (yield* plain(options.head!)).options, context.directory) // its stage has the plugin
+      yield* saveTrainedHead(model, options.head!, training, context.directory) // its stage has the plugin
     }
     compactEvents(context.directory)
     const movesTrunk = isDraftHead(model) && model.trunk !== undefined
@@ -202,6 +203,7 @@ export const train = (
       flops: flops + asked + (writing ? writingFlops(architecture, writing.read, writing.written, T) : 0),
       parameters: (head ? headParameters(head) : 0) + (head && !movesTrunk ? 0 : parameterCount(architecture)),
       ...(part && isPartial(training) && { trainedParameters: part.count }),
+      ...(head && isPartial(training) && { trainedParameters: headParameters(head, isPrivate) }),
     }
   })
 

@@ -94,7 +94,7 @@ const cases: ReadonlyArray<readonly [string, HeadUse, Omit<StatesForm, "precisio
   ["medusa", medusa({ heads: 2 }), { last: true, layers: [] }, "selective", "padded"],
   ["hydra, packed rows", hydra({ heads: 2 }), { last: true, layers: [] }, "text", "packed"],
   ["eagle", eagle({ steps: 2, feature: 1 }), { last: true, layers: [] }, "selective", "padded"],
-  ["eagle3", eagle({ form: "eagle3", taps: [2, 3, 4] }), { last: true, layers: [2, 3, 4] }, "text", "padded"],
+  ["eagle3", eagle({ form: "eagle3", taps: [2, 3, 4] }), { last: false, layers: [2, 3, 4] }, "text", "padded"],
   ["exit", exit({ layers: 2, norm: true, rank: 2 }), { last: true, layers: [2] }, "selective", "packed"],
   ["mlp, whole texts", mlp({ variable: runningParity(), layer: 1 }), { last: true, layers: [1] }, "text", "whole text"],
 ]

@@ -50,9 +50,12 @@ export interface CachedStates {
 type Sizes = Pick<Architecture<Attends>, "hiddenSize" | "streamSize">
 
 /** The reason why these states cannot serve a head; undefined if they can. */
-export const statesProblem = ({ reads, layers = [] }: DraftHead, form: StatesForm): string | undefined => {
+export const statesProblem = (
+  { reads, layers = [], readsLast = true }: DraftHead,
+  form: StatesForm,
+): string | undefined => {
   const lacks = [
-    ...(reads.includes("targetHidden") && !form.last ? ["the last state"] : []),
+    ...(readsLast && reads.includes("targetHidden") && !form.last ? ["the last state"] : []),
     ...layers.filter((layer) => !form.layers.includes(layer)).map((layer) => `layer ${layer}`),
   ]
   if (lacks.length === 0) return undefined
