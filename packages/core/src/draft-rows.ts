@@ -61,6 +61,8 @@ export interface DraftRows {
   readonly h_Md: tf.Tensor2D
   /** The vocabulary head, [V, d], or [C, d] of `classes`: logits = h . head^T. A frozen head gets no gradient. */
   readonly head_Vd: tf.Tensor2D | tf.Variable
+  /** Logits are cap tanh(x / cap) of the products x, as of a model whose architecture says so; the products if left out. */
+  readonly logitCap?: number
   /**
    * The ids of the head's rows, where it predicts some of the ids only. Training then leaves out the rows whose gold
    * token is another id, and compares with the target's distribution over these ids.

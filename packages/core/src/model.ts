@@ -163,6 +163,8 @@ export interface Architecture<A extends Attends = "before"> {
   readonly embedding: string
   /** Name of the head's weight [U, d], whose last column may be a bias; with tied embeddings the embedding's own name. */
   readonly head: string
+  /** Logits are cap tanh(x / cap) of the products x of hidden states with the head. Left out: they are the products. */
+  readonly logitCap?: number
   /** The part of each parameter. Left out: the family does not tell. */
   readonly parts?: ReadonlyMap<string, ModelPart>
   /**
@@ -248,7 +250,10 @@ export interface Masking {
 /** An architecture with its parameters: hidden states, and a head to the vocabulary. Every model is one. */
 export interface Encoder<A extends Attends = Attends> extends Trainable {
   readonly architecture: Architecture<A>
-  /** The head's weight, [V, d]: logits = h . head^T. A bias is its last column, where hidden states have a 1. */
+  /**
+   * The head's weight, [V, d]: logits = h . head^T, or `Architecture.logitCap` of them. A bias is its last column, where hidden
+   * states have a 1.
+   */
   readonly head_Vd: tf.Variable
   /** The same for uses without gradient: in the bfloat16 of its file where the model is large and frozen. */
   readonly frozenHead_Vd: FrozenMatrix

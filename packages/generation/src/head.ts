@@ -7,7 +7,8 @@ import type { Decoder } from "@winnow/core"
 import { headLogits, tf } from "@winnow/tensor"
 
 /** Logits [R, V] of hidden states [R, d]. */
-export const logits = (model: Decoder, h_Rd: tf.Tensor2D): tf.Tensor2D => headLogits(h_Rd, model.frozenHead_Vd)
+export const logits = (model: Decoder, h_Rd: tf.Tensor2D): tf.Tensor2D =>
+  headLogits(h_Rd, model.frozenHead_Vd, model.architecture.logitCap)
 
 /** Logits [B * last, V] of the last positions of hidden states [B, T, d]; the head skips the other positions. */
 export const lastLogits = (model: Decoder, h_BTd: tf.Tensor3D, last = 1): tf.Tensor2D => {

@@ -57,6 +57,7 @@ test("the house's families are the folders plugins/model-*", async () => {
   const names = (await Effect.runPromise(houseFamilies)).map(({ plugin }) => plugin)
   expect(names.toSorted()).toEqual([
     "codegen",
+    "gemma2",
     "gemma3_text",
     "gpt2",
     "gpt_neox",

@@ -41,8 +41,8 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
     const step = () => {
       const present: Array<tf.Tensor> = []
       const attend = (packed_Nc: tf.Tensor2D, l: number) => {
-        const { rotary, window } = places[l]!
-        const frame = { B, T, rotary: tables[rotary]!, mask: masks[window] }
+        const { rotary, window, cap } = places[l]!
+        const frame = { B, T, rotary: tables[rotary]!, mask: masks[window], cap }
         const { context_Nc, k, v } = cachedAttention(packed_Nc, frame, of.heads, past[l])
         present.push(tf.keep(k), tf.keep(v)) // the layer runs in a tidy of its own
         return context_Nc
@@ -86,7 +86,13 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
     const [B, T] = ids_BT.shape
     const reaches = windows.map((window) => sequenceReach(B, T, start_BT, of.attends, window))
     const tables = rotaries.map((rotary) => rotary(B, T, 0, undefined, start_BT))
-    const frames = places.map(({ rotary, window }) => ({ B, T, rotary: tables[rotary]!, ...reaches[window]! }))
+    const frames = places.map(({ rotary, window, cap }) => ({
+      B,
+      T,
+      rotary: tables[rotary]!,
+      cap,
+      ...reaches[window]!,
+    }))
     const attend = (packed_Nc: tf.Tensor2D, l: number) => attention(packed_Nc, frames[l]!, of.heads)
     const surroundings = { attend, positions_N: learned(() => positionsOf(B, T, 0, undefined, start_BT)) }
     return runTensors(of, values, ids_BT, surroundings, onLayer)
@@ -152,6 +158,7 @@ export const architectureOf = <A extends Attends>(of: Description<A>): Architect
     ),
     embedding: of.embed.table,
     head: of.head.weight,
+    ...(of.head.cap !== undefined && { logitCap: of.head.cap }),
     parts: partsOf(of),
     ...(isOfDecoder(of) && { cachedNumbers: 2 * of.layers.length * of.heads.kvHeads * of.heads.headSize }),
     trunkFlops: flopsOf(of),

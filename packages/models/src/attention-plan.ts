@@ -9,7 +9,12 @@ export interface AttentionPlan {
   readonly rotaries: ReadonlyArray<RotarySpec>
   /** Positions that a token reads on each side of it, its own included; undefined means all of its sequence. */
   readonly windows: ReadonlyArray<number | undefined>
-  readonly layers: ReadonlyArray<{ readonly rotary: number; readonly window: number }>
+  readonly layers: ReadonlyArray<{
+    readonly rotary: number
+    readonly window: number
+    /** Of the scores; see `attend`. */
+    readonly cap: number | undefined
+  }>
 }
 
 /** The place of a value in a list, by a text that equal values share; a new one is appended. */
@@ -30,6 +35,7 @@ export const attentionPlan = (
       rotary: placeIn(rotaries, rotarySpec(of, attend), JSON.stringify),
       // a window as long as the longest sequence hides no position
       window: placeIn(windows, window !== undefined && window < of.maxLength ? window : undefined, String),
+      cap: attend.cap,
     }
   })
   return { rotaries, windows, layers }

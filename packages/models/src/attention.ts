@@ -10,7 +10,7 @@
  * TensorFlow splits it without a copy, and tables and masks broadcast over it.
  */
 import type { Attends } from "@winnow/core"
-import { address, customGrad, type Native, native, output, product, tf } from "@winnow/tensor"
+import { address, customGrad, type Native, native, output, product, softCap, softCapSlope, tf } from "@winnow/tensor"
 import type { HeadLayout } from "./head-layout.ts"
 import { attentionMask, packedMask, windowStarts } from "./mask.ts"
 import type { Rotary, RotaryFrame } from "./rotary.ts"
@@ -34,6 +34,8 @@ export interface AttentionFrame extends Reach {
   readonly B: number
   readonly T: number
   readonly rotary: RotaryFrame
+  /** Scores x are cap tanh(x / cap); they are not capped if left out. */
+  readonly cap?: number | undefined
 }
 
 /** The inputs of one attention in a pass over whole sequences. */
@@ -150,9 +152,14 @@ const headProduct = (
   return tf.reshape(x, [heads, ...x.shape.slice(2)] as [number, number, number, number])
 }
 
-/** softmax(q . k^T + mask), [Q, B, T, S]; the scale of the scores is in the rotary tables. */
-const attend = (q: tf.Tensor4D, k: tf.Tensor4D, mask: tf.Tensor | undefined, layout: HeadLayout): tf.Tensor4D => {
-  const scores = headProduct(q, k, layout, true)
+/** softmax(q . k^T + mask), capped before the mask, [Q, B, T, S]; the scale of the scores is in the rotary tables. */
+const attend = (
+  q: tf.Tensor4D,
+  k: tf.Tensor4D,
+  { mask, cap }: Pick<AttentionFrame, "mask" | "cap">,
+  layout: HeadLayout,
+): tf.Tensor4D => {
+  const scores = softCap(headProduct(q, k, layout, true), cap)
   return tf.softmax<tf.Tensor4D>(mask === undefined ? scores : tf.add(scores, mask))
 }
 
@@ -169,8 +176,8 @@ const groupSum = (a_QBTS: tf.Tensor4D, b_QBTh: tf.Tensor4D, { heads, kvHeads }: 
 /**
  * `attention` of TensorFlow ops.
  *
- * The gradient is the closed form: with P the probabilities, dS = P (dP - sum(dO O)). The backward pass therefore keeps
- * the probabilities and no scores.
+ * The gradient is the closed form: with P the probabilities, dS = P (dP - sum(dO O)), times the slope of a cap. The
+ * backward pass therefore keeps the probabilities and no scores.
  */
 export const plainAttention = (packed_Nc: tf.Tensor2D, frame: SequenceFrame, layout: HeadLayout): tf.Tensor2D => {
   const context_Nc = maskedAttention(packed_Nc, frame, layout)
@@ -189,7 +196,7 @@ const maskedAttention = (packed_Nc: tf.Tensor2D, frame: AttentionFrame, layout: 
     ([packed], save) => {
       const [qk, v] = split(headsFirst(packed as tf.Tensor2D, frame, layout), [heads + kvHeads, kvHeads])
       const [q, k] = split(rotate(qk!, frame.rotary), [heads, kvHeads])
-      const p = attend(q!, k!, frame.mask, layout)
+      const p = attend(q!, k!, frame, layout)
       const context = headProduct(p, v!, layout, false)
       save([q!, k!, v!, p, context, cos, sin, turn_hh])
       const gradFunc = (d_Nc: tf.Tensor, saved: ReadonlyArray<tf.Tensor>) => {
@@ -197,7 +204,10 @@ const maskedAttention = (packed_Nc: tf.Tensor2D, frame: AttentionFrame, layout: 
         const [cos, sin, turn_hh] = saved.slice(5)
         const dContext = tf.transpose(tf.reshape(d_Nc, [B, T, heads, headSize]), [2, 0, 1, 3]) as tf.Tensor4D
         const dP = headProduct(dContext, v!, layout, true)
-        const dScores = tf.mul(p!, tf.sub(dP, tf.sum(tf.mul(dContext, context!), -1, true))) as tf.Tensor4D
+        const dCapped = tf.mul(p!, tf.sub(dP, tf.sum(tf.mul(dContext, context!), -1, true))) as tf.Tensor4D
+        // the scores are computed once more, so that nothing but the probabilities is kept
+        const slope = () => softCapSlope(softCap(headProduct(q!, k!, layout, true), frame.cap), frame.cap!)
+        const dScores = frame.cap === undefined ? dCapped : tf.mul<tf.Tensor4D>(dCapped, slope())
         const dRotated = tf.concat([headProduct(dScores, k!, layout, false), groupSum(dScores, q!, layout)], 0)
         const straight = tf.mul(dRotated, cos!)
         const turned = () => timesMatrix(tf.mul(dRotated, sin!) as tf.Tensor4D, turn_hh as tf.Tensor2D, true)
@@ -211,8 +221,8 @@ const maskedAttention = (packed_Nc: tf.Tensor2D, frame: AttentionFrame, layout: 
 }
 
 /** The C struct WinnowAttention. */
-const sizesOf = ({ B, T, rotary }: SequenceFrame, { heads, kvHeads, headSize, order }: HeadLayout): Int32Array =>
-  Int32Array.of(
+const sizesOf = ({ B, T, rotary, cap }: SequenceFrame, { heads, kvHeads, headSize, order }: HeadLayout): Int32Array => {
+  const sizes = Int32Array.of(
     B,
     T,
     heads,
@@ -221,7 +231,11 @@ const sizesOf = ({ B, T, rotary }: SequenceFrame, { heads, kvHeads, headSize, or
     rotary.rotated,
     order === "heads" ? 1 : 0,
     rotary.cos.rank === 3 ? 1 : 0,
+    0,
   )
+  new Float32Array(sizes.buffer)[8] = cap ?? 0
+  return sizes
+}
 
 /** The kernel reads the packed rows in place, block by block; no probability outlives its block (`native/attention.h`). */
 const nativeAttention = (
@@ -293,7 +307,7 @@ export const cachedAttention = (
     return before === undefined ? x_G1BTh : tf.concat([before, x_G1BTh], 3)
   }
   const [keys, values] = [append(past?.k, k!), append(past?.v, v!)]
-  const scores = tf.matMul(grouped(q!, kvHeads), keys, false, true)
+  const scores = softCap(tf.matMul(grouped(q!, kvHeads), keys, false, true), frame.cap)
   const p = tf.softmax(frame.mask === undefined ? scores : tf.add(scores, frame.mask))
   const context = tf.reshape(tf.matMul(p, values), [heads, B, T, headSize]) as tf.Tensor4D
   return { context_Nc: mergeHeads(context), k: keys, v: values }

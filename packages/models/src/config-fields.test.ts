@@ -23,6 +23,7 @@ const configs: Readonly<Record<string, object>> = {
   qwen2: { ...sizes, num_key_value_heads: 2 },
   codegen: { vocab_size: 11, n_embd: 16, n_layer: 1, n_head: 4, n_inner: 12, n_positions: 24, rotary_dim: 2 },
   qwen3: { ...sizes, num_key_value_heads: 2 },
+  gemma2: { ...sizes, num_key_value_heads: 2 },
   gemma3_text: { ...sizes, num_key_value_heads: 2 },
   gpt2: { vocab_size: 11, n_embd: 16, n_layer: 1, n_head: 2, n_inner: 12, n_positions: 24 },
 }

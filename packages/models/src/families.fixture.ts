@@ -1,6 +1,7 @@
 /** The house's families, and the reading of folders by them: for tests. */
 
 import { codegen } from "@winnow/model-codegen"
+import { gemma2 } from "@winnow/model-gemma2"
 import { gemma3 } from "@winnow/model-gemma3"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
@@ -16,6 +17,7 @@ import * as files from "./files.ts"
 
 export const families = [
   codegen,
+  gemma2,
   gemma3,
   gpt2,
   gptNeox,

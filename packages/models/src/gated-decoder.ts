@@ -43,6 +43,9 @@ export interface GatedForm {
   readonly scale?: number
   /** The rotary embedding of each layer, in place of that of the options. */
   readonly rotaries?: ReadonlyArray<Rotation>
+  /** Soft cap of the scores, as an `attend` has it, and of the logits. */
+  readonly scoreCap?: number | undefined
+  readonly logitCap?: number | undefined
   /** The positions that each layer reads, as an `attend` has them. */
   readonly windows?: ReadonlyArray<number | undefined>
   /** Fields of config.json beyond the options. */
@@ -85,7 +88,18 @@ const parametersOf = (o: GatedOptions, form: GatedForm): Map<string, ParameterSp
 }
 
 const layersOf = (o: GatedOptions, form: GatedForm): Description["layers"] => {
-  const { biases = {}, windows = [], rotaries = [], fused, headNorms, outputNorms, plusOne, activation, scale } = form
+  const {
+    biases = {},
+    windows = [],
+    rotaries = [],
+    fused,
+    headNorms,
+    outputNorms,
+    plusOne,
+    activation,
+    scale,
+    scoreCap,
+  } = form
   const norm = (from: string, to: string, name: string) =>
     ({ op: "norm", kind: "rms", from, to, scale: `${name}.weight`, eps: o.rms_norm_eps, plusOne }) as const
   /** A product that is added to x, after its norm if outputs have norms. */
@@ -123,7 +137,7 @@ const layersOf = (o: GatedOptions, form: GatedForm): Description["layers"] => {
       norm("x", "normed", first),
       { op: "linear", from: "normed", to: "packed", of: queries },
       ...(headNorms ? [heads] : []),
-      { op: "attend", from: "packed", to: "context", window: windows[l], rotary: rotaries[l], scale },
+      { op: "attend", from: "packed", to: "context", window: windows[l], rotary: rotaries[l], scale, cap: scoreCap },
       ...added("context", output, afterAttention),
       norm("x", "normed", outputNorms ? beforeFeed : afterAttention),
       { op: "gate", from: "normed", to: "wide", ...gate, activation },
@@ -171,6 +185,6 @@ export const gatedDecoder = (
     embed: { table: gatedEmbedding, scale: form.embedScale },
     layers: layersOf(o, form),
     norm: { kind: "rms", scale: "model.norm.weight", eps: o.rms_norm_eps, plusOne: form.plusOne },
-    head: { weight: o.tie_word_embeddings ? gatedEmbedding : "lm_head.weight" },
+    head: { weight: o.tie_word_embeddings ? gatedEmbedding : "lm_head.weight", cap: form.logitCap },
   }
 }

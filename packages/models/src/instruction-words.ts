@@ -90,9 +90,9 @@ export const programWords = (
       case "weigh":
         return line("weigh", from, to, [i.by, i.against].map(parameter))
       case "attend": {
-        const { rotary, window } = attentions[l]!
+        const { rotary, window, cap = 0 } = attentions[l]!
         const spec = rotaries[rotary]!
-        return line("attend", from, to, [rotary], [spec.rotated, 0, windows[window] ?? 0, rotaryScale(spec), l])
+        return line("attend", from, to, [rotary], [spec.rotated, cap, windows[window] ?? 0, rotaryScale(spec), l])
       }
     }
   }

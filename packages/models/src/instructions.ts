@@ -82,6 +82,8 @@ export type Instruction =
       readonly to: string
       /** Factor of the scores; 1 / sqrt(h) if left out. */
       readonly scale?: number | undefined
+      /** A score x, after its factor, becomes cap tanh(x / cap) before the softmax; it is not capped if left out. */
+      readonly cap?: number | undefined
       /**
        * At least 1: a token reads itself and the window - 1 positions before it, and in bidirectional attention as many
        * behind it. Without a window it reads all of its sequence.
@@ -133,9 +135,9 @@ export interface Description<A extends Attends = "before"> {
   readonly norm: Norm
   /**
    * The vocabulary head: logits = h . weight^T. With a bias the weight is [U, d + 1], its last column is the bias, and each
-   * hidden state ends in a 1.
+   * hidden state ends in a 1. With a cap logits are cap tanh(x / cap) of the products x.
    */
-  readonly head: { readonly weight: string; readonly bias?: true }
+  readonly head: { readonly weight: string; readonly bias?: true; readonly cap?: number | undefined }
 }
 
 /** Columns of the hidden states that the head reads. */

@@ -10,7 +10,7 @@ import {
   type Parameters,
   type TargetLayer,
 } from "@winnow/core"
-import { type FrozenMatrix, freeOfWeights, linear, type Precision, tf, withPrecision } from "@winnow/tensor"
+import { type FrozenMatrix, freeOfWeights, linear, type Precision, softCap, tf, withPrecision } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
 import { decoderWeights, forPass, frozenMatrix, NativeParameters } from "./native-parameters.ts"
 
@@ -92,10 +92,10 @@ export const copyModel = <A extends Attends>(model: Encoder<A>): ModelOf<A> =>
  */
 export const logitsOf = (model: Encoder, ids_BT: tf.Tensor2D): tf.Tensor3D =>
   tf.tidy(() => {
-    const { hiddenSize } = model.architecture
+    const { hiddenSize, logitCap } = model.architecture
     const [B, T] = ids_BT.shape
     const h_Nd = tf.reshape(model.hidden(ids_BT), [B * T, hiddenSize]) as tf.Tensor2D
-    return tf.reshape(linear(h_Nd, model.frozenHead_Vd), [B, T, headRowsOf(model.architecture)])
+    return tf.reshape(softCap(linear(h_Nd, model.frozenHead_Vd), logitCap), [B, T, headRowsOf(model.architecture)])
   })
 
 /**

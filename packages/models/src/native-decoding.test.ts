@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import type { Architecture, Decoder, Decoding } from "@winnow/core"
 import { codegen } from "@winnow/model-codegen"
+import { gemma2 } from "@winnow/model-gemma2"
 import { gemma3 } from "@winnow/model-gemma3"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
@@ -74,6 +75,15 @@ const architectures: Readonly<Record<string, Effect.Effect<Architecture, unknown
     use_sliding_window: true,
     sliding_window: 70,
     max_window_layers: 1,
+  }).instance,
+  "gemma2, caps of scores and logits, a window of 70 positions in two layers": gemma2({
+    ...shape,
+    num_key_value_heads: 2,
+    max_position_embeddings: 2048,
+    query_pre_attn_scalar: 16,
+    sliding_window: 70,
+    attn_logit_softcapping: 0.5,
+    final_logit_softcapping: 6,
   }).instance,
   "gemma3, a window of 70 positions in two layers": gemma3({
     ...shape,
@@ -252,7 +262,9 @@ describe.skipIf(native() === undefined)("native decoding", () => {
               for (let v = 0; v < V; v += 13) {
                 let dot = 0
                 for (let i = 0; i < d; i++) dot += h[from + i]! * head_Vd[v * d + i]!
-                expect(Math.abs(row[v]! - dot)).toBeLessThan(1e-4)
+                const cap = architecture.logitCap
+                const logit = cap === undefined ? dot : cap * Math.tanh(dot / cap)
+                expect(Math.abs(row[v]! - logit)).toBeLessThan(1e-4)
               }
               const sorted = row.toSorted()
               expect(argmax[r]).toBe(row.indexOf(sorted[V - 1]!))

@@ -43,6 +43,7 @@ export const nativeProgram = (of: Description, keep: ReadonlyArray<number> = [])
     vocabularySize: of.vocabularySize,
     headRows: headRowsOf(of),
     maxLength: of.maxLength,
+    ...(of.head.cap !== undefined && { logitCap: of.head.cap }),
     rotaries: rotaries.map(rotaryTables),
     words: Float64Array.from([
       ...[

@@ -32,7 +32,7 @@ const configOf = (type: string) => ({
   model_type: type,
   initializer_range: 0.4,
   ...(["gpt2", "codegen"].includes(type) ? gptSizes : llamaSizes),
-  ...(["gemma3_text", "mistral", "qwen2", "qwen3"].includes(type) && { num_key_value_heads: 2 }),
+  ...(["gemma2", "gemma3_text", "mistral", "qwen2", "qwen3"].includes(type) && { num_key_value_heads: 2 }),
   ...(type === "codegen" && { rotary_dim: 4 }),
   ...(type === "phi3" && { pad_token_id: 0 }),
 })

@@ -11,6 +11,7 @@
 
 #include "gemm.h"
 #include "rows.h"
+#include "soft-cap.h"
 
 namespace winnow {
 namespace {
@@ -119,10 +120,11 @@ struct Layout {
   const float *packed, *cos, *sin;
   const int32_t* start;
   long T, h, H, rotated, row, panels;  // H: h in whole vectors; row: floats of a packed row
+  SoftCap cap;
 
   Layout(const WinnowAttention& sizes, const float* packed, const float* cos, const float* sin, const int32_t* start)
       : s(sizes), packed(packed), cos(cos), sin(sin), start(start), T(s.T), h(s.h), H(round_up(h, LANES)), rotated(s.rotated),
-        row((s.Q + 2L * s.G) * h), panels((T + PANEL - 1) / PANEL) {}
+        row((s.Q + 2L * s.G) * h), panels((T + PANEL - 1) / PANEL), cap(sizes.cap) {}
 
   long query(long head) const { return s.by_head ? 3 * head * h : head * h; }
   long key(long group) const { return s.by_head ? (3 * group + 1) * h : (s.Q + group) * h; }
@@ -215,8 +217,9 @@ struct Softmax {
 
 // One row of scores of keys k0 .. to weights exp(score - max), zero outside lo .. hi. Returns the factor on the context
 // so far, since the maximum may have grown.
-float weigh(float* x, long vectors, long k0, long lo, long hi, Softmax& row) {
+float weigh(float* x, long vectors, long k0, long lo, long hi, const SoftCap& cap, Softmax& row) {
   const long first = std::max(0L, (lo - k0) / LANES), last = hi < k0 ? 0 : std::min(vectors, (hi - k0) / LANES + 1);
+  cap.apply(x + first * LANES, (last - first) * LANES);
   vf top = splat(LOWEST);
   for (long v = first; v < last; v++) {
     const long k = k0 + v * LANES;
@@ -274,7 +277,7 @@ void forward_head(const Layout& at, long b, long head, float* out, float* lse) {
       const long count = std::min(KEYS_FORWARD, end - k0), vectors = (count + LANES - 1) / LANES;
       scores(at, n, vectors, q, key_panels, k0, weights, KEYS_FORWARD);
       for (long r = 0; r < n; r++) {
-        const float scale = weigh(weights + r * KEYS_FORWARD, vectors, k0, at.first(b, q0 + r), q0 + r, rows[r]);
+        const float scale = weigh(weights + r * KEYS_FORWARD, vectors, k0, at.first(b, q0 + r), q0 + r, at.cap, rows[r]);
         if (scale != 1) for (long j = 0; j < H; j += LANES) store(context + r * H + j, load(context + r * H + j) * splat(scale));
       }
       multiply(n, H / LANES, count, weights, KEYS_FORWARD, 1, values + k0 * H, H, context, H, true);
@@ -291,8 +294,9 @@ void forward_head(const Layout& at, long b, long head, float* out, float* lse) {
   }
 }
 
-// One row: scores to probabilities, and the gradient by the probabilities to that by the scores, p (dp - along).
-void differentiate(float* p, float* dp, long vectors, long k0, long lo, long hi, float lse, float along) {
+// One row: scores to probabilities, and the gradient by the probabilities to that by the scores, p (dp - along), times the
+// slope of a cap.
+void differentiate(float* p, float* dp, long vectors, long k0, long lo, long hi, float lse, float along, const SoftCap& cap) {
   const vf shift = splat(lse), mean = splat(along);
   for (long v = 0; v < vectors; v++) {
     const long k = k0 + v * LANES;
@@ -302,8 +306,10 @@ void differentiate(float* p, float* dp, long vectors, long k0, long lo, long hi,
       store(d, zero());
       continue;
     }
-    vf e = vexp(load(x) - shift);
+    const vf score = cap.on() ? cap.of(load(x)) : load(x);
+    vf e = vexp(score - shift);
     vf g = e * (load(d) - mean);
+    if (cap.on()) g *= cap.slope(score);
     if (k < lo || k + LANES - 1 > hi) {
       const vi in = inside(k, lo, hi);
       e = select(in, e, zero());
@@ -354,7 +360,7 @@ void backward_group(const Layout& at, long b, long group, const float* out, cons
           scores(at, r1 - r0, vectors, q + r0 * H, key_panels, k0, p_r, KB);
           scores(at, r1 - r0, vectors, d_context + r0 * H, value_panels, k0, dp_r, KB);
           for (long r = r0; r < r1; r++)
-            differentiate(p + r * KB, dp + r * KB, vectors, k0, at.first(b, q0 + r), q0 + r, lse[(b * T + q0 + r) * Q + head], along[r]);
+            differentiate(p + r * KB, dp + r * KB, vectors, k0, at.first(b, q0 + r), q0 + r, lse[(b * T + q0 + r) * Q + head], along[r], at.cap);
           multiply(r1 - r0, H / LANES, count, dp_r, KB, 1, keys + k0 * H, H, d_q + r0 * H, H, true);
         }
         for (long r0 = 0; r0 < n; r0 += STEP) {

@@ -13,6 +13,7 @@ struct WinnowAttention {
   int32_t rotated;   // first entries of a head that are rotated, in two halves; even, 0 to h
   int32_t by_head;   // 0: a packed row is all queries, all keys, all values; 1: query, key, value of each head (Q = G)
   int32_t tables_by_row;  // 0: the rotary tables have a row for each position of a sequence [T, h]; 1: for each row [N, h]
+  float cap;  // a score x becomes cap tanh(x / cap) before the softmax; 0 for none
 };
 
 // packed [N, C h]; cos, sin: rotary tables, x1 cos - x2 sin and x2 cos + x1 sin, whose scale becomes that of the

@@ -93,6 +93,7 @@ struct Group {
   const float* values;
   long h, padded, pad, window, ldq;
   const Tree* tree;
+  SoftCap cap;
 
   bool branches(long slot) const { return tree && slot >= tree->base; }
   long position(long slot) const { return branches(slot) ? tree->base + tree->depth[slot - tree->base] : slot; }
@@ -161,6 +162,7 @@ void attend_rows(const Group& of, const float* q, const long* limit, float* scor
       of.path(limit[r], first, slots);
       gather(of, slots, row - base);
     }
+    of.cap.apply(row + (first - base), valid);
     sum[r] = valid > 0 ? exponentials(row + (first - base), valid) : 1;
     std::fill(row + (from - base), row + (first - base), 0.f);
     if (branch) spread(of, slots, last + 1, row - base);
@@ -204,7 +206,7 @@ void LayerCache::move(long b, long from, long to) {
 }
 
 void attend(const float* packed, long packed_ld, float* context, long context_ld, const LayerCache& cache, const Heads& heads,
-            const Rotation& rotation, long window, long B, long T, long P, const int32_t* pad, const Tree* tree) {
+            const Rotation& rotation, const SoftCap& cap, long window, long B, long T, long P, const int32_t* pad, const Tree* tree) {
   const long h = heads.size, Q = heads.query, G = heads.key_value, each = Q / G;
   const long padded = (h + LANES - 1) / LANES * LANES, S = P + T;
   const bool by_head = heads.order == HeadOrder::HEADS;
@@ -218,7 +220,7 @@ void attend(const float* packed, long packed_ld, float* context, long context_ld
     float* score = q + rows * h;
     float* out = score + SHARE * lds;
     float* key = out + SHARE * padded;
-    const Group of{keys, values, h, padded, padding, window, h, tree};
+    const Group of{keys, values, h, padded, padding, window, h, tree, cap};
     for (long t = 0; t < T; t++) {
       const float* row = packed + (b * T + t) * packed_ld;
       const long s = P + t, position = std::max<long>(0, of.position(s) - padding);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gemm.h"
+#include "soft-cap.h"
 #include "zero-pages.h"
 
 namespace winnow::decode {
@@ -56,8 +57,8 @@ class LayerCache {
 // and writes the context [B T, Q h] (ld `context_ld`). `pad` [B] counts the left padding, null for none; a row
 // of padding has context 0. Positions count from the first real token. A position reads the last `window` positions, its
 // own included; a window of 0 means all. With a tree (or null) the positions of its slots read the text and their own path
-// alone, in the order and with the sums of that path as a text.
+// alone, in the order and with the sums of that path as a text. Scores are capped.
 void attend(const float* packed, long packed_ld, float* context, long context_ld, const LayerCache& cache, const Heads& heads,
-            const Rotation& rotation, long window, long B, long T, long P, const int32_t* pad, const Tree* tree);
+            const Rotation& rotation, const SoftCap& cap, long window, long B, long T, long P, const int32_t* pad, const Tree* tree);
 
 }  // namespace winnow::decode

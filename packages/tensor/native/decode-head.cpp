@@ -14,7 +14,14 @@ constexpr long MOST_CANDIDATES = 2048;
 
 }  // namespace
 
-long greedy(const Weights& head, long V, long d, const Screen* screen, const float* h, long R, int32_t* argmax, float* margin) {
+long greedy(const Weights& head, long V, long d, const Screen* screen, const float* h, long R, const SoftCap& cap,
+            int32_t* argmax, float* margin) {
+  const auto margin_of = [&](BestTwo two) {
+    if (V == 1) return std::numeric_limits<float>::infinity();
+    float best[] = {two.first, two.second};
+    cap.apply(best, 2);
+    return best[0] - best[1];
+  };
   std::vector<int32_t> ids, counts(static_cast<size_t>(R), -1);
   if (screen != nullptr) {
     ids.resize(static_cast<size_t>(R * MOST_CANDIDATES));
@@ -36,7 +43,7 @@ long greedy(const Weights& head, long V, long d, const Screen* screen, const flo
       if (logits[c] > two.first) argmax[r] = id[c];
       two.add(logits[c]);
     }
-    if (margin) margin[r] = V == 1 ? std::numeric_limits<float>::infinity() : two.first - two.second;
+    if (margin) margin[r] = margin_of(two);
   }
   if (whole == 0) return 0;
   // the remaining rows, side by side, over the whole head
@@ -82,7 +89,7 @@ long greedy(const Weights& head, long V, long d, const Screen* screen, const flo
       all.two.add(b.two.second);
     }
     argmax[row_of[static_cast<size_t>(i)]] = all.id;
-    if (margin) margin[row_of[static_cast<size_t>(i)]] = V == 1 ? std::numeric_limits<float>::infinity() : all.two.first - all.two.second;
+    if (margin) margin[row_of[static_cast<size_t>(i)]] = margin_of(all.two);
   }
   return whole;
 }
@@ -100,7 +107,7 @@ WINNOW_API int winnow_selfcheck_decode(void) {
   const winnow::decode::Screen screen({head.data()}, V, d);
   int32_t argmax[R];
   float margin[R];
-  winnow::decode::greedy({head.data()}, V, d, &screen, h.data(), R, argmax, margin);
+  winnow::decode::greedy({head.data()}, V, d, &screen, h.data(), R, winnow::SoftCap(0), argmax, margin);
   for (long r = 0; r < R; r++) {
     double best = -1e30, second = -1e30;
     long id = 0;

@@ -14,6 +14,7 @@
 
 #include "decode-linear.h"
 #include "gemm.h"
+#include "soft-cap.h"
 
 namespace winnow::decode {
 
@@ -52,8 +53,9 @@ class Screen {
 };
 
 // For each row of h [R, d]: the id of its largest logit with head [V, d] (the lowest of equal ones; 0 if all are NaN) and
-// the largest less the second largest (infinite for V = 1). `margin` and `screen` may be null; a head of blocks, which has as
+// the largest less the second largest, both capped (infinite for V = 1). `margin` and `screen` may be null; a head of blocks, which has as
 // many bytes as its screen would have, takes none. Returns the number of rows that took a pass over the whole head.
-long greedy(const Weights& head, long V, long d, const Screen* screen, const float* h, long R, int32_t* argmax, float* margin);
+long greedy(const Weights& head, long V, long d, const Screen* screen, const float* h, long R, const SoftCap& cap,
+            int32_t* argmax, float* margin);
 
 }  // namespace winnow::decode

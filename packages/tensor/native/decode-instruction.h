@@ -20,6 +20,7 @@ struct Instruction {
   long column;
   float eps;
   int layer;
+  float cap;  // of the scores of attend
 };
 
 // (x - mean) / sqrt(variance + eps) scale + shift of one row; the RMS norm has no mean. The flag PLUS_ONE adds one to the

@@ -43,7 +43,8 @@ class Decoder {
       in.to = static_cast<int>(at[2]);
       for (int p = 0; p < 4; p++) in.p[p] = static_cast<int>(at[3 + p]);
       in.outputs = static_cast<long>(at[7]);
-      in.flags = static_cast<int>(at[8]);
+      if (in.op == Op::ATTEND) in.cap = static_cast<float>(at[8]);
+      else in.flags = static_cast<int>(at[8]);
       in.column = static_cast<long>(at[9]);
       in.eps = static_cast<float>(at[10]);
       in.layer = static_cast<int>(at[11]);
@@ -158,6 +159,7 @@ class Decoder {
     return WINNOW_DECODE_OK;
   }
 
+  void cap(double cap) { cap_ = SoftCap(static_cast<float>(cap)); }
   // The rows that the next call runs on: N of `width` columns, and lists of N token ids.
   void give(const float* rows, long width, const int32_t* tokens) { given_ = {rows, width, tokens}; }
   // The rows of which choices and logits are asked: the last ones of each sequence, fewer than all of one sequence alone, of
@@ -169,7 +171,7 @@ class Decoder {
   const float* kept(long i) { return kept_[static_cast<size_t>(i)].of<float>(1); }
 
   int choose(const float* head, long U, const Screen* screen, int32_t* argmax, float* margin) {
-    const long open = greedy(weights_at(head), U, asked_width(), screen, asked(), B_ * last_, argmax, margin);
+    const long open = greedy(weights_at(head), U, asked_width(), screen, asked(), B_ * last_, cap_, argmax, margin);
     if (screen) misses += open;
     return WINNOW_DECODE_OK;
   }
@@ -178,6 +180,7 @@ class Decoder {
     const long R = B_ * last_, d = asked_width();
     float* out = logits_.of<float>(static_cast<size_t>(R * U));
     linear(weights_at(head), U, d, asked(), d, R, out, U, {});
+    if (cap_.on()) parallel(R, [&](long r) { cap_.apply(out + r * U, U); });
     return out;
   }
 
@@ -239,7 +242,7 @@ class Decoder {
           break;
         case Op::ATTEND: {
           const Tree tree{base_, parent_.data(), depth_.data()};
-          attend(x, ldx, y, ldy, caches_[static_cast<size_t>(in.layer)], heads_, rotation(in), in.column, B_, T, P_ + from,
+          attend(x, ldx, y, ldy, caches_[static_cast<size_t>(in.layer)], heads_, rotation(in), SoftCap(in.cap), in.column, B_, T, P_ + from,
                  pad_.empty() ? nullptr : pad_.data(), parent_.empty() ? nullptr : &tree);
           break;
         }
@@ -281,7 +284,7 @@ class Decoder {
         parallel(static_cast<long>(pieces.size()), [&](long p) {
           const auto& [part, from, T, row] = pieces[static_cast<size_t>(p)];
           attend(x + row * ldx, ldx, y + row * ldy, ldy, part->of->caches_[static_cast<size_t>(in.layer)], heads_,
-                 rotation(in), in.column, 1, T, part->of->P_ + from, nullptr, nullptr);
+                 rotation(in), SoftCap(in.cap), in.column, 1, T, part->of->P_ + from, nullptr, nullptr);
         });
       } else each_row(in, x, ldx, M, y, ldy);
     }
@@ -437,6 +440,7 @@ class Decoder {
   } given_;
   long asked_ = RESULT;
   Buffer result_, logits_;
+  SoftCap cap_{0};
   std::vector<int32_t> pad_, parent_, depth_;  // parent_ is empty without a tree
   long B_ = 0, P_ = 0, base_ = 0, rows_ = 0, last_ = 0, counted_ = 0;
   bool rounded_ = false;
@@ -490,6 +494,7 @@ WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, int64_
 WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head, int64_t U) {
   return guarded<const float*>(nullptr, [&] { return static_cast<Decoder*>(decoder)->logits(head, U); });
 }
+WINNOW_API void winnow_decode_cap(void* decoder, double cap) { static_cast<Decoder*>(decoder)->cap(cap); }
 WINNOW_API void winnow_decode_give(void* decoder, const float* rows, int64_t width, const int32_t* tokens) {
   static_cast<Decoder*>(decoder)->give(rows, width, tokens);
 }

@@ -35,7 +35,7 @@ enum : int {
 //   5 attend     from packed projections to contexts, over the cache of `layer`; the first `outputs` entries of a head are
 //                rotated by the tables of place p0 (no parameter); eps is the factor of the entries of queries and keys that
 //                are not rotated, the tables carry that of the others; a position reads the last `column` positions, its own
-//                included, 0 for all
+//                included, 0 for all; in the place of flags stands the soft cap of the scores, 0 for none
 //   6 headNorm   packed projections of kinds, each head of queries by an RMS norm of scale p0 [h], of keys by p1 [h]; eps, flags
 //                8; from and to may be one slot
 //   7 weigh      each row of to times 2 / (1 + exp(-z)), z = from . (p0 - p1), both [width of from]; 1 where p0 = p1
@@ -59,10 +59,13 @@ WINNOW_API int32_t winnow_decode_rotary(void* decoder, int64_t place, const floa
 // is not null.
 WINNOW_API int32_t winnow_decode_extend(void* decoder, const int32_t* ids, int64_t T, int64_t rows, float* h);
 // The most probable token of each kept row (lowest id of equal ones) and its margin to the second, equal to those of the
-// whole product with head [U, d]. margin and screen may be null.
+// whole product with head [U, d]. margin and screen may be null. The margin is that of capped logits; a cap keeps the order, and
+// where rounding makes two capped logits equal the choice is of the larger one before the cap.
 WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, int64_t U, const void* screen, int32_t* argmax, float* margin);
 // Logits [R, U] of the kept rows; the decoder owns them until its next call. Null without memory.
 WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head, int64_t U);
+// Logits are cap tanh(x / cap) of the products x with the head from now on; 0 for none, as at first.
+WINNOW_API void winnow_decode_cap(void* decoder, double cap);
 // Choices and logits are of the last `rows` of the rows that the last call kept, until the next call: fewer than all of them
 // only for one sequence; of the result, or of keep instruction `kept` (-1: the result).
 WINNOW_API void winnow_decode_ask(void* decoder, int64_t rows, int64_t kept);

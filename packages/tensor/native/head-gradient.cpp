@@ -124,8 +124,9 @@ void gradient(const HeadGradient& s) {
       static thread_local Entries::Cursor cursor;
       static thread_local Buffer draft_block, target_block, tile_memory, by_rows_memory, by_panels_memory, transposed_memory;
       float* dh = sums + part * sums_size;  // [d, padded], transposed
-      float* zq = tile_memory.of<float>(2 * HEAD_TILE * COLS);
-      float* zp = zq + HEAD_TILE * COLS;
+      float* zq = tile_memory.of<float>(3 * HEAD_TILE * COLS);
+      float *zp = zq + HEAD_TILE * COLS, *slope = zp + HEAD_TILE * COLS;
+      const SoftCap& cap = draft_hidden.cap();
       const long u_block = units<P>(BLOCK);
       unit* by_rows = by_rows_memory.of<unit>(static_cast<size_t>(round_up(BLOCK, P::ROW_PAD)) * u_rows);  // g [ids, rows]
       unit* by_panels = by_panels_memory.of<unit>(static_cast<size_t>(J) * u_block * COLS);                // g as panels, k = ids
@@ -141,9 +142,13 @@ void gradient(const HeadGradient& s) {
           const unit* head_p = target && slot < 0 ? head_block<P>(of_target, v + t, ids, target_block) : nullptr;
           for (long j = 0; j < J; j++) {
             strip<P>(ids, draft_hidden.u(), head_q, P::PER == 1 ? d : draft_hidden.u(), draft_hidden.panel(j), zq, COLS, false);
+            draft_hidden.finish(zq, ids);
+            for (long i = 0; cap.on() && i < ids * COLS; i += LANES) store(slope + i, cap.slope(load(zq + i)));
             if (slot >= 0) kept.take(slot, s.kept_rows + row + j * COLS, std::min<long>(COLS, n - j * COLS), zp);
-            else if (target)
+            else if (target) {
               strip<P>(ids, target_hidden.u(), head_p, P::PER == 1 ? of_target.d : target_hidden.u(), target_hidden.panel(j), zp, COLS, false);
+              target_hidden.finish(zp, ids);
+            }
             const float* at = numbers + j * COLS;
             make(zq, zp, ids, Rows{at, at + padded, at + 2 * padded, at + 3 * padded, at + 4 * padded}, static_cast<float>(s.a));
             if (s.k > 0)
@@ -154,6 +159,7 @@ void gradient(const HeadGradient& s) {
                   g = s.replace ? delta[slot] : g + delta[slot];
                 });
               }
+            for (long i = 0; cap.on() && i < ids * COLS; i += LANES) store(zq + i, load(zq + i) * load(slope + i));
             // Both layouts of g, in the precision of the products.
             if constexpr (P::PER == 1) {
               for (long r = 0; r < ids; r++) {

@@ -94,9 +94,11 @@ void statistics(const HeadStatistics& s) {
           if (w.model[m]) block[m] = head_block<P>(side_of(s, m), v, rows, blocks[m]);
         for (long j = 0; j < J; j++) {
           for (int m = 0; m < MODELS; m++)
-            if (w.model[m])
-              strip<P>(rows, hidden[m].u(), block[m], P::PER == 1 ? hidden[m].d() : hidden[m].u(), hidden[m].panel(j),
-                       z + m * HEAD_TILE * COLS, COLS, false);
+            if (w.model[m]) {
+              float* to = z + m * HEAD_TILE * COLS;
+              strip<P>(rows, hidden[m].u(), block[m], P::PER == 1 ? hidden[m].d() : hidden[m].u(), hidden[m].panel(j), to, COLS, false);
+              hidden[m].finish(to, rows);
+            }
           use(zs, j, v, rows);
         }
       }

@@ -5,6 +5,7 @@
 #include "gemm.h"
 #include "head.h"
 #include "pool.h"
+#include "soft-cap.h"
 
 namespace winnow {
 
@@ -28,11 +29,14 @@ inline float scale_of_target(double temperature, double target_temperature) {
   return static_cast<float>(1 / (temperature * target_temperature));
 }
 
-// Hidden states [n, d] times a scale, which divides the logits by a temperature, as panels of COLS rows of the batch.
+// Hidden states [n, d] times a scale, which divides the logits by a temperature, as panels of COLS rows of the batch. Of a side
+// with a cap the scale multiplies the capped logits instead.
 template <class P>
 class PackedHidden {
  public:
   void pack(const HeadSide& side, long first, long n, float scale) {
+    cap_ = SoftCap(static_cast<float>(side.cap), scale);
+    if (cap_.on()) scale = 1;
     d_ = side.d;
     u_ = units<P>(side.d);
     out_ = panels_.of<typename P::unit>(static_cast<size_t>(panels(n)) * u_ * COLS);
@@ -51,8 +55,12 @@ class PackedHidden {
   const typename P::unit* panel(long j) const { return out_ + j * u_ * COLS; }
   long u() const { return u_; }
   long d() const { return d_; }
+  // Makes logits of the products of `ids` rows of the vocabulary, z [ids, COLS], in place.
+  void finish(float* z, long ids) const { cap_.apply(z, ids * COLS); }
+  const SoftCap& cap() const { return cap_; }
 
  private:
+  SoftCap cap_{0};
   Buffer panels_;
   typename P::unit* out_ = nullptr;
   long u_ = 0, d_ = 0;

@@ -163,6 +163,7 @@ void top(const HeadTop& s) {
         const typename P::unit* head = head_block<P>(s.side, v, ids, block_memory);
         for (long j = 0; j < J; j++) {
           strip<P>(ids, hidden.u(), head, P::PER == 1 ? hidden.d() : hidden.u(), hidden.panel(j), z, COLS, false);
+          hidden.finish(z, ids);
           top_tile(z, ids, v, room, of(part, j), bests[part * J + j]);
         }
       }

@@ -19,6 +19,7 @@ struct HeadSide {
   const float* h;     // [N, d] hidden states
   const float* head;  // [V, d]; of a model without a gradient float32 or halves (`halves_at`)
   int64_t d;
+  double cap = 0;     // logits are cap tanh(x / cap) of the products x, before temperatures divide them; 0 for none
 };
 
 // The statistics of one model, each [N] or null.

@@ -11,6 +11,7 @@ import {
   PluginFault,
   type Problem,
   packedRows,
+  rowLogits,
   type Seen,
 } from "@winnow/core"
 import { normals, seeded } from "@winnow/numerics"
@@ -113,7 +114,7 @@ const answerOf = (head: Head, problem: Case) => {
 /** A mean of -log softmax at the gold tokens, or classes, and of a loss that the head adds, by TFJS's own ops. */
 const lossOf = (head: Head, problem: Case): tf.Scalar => {
   const of = (entry: DraftRows) => {
-    const logP_MV = tf.logSoftmax(tf.matMul(entry.h_Md, entry.head_Vd as tf.Tensor2D, false, true))
+    const logP_MV = tf.logSoftmax(rowLogits(entry.h_Md, entry))
     const gold_M = tf.tensor1d(goldOfEntry(entry, problem.problem.gold_N), "int32")
     const ofGold = tf.neg(tf.mean(tf.sum(tf.mul(logP_MV, tf.oneHot(gold_M, logP_MV.shape[1]!)), 1)))
     return entry.added_M === undefined ? ofGold : tf.add(ofGold, tf.mean(entry.added_M))

@@ -1,5 +1,5 @@
 /** The law of a model's gradients: they agree with finite differences. Letters: T positions, d hidden size, V vocabulary. */
-import type { Encoder } from "@winnow/core"
+import { type Encoder, rowLogits, vocabularyHead } from "@winnow/core"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import type { Law } from "./law.ts"
@@ -8,7 +8,7 @@ import { draw, ids } from "./model-tokens.ts"
 const lossOf = (model: Encoder, row: ReadonlyArray<number>): tf.Scalar => {
   const { hiddenSize, vocabularySize } = model.architecture
   const h_Td = tf.reshape(model.hidden(ids([row])), [row.length, hiddenSize])
-  const logP_TV = tf.logSoftmax(tf.matMul(h_Td, model.head_Vd as unknown as tf.Tensor2D, false, true))
+  const logP_TV = tf.logSoftmax(rowLogits(h_Td as tf.Tensor2D, vocabularyHead(model)))
   const next = tf.oneHot(tf.tensor1d([...row.slice(1), row[0]!], "int32"), vocabularySize)
   return tf.neg(tf.mean(tf.sum(tf.mul(logP_TV, next), 1)))
 }

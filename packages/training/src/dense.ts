@@ -7,6 +7,7 @@
 import {
   Categorical,
   type DraftRows,
+  type Encoder,
   goldOfEntry,
   type HeadIds,
   type LossChunk,
@@ -18,7 +19,7 @@ import {
   statistics as table,
 } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
-import { tf } from "@winnow/tensor"
+import { softCap, tf } from "@winnow/tensor"
 import { entriesOf, movesTrunk, seenBy, tokensOf, validRows } from "./draft-entries.ts"
 import type { Head } from "./head/head.ts"
 import { type MicroBatch, type MicroResult, select, uniforms } from "./micro-batch.ts"
@@ -27,8 +28,8 @@ import { hiddenOf } from "./target-states.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
 /** All logits [N, V] of a model at the valid rows. */
-const logitsOf = (h_BTd: tf.Tensor3D, head_Vd: tf.Tensor, row_N: tf.Tensor1D): tf.Tensor2D =>
-  tf.matMul(validRows(h_BTd, row_N), head_Vd as tf.Tensor2D, false, true)
+const logitsOf = (h_BTd: tf.Tensor3D, { head_Vd, architecture }: Encoder, row_N: tf.Tensor1D): tf.Tensor2D =>
+  softCap(tf.matMul(validRows(h_BTd, row_N), head_Vd as tf.Tensor as tf.Tensor2D, false, true), architecture.logitCap)
 
 /** log softmax of each row of logits [N, V], in double precision. */
 const logSoftmax = (logits_NV: tf.Tensor2D): ReadonlyArray<Float64Array> => {
@@ -53,7 +54,7 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     const row_N = tf.tensor1d(batch.row_N, "int32")
     const seen = seenBy(draft, batch, ids_BT, head.signals.states?.of(batch))
     const frozen = (model: MicroBatch["target"]) =>
-      model && new Categorical(logitsOf(hiddenOf(model, batch, ids_BT), model.head_Vd, row_N))
+      model && new Categorical(logitsOf(hiddenOf(model, batch, ids_BT), model, row_N))
     /** The distribution of a frozen model over the draft's ids: columns of its logits. */
     const within = (of: Categorical, ids: HeadIds | undefined, own?: HeadIds) => {
       if (ids === undefined || own !== undefined) return of
@@ -92,8 +93,8 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
       const sums = tf.sum(loss.batch.rows(chunk([])), 0).dataSync()
       return loss.value(chunk(loss.batch.combine(Float64Array.from(sums), at.length)))
     }
-    const entryLogits = ({ h_Md, head_Vd }: DraftRows): tf.Tensor2D =>
-      tf.matMul(h_Md, head_Vd as tf.Tensor2D, false, true)
+    const entryLogits = ({ h_Md, head_Vd, logitCap }: DraftRows): tf.Tensor2D =>
+      softCap(tf.matMul(h_Md, head_Vd as tf.Tensor2D, false, true), logitCap)
 
     const choices = entriesOf(draft, batch, seen, row_N).map((entry, i) => {
       const [at_M, gold_M] = [allOf(entry), goldOf(entry)]

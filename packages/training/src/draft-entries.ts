@@ -11,6 +11,7 @@ import {
   type Problem,
   type Seen,
   type SeenName,
+  vocabularyHead,
 } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { finalNorm, frozenEmbedding } from "@winnow/models"
@@ -86,8 +87,9 @@ export const entriesOf = (draft: Draft, batch: Batch, seen: SeenBy, row_N: tf.Te
   const withRows = (entries: ReadonlyArray<DraftRows>) =>
     entries.map((entry) => withinHead(entry, batch.gold_N)).filter(({ h_Md }) => h_Md.shape[0] > 0)
   if (!isDraftHead(draft)) {
-    const { head_Vd, headIds } = draft
-    const entry: DraftRows = { h_Md: validRows(hiddenOf(draft, batch, seen.ids), row_N), head_Vd, headIds }
+    const head = vocabularyHead(draft)
+    const { headIds } = head
+    const entry: DraftRows = { h_Md: validRows(hiddenOf(draft, batch, seen.ids), row_N), ...head }
     if (headIds === undefined) return [entry]
     const entries = withRows([entry])
     if (entries.length > 0) return entries

@@ -11,6 +11,7 @@ import {
   isDraftHead,
   type Problem,
   type Seen,
+  vocabularyHead,
 } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { seenBy, validRows } from "./draft-entries.ts"
@@ -21,8 +22,7 @@ const idsOf = ({ ids_BT, B, T }: Problem) => tf.tensor2d(ids_BT, [B, T], "int32"
 /** One entry with all N rows of a problem. Belongs to the caller's tidy. */
 export const modelRows = (model: Encoder, problem: Problem): DraftRows => ({
   h_Md: tf.tidy(() => validRows(hiddenOf(model, problem, idsOf(problem)), tf.tensor1d(problem.row_N, "int32"))),
-  head_Vd: model.head_Vd,
-  headIds: model.headIds,
+  ...vocabularyHead(model),
 })
 
 /**

@@ -86,6 +86,7 @@ export const frozenRows = (model: Encoder, batch: Batch, ids_BT: tf.Tensor2D, ro
       ? tf.tidy(() => validRows(hiddenOf(model, batch, ids_BT), row_N))
       : maskedRows(model, batch, model.masking),
   head_Vd: model.frozenHead_Vd,
+  logitCap: model.architecture.logitCap,
   headIds: model.headIds,
 })
 
@@ -120,7 +121,8 @@ const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D, 
     // A draft on the target has already run it.
     const { targetHidden } = isDraftHead(draft) && draft.target === target && !movesTrunk(draft) ? seen : {}
     if (targetHidden === undefined) return frozenRows(target, batch, ids_BT, row_N)
-    return { h_Nd: validRows(targetHidden, row_N), head_Vd: target.frozenHead_Vd, headIds: target.headIds }
+    const { frozenHead_Vd, headIds, architecture } = target
+    return { h_Nd: validRows(targetHidden, row_N), head_Vd: frozenHead_Vd, logitCap: architecture.logitCap, headIds }
   }
   return {
     target: reads.has("target") && stored === undefined ? live() : hidden,
@@ -143,7 +145,7 @@ const tensorsOf = ({ ids_BT, B, T, row_N }: Batch) => ({
 /** An entry with its statistics and the filter's choice of its rows. It belongs to the caller's tidy. */
 const readEntry = (
   input: MicroBatch,
-  { h_Md, head_Vd, headIds, classes, at_M, weight = 1, added_M }: DraftRows,
+  { h_Md, head_Vd, logitCap, headIds, classes, at_M, weight = 1, added_M }: DraftRows,
   frozen: FrozenPass,
   i: number,
   headIsFrozen: boolean,
@@ -151,7 +153,7 @@ const readEntry = (
   const of = at_M === undefined ? frozen : takeFrozen(frozen, at_M, tf.tensor1d(at_M, "int32"))
   const { head, sources, batch } = input
   const pass = {
-    draft: { h_Nd: h_Md, head_Vd: head_Vd as tf.Tensor2D, headIsFrozen },
+    draft: { h_Nd: h_Md, head_Vd: head_Vd as tf.Tensor2D, logitCap, headIsFrozen },
     ...(classes ? classPass(of, classes, readTogether(head, sources).reads) : passWithin(of, headIds)),
   }
   const opened = head.open(pass)

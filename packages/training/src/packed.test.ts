@@ -24,6 +24,7 @@ import { medusa } from "@winnow/head-medusa"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
+import { gemma2 } from "@winnow/model-gemma2"
 import { gemma3 } from "@winnow/model-gemma3"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
@@ -58,6 +59,10 @@ const families: Readonly<Record<string, ModelUse<Attends>>> = {
   "mistral, a window of 4": mistral({ ...sizes, sliding_window: 4 }),
   "gemma3, a window of 4 in one layer": gemma3({
     ...{ ...sizes, query_pre_attn_scalar: 8, sliding_window: 4, sliding_window_pattern: 2 },
+  }),
+  "gemma2, caps, a window of 4 in one layer": gemma2({
+    ...{ ...sizes, query_pre_attn_scalar: 2, sliding_window: 4 },
+    ...{ attn_logit_softcapping: 0.7, final_logit_softcapping: 2 },
   }),
   "modernbert, both ways, a window": modernbert({
     ...{ ...sizes, num_hidden_layers: 3, intermediate_size: 20, local_attention: 6 },

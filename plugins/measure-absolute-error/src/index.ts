@@ -3,8 +3,8 @@
  *
  * Letters: N rows of a problem, M rows of an entry, R rows of a chunk, C bins.
  */
-import { Categorical, type DraftRows, defineMeasure, InvalidInput, objectiveUse } from "@winnow/core"
-import { linear, tf } from "@winnow/tensor"
+import { Categorical, type DraftRows, defineMeasure, InvalidInput, objectiveUse, rowLogits } from "@winnow/core"
+import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect } from "effect"
 
@@ -12,18 +12,18 @@ import { Effect } from "effect"
 const chunkRows = 256
 
 /** |expected middle of a bin - exact number| of each row of an entry. @error InvalidInput (thrown) for an entry without numbers */
-const errorsOf = ({ h_Md, head_Vd, classes }: DraftRows): Float32Array => {
-  const numbers = classes?.numbers
+const errorsOf = (entry: DraftRows): Float32Array => {
+  const numbers = entry.classes?.numbers
   if (numbers === undefined) {
     const problems = ["the draft predicts no number; take it for a head of a variable with a range"]
     throw new InvalidInput({ what: "measure absolute-error", problems })
   }
-  const [M] = h_Md.shape
+  const [M] = entry.h_Md.shape
   const error_M = new Float32Array(M)
   for (let at = 0; at < M; at += chunkRows)
     tf.tidy(() => {
       const R = Math.min(chunkRows, M - at)
-      const q = new Categorical(linear(tf.slice(h_Md, [at, 0], [R, -1]), head_Vd as tf.Tensor2D))
+      const q = new Categorical(rowLogits(tf.slice(entry.h_Md, [at, 0], [R, -1]), entry))
       const expected_R = tf.sum(tf.mul(q.p_RV(), tf.tensor2d(numbers.middle_C, [1, numbers.middle_C.length])), 1)
       const exact_R = tf.tensor1d(numbers.exact_M.subarray(at, at + R))
       error_M.set(tf.abs(tf.sub(expected_R, exact_R)).dataSync() as Float32Array, at)

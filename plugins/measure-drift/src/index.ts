@@ -3,8 +3,8 @@
  *
  * Letters: N rows of a problem, R rows of a chunk, V vocabulary.
  */
-import { Categorical, type DraftRows, defineMeasure, objectiveUse } from "@winnow/core"
-import { linear, tf } from "@winnow/tensor"
+import { Categorical, type DraftRows, defineMeasure, objectiveUse, rowLogits } from "@winnow/core"
+import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect } from "effect"
 
@@ -24,8 +24,7 @@ const driftOf = (before: DraftRows, after: DraftRows): Float32Array => {
   for (let at = 0; at < N; at += chunkRows)
     tf.tidy(() => {
       const R = Math.min(chunkRows, N - at)
-      const of = ({ h_Md, head_Vd }: DraftRows) =>
-        distribution(linear(tf.slice(h_Md, [at, 0], [R, -1]), head_Vd as tf.Tensor2D))
+      const of = (rows: DraftRows) => distribution(rowLogits(tf.slice(rows.h_Md, [at, 0], [R, -1]), rows))
       const [p, q] = [of(before), of(after)]
       drift_N.set(tf.sum(tf.mul(p.p_RV, tf.sub(p.logP_RV, q.logP_RV)), 1).dataSync() as Float32Array, at)
     })

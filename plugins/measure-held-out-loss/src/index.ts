@@ -3,8 +3,8 @@
  *
  * Letters: N rows of a problem, M rows of an entry, R rows of a chunk, V vocabulary.
  */
-import { Categorical, type DraftRows, defineMeasure, goldOfEntry, objectiveUse } from "@winnow/core"
-import { linear, tf } from "@winnow/tensor"
+import { Categorical, type DraftRows, defineMeasure, goldOfEntry, objectiveUse, rowLogits } from "@winnow/core"
+import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect } from "effect"
 
@@ -12,13 +12,13 @@ import { Effect } from "effect"
 const chunkRows = 256
 
 /** -log q(gold) of each row of an entry, nats. */
-const lossesOf = ({ h_Md, head_Vd }: DraftRows, gold_M: Int32Array): Float32Array => {
-  const [M] = h_Md.shape
+const lossesOf = (entry: DraftRows, gold_M: Int32Array): Float32Array => {
+  const [M] = entry.h_Md.shape
   const loss_M = new Float32Array(M)
   for (let at = 0; at < M; at += chunkRows)
     tf.tidy(() => {
       const R = Math.min(chunkRows, M - at)
-      const q = new Categorical(linear(tf.slice(h_Md, [at, 0], [R, -1]), head_Vd as tf.Tensor2D))
+      const q = new Categorical(rowLogits(tf.slice(entry.h_Md, [at, 0], [R, -1]), entry))
       loss_M.set(q.nll_R(tf.tensor1d(gold_M.subarray(at, at + R), "int32")).dataSync() as Float32Array, at)
     })
   return loss_M

@@ -55,6 +55,8 @@ const gemma3Options = type({
   /** The base of layers with a window. */
   rope_local_base_freq: "number > 0 = 10000",
   hidden_activation: "'gelu_pytorch_tanh' = 'gelu_pytorch_tanh'",
+  /** Logits x are cap tanh(x / cap); not capped if left out. */
+  "final_logit_softcapping?": "number > 0",
 })
   .narrow(headsFit)
   .narrow((o, ctx) => oneKindEach(typesOf(o), o.num_hidden_layers, ctx))
@@ -81,6 +83,7 @@ export const gemma3 = defineFamily({
       // in float32, as transformers keeps it
       embedScale: Math.fround(Math.sqrt(o.hidden_size)),
       scale: 1 / Math.sqrt(o.query_pre_attn_scalar),
+      logitCap: o.final_logit_softcapping,
       windows: types.map((kind) => (kind === "sliding_attention" ? o.sliding_window : undefined)),
       rotaries: types.map((kind) => (kind === "sliding_attention" ? sliding : full)),
       config: {
@@ -104,14 +107,8 @@ export const gemma3 = defineFamily({
       ["_sliding_window_pattern", none("transformers reads layer_types, or sliding_window_pattern")],
       ["layer_types", used("full_attention or sliding_attention by layer; another kind is refused")],
       ["rope_local_base_freq", used("base of the rotary embedding in layers with a window")],
-      ["final_logit_softcapping", refused("logits are not capped here; Gemma 3 as published has no cap", () => false)],
-      [
-        "attn_logit_softcapping",
-        refused(
-          "scores are not capped, neither here nor in transformers; remove the key if the weights are plain",
-          () => false,
-        ),
-      ],
+      ["final_logit_softcapping", used("cap of the logits; null: none")],
+      ["attn_logit_softcapping", none("transformers' Gemma 3 reads it and caps no score")],
       ["use_bidirectional_attention", refused("a token attends to those before it alone", (value) => value === false)],
     ],
     defaults: {
@@ -123,7 +120,7 @@ export const gemma3 = defineFamily({
       head_dim: 256,
       intermediate_size: 9216,
     },
-    nullable: ["layer_types"],
+    nullable: ["layer_types", "final_logit_softcapping"],
     activation: {
       key: "hidden_activation",
       names: { gelu_pytorch_tanh: "gelu_pytorch_tanh", gelu_new: "gelu_pytorch_tanh" },

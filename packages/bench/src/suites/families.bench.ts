@@ -3,6 +3,7 @@
  * slower than Llama runs beside the fast path.
  */
 import type { ModelUse } from "@winnow/core"
+import { gemma2 } from "@winnow/model-gemma2"
 import { gemma3 } from "@winnow/model-gemma3"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { llama } from "@winnow/model-llama"
@@ -40,6 +41,7 @@ const families: Readonly<Record<string, ModelUse>> = {
   llama: llama(gated),
   qwen2: qwen2(gated),
   qwen3: qwen3(withHeadSize),
+  gemma2: gemma2({ ...withHeadSize, query_pre_attn_scalar: d / heads, sliding_window: window }),
   gemma3: gemma3({ ...withHeadSize, query_pre_attn_scalar: d / heads, sliding_window: window }),
   mistral: mistral({ ...gated, sliding_window: window }),
   phi3: phi3(gated),

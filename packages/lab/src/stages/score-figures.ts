@@ -8,13 +8,15 @@ import {
   type EncodedExample,
   type Encoder,
   InvalidInput,
+  rowLogits,
   type ScoreFigure,
   type ScoreFigures,
+  vocabularyHead,
 } from "@winnow/core"
 import { collate } from "@winnow/data"
 import type { Pieces } from "@winnow/generation"
 import { finalNorm, hiddenByLayer } from "@winnow/models"
-import { linear, tf } from "@winnow/tensor"
+import { tf } from "@winnow/tensor"
 import { chunkRowsFor, modelRows } from "@winnow/training"
 import { type Samples, textsAtOnce } from "./samples.ts"
 
@@ -46,7 +48,7 @@ const lensOf = (model: Encoder, x_Rd: tf.Tensor2D | undefined, last_RD: tf.Tenso
       const some = [at, 0] as [number, number]
       const size = [Math.min(chunkRows, R - at), -1] as [number, number]
       const [q, p] = [finalNorm(model, tf.slice(x_Rd, some, size)), tf.slice(last_RD, some, size)].map(
-        (h_RD) => new Categorical(linear(h_RD, model.head_Vd as unknown as tf.Tensor2D)),
+        (h_RD) => new Categorical(rowLogits(h_RD, vocabularyHead(model))),
       )
       acceptance_R.set(tf.sum(tf.minimum(q!.p_RV(), p!.p_RV()), 1).dataSync() as Float32Array, at)
       const same_R = tf.equal(tf.argMax(q!.logits_RV, 1), tf.argMax(p!.logits_RV, 1))
@@ -135,8 +137,8 @@ export function* tokenFigures(
       for (let at = 0; at < batch.row_N.length; at += chunkRows)
         tf.tidy(() => {
           const gold_R = batch.gold_N.subarray(at, at + chunkRows)
-          const categorical = ({ h_Md, head_Vd }: typeof own) =>
-            new Categorical(linear(tf.slice(h_Md, [at, 0], [gold_R.length, -1]), head_Vd as tf.Tensor2D))
+          const categorical = (of: typeof own) =>
+            new Categorical(rowLogits(tf.slice(of.h_Md, [at, 0], [gold_R.length, -1]), of))
           const q = categorical(own)
           if (wanted.has("loss_M")) loss.push(...q.nll_R(tf.tensor1d(gold_R, "int32")).dataSync())
           if (wanted.has("entropy_M")) entropy.push(...q.entropy_R().dataSync())

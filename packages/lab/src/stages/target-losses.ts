@@ -21,9 +21,9 @@ export function* targetLosses(
     const texts = examples.slice(from, from + textsAtOnce).map(({ ids }) => ({ ids, promptLength: 0 }))
     const batch = collate(texts)
     const loss_N = tf.tidy(() => {
-      const { h_Md, head_Vd } = modelRows(target, batch)
+      const { h_Md, head_Vd, logitCap } = modelRows(target, batch)
       // A tidy returns what holds no tensor as it is.
-      return tokenLosses(h_Md, head_Vd as tf.Tensor2D, batch.gold_N) as never
+      return tokenLosses(h_Md, head_Vd as tf.Tensor2D, batch.gold_N, logitCap) as never
     }) as unknown as Float32Array
     const losses = texts.map(({ ids }) => new Float32Array(ids.length).fill(Number.NaN))
     for (const [n, loss] of loss_N.entries()) losses[batch.sequence_N[n]!]![batch.position_N[n]!] = loss

@@ -142,7 +142,7 @@ static void heads(Random& random) {
   std::vector<float> logits(static_cast<size_t>(R * V)), margin(static_cast<size_t>(R));
   std::vector<int32_t> argmax(static_cast<size_t>(R));
   decode::linear(head.weights(), V, d, h.data(), d, R, logits.data(), V, {});
-  decode::greedy(head.weights(), V, d, nullptr, h.data(), R, argmax.data(), margin.data());
+  decode::greedy(head.weights(), V, d, nullptr, h.data(), R, winnow::SoftCap(0), argmax.data(), margin.data());
   for (long r = 0; r < R; r++) {
     const float* row = logits.data() + r * V;
     long best = 0;

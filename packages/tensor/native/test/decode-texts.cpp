@@ -76,7 +76,7 @@ struct Model {
       add(3, 1, 2, {matrix(packed, d), weight(1, packed)}, static_cast<double>(packed));
       if (llama && random.coin()) add(6, 2, 2, {weight(1, h), weight(1, h)}, 0, gemma ? 8 : 0);
       const double window = random.coin() ? 0 : static_cast<double>(random.between(1, 40));
-      add(5, 2, 3, {0}, static_cast<double>(rotated), 0, static_cast<double>(l), scale, window);
+      add(5, 2, 3, {0}, static_cast<double>(rotated), random.coin(0.3) ? 2.5 : 0, static_cast<double>(l), scale, window);
       add(3, 3, gemma ? 5 : 0, {matrix(d, Q * h)}, static_cast<double>(d), gemma ? 0 : 2);
       if (gemma) norm(5, 0, true);
       norm(0, 1);

@@ -97,11 +97,12 @@ static void halves(Random& random) {
   decode::gated(same, same, nullptr, nullptr, decode::Activation::SILU, N, K, x.data(), K, M, expected.data(), N);
   check::same("a gate", y.data(), expected.data(), y.size());
   const decode::Screen screen(w, N, K);
+  const winnow::SoftCap cap(random.coin() ? 3 : 0);
   std::vector<float> margin(static_cast<size_t>(M)), other(margin);
   std::vector<int32_t> argmax(static_cast<size_t>(M)), best(argmax);
   for (const decode::Screen* by : {static_cast<const decode::Screen*>(nullptr), &screen}) {
-    decode::greedy(w, N, K, by, x.data(), M, argmax.data(), margin.data());
-    decode::greedy(same, N, K, nullptr, x.data(), M, best.data(), other.data());
+    decode::greedy(w, N, K, by, x.data(), M, cap, argmax.data(), margin.data());
+    decode::greedy(same, N, K, nullptr, x.data(), M, cap, best.data(), other.data());
     check::same("a margin", margin.data(), other.data(), margin.size());
     for (long m = 0; m < M; m++) check::near("a choice", argmax[m], best[m], 0);
   }
@@ -160,7 +161,8 @@ static void heads(Random& random) {
   decode::dot_rows({head.data()}, d, 0, V, h.data(), d, R, logits.data(), V);
   for (int way = 0; way < 3; way++) {
     const bool screened = way < 2, margins = way != 1;
-    decode::greedy({head.data()}, V, d, screened ? &screen : nullptr, h.data(), R, argmax.data(), margins ? margin.data() : nullptr);
+    const winnow::SoftCap cap(random.coin() ? static_cast<float>(std::exp(random.normal())) : 0);
+    decode::greedy({head.data()}, V, d, screened ? &screen : nullptr, h.data(), R, cap, argmax.data(), margins ? margin.data() : nullptr);
     for (long r = 0; r < R; r++) {
       const float* row = logits.data() + r * V;
       long best = 0;
@@ -171,7 +173,9 @@ static void heads(Random& random) {
         else if (row[v] > second) second = row[v];
       }
       check::near(screened ? "argmax, screened" : "argmax", argmax[r], static_cast<double>(best), 0.5);
-      const float expected = V == 1 ? infinity : first - second;
+      float best_two[] = {first, second};
+      if (V > 1) cap.apply(best_two, 2);
+      const float expected = V == 1 ? infinity : best_two[0] - best_two[1];
       if (margins && !std::isnan(expected)) check::same(screened ? "margin, screened" : "margin", &margin[r], &expected, 1);
     }
   }

@@ -17,7 +17,8 @@ typedef std::vector<double> Doubles;
 struct Side {
   long d;
   Floats h, head;
-  winnow::HeadSide side() const { return {h.data(), head.data(), d}; }
+  double cap = 0;
+  winnow::HeadSide side() const { return {h.data(), head.data(), d, cap}; }
 };
 
 struct Case {
@@ -39,6 +40,7 @@ struct Case {
       s.d = random.size(80);
       s.h = random.normals(N * s.d);
       s.head = random.normals(V * s.d, 2 / std::sqrt(static_cast<double>(s.d)));
+      if (random.coin(0.3)) s.cap = std::exp(1 + random.normal());
       return s;
     };
     target = side();
@@ -63,10 +65,21 @@ struct Case {
   float operand(float x) const { return bf16 ? winnow::from_bf16(winnow::to_bf16(x)) : x; }
   Doubles logits(const Side& s, long n) const {
     Doubles z(V);
-    const float scale = static_cast<float>(1 / (&s == &target ? temperature * target_temperature : temperature));
-    for (long v = 0; v < V; v++)
-      for (long i = 0; i < s.d; i++) z[v] += static_cast<double>(operand(s.h[n * s.d + i] * scale)) * operand(s.head[v * s.d + i]);
+    const float scale = scale_of(s), of_h = s.cap > 0 ? 1 : scale;
+    for (long v = 0; v < V; v++) {
+      for (long i = 0; i < s.d; i++) z[v] += static_cast<double>(operand(s.h[n * s.d + i] * of_h)) * operand(s.head[v * s.d + i]);
+      if (s.cap > 0) z[v] = scale * s.cap * std::tanh(z[v] / s.cap);
+    }
     return z;
+  }
+  float scale_of(const Side& s) const {
+    return static_cast<float>(1 / (&s == &target ? temperature * target_temperature : temperature));
+  }
+  // The derivative of a logit by its product, over the scale.
+  double slope(const Side& s, double z) const {
+    if (s.cap == 0) return 1;
+    const double t = z / (scale_of(s) * s.cap);
+    return 1 - t * t;
   }
 };
 

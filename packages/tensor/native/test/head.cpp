@@ -194,6 +194,9 @@ void gradients(check::Random& random) {
         double unsure = std::fabs(a[v] - b[v]) < 1e-4 ? weight[n] * (f == HeadForm::UNIFORM || f == HeadForm::NEG_LOG_ACCEPTANCE ? 1 : Q) : 0;
         for (long i = 0; entries && i < c.k; i++)
           if (c.ids[n * c.k + i] == v) g = (replace ? 0 : g) + delta[n * c.k + i];
+        const double slope = c.slope(c.draft, zq[v]);
+        g *= slope;
+        unsure *= slope;
         for (long i = 0; i < d; i++) {
           const double h = c.draft.h[n * d + i], w = c.draft.head[v * d + i];
           want_h[n * d + i] += g * c.operand(static_cast<float>(w));

@@ -6,6 +6,7 @@
 #include "../embedding.h"
 #include "../norms.h"
 #include "../optimizer.h"
+#include "../soft-cap.h"
 #include "check.h"
 
 namespace {
@@ -130,6 +131,26 @@ void gelu(check::Random& random) {
   check::near("value of NaN", y[at(n - 1)], x[at(n - 1)], 0);
 }
 
+void soft_cap(check::Random& random) {
+  const long n = random.size(3000);
+  const double cap = std::exp(random.normal()), scale = random.coin() ? 1 : 0.7;
+  Floats x = random.normals(at(n), cap * std::exp(2 * random.normal()));
+  const Floats before = x;
+  const winnow::SoftCap by(static_cast<float>(cap), static_cast<float>(scale));
+  by.apply(x.data(), n);
+  for (long i = 0; i < n; i++) {
+    const double t = std::tanh(before[at(i)] / cap);
+    check::near("capped", x[at(i)], scale * cap * t, 6e-7 * scale * cap * std::fabs(t), i);
+    check::near("slope", by.slope(winnow::splat(x[at(i)]))[0], 1 - t * t, 2e-6, i);
+  }
+  Floats same = before;
+  winnow::SoftCap(0).apply(same.data(), n);
+  check::same("without a cap", same.data(), before.data(), before.size());
+  same[at(n - 1)] = std::numeric_limits<float>::quiet_NaN();
+  by.apply(same.data(), n);
+  check::near("of NaN", same[at(n - 1)], std::numeric_limits<float>::quiet_NaN(), 0);
+}
+
 void gelu_tanh(check::Random& random) {
   const long n = random.size(40000);
   const Floats x = random.normals(at(n), 3), dy = random.normals(at(n));
@@ -220,6 +241,7 @@ void attention(check::Random& random) {
   s.h = static_cast<int32_t>(random.size(80));
   s.rotated = static_cast<int32_t>(2 * random.between(0, s.h / 2));
   s.tables_by_row = random.coin();
+  s.cap = random.coin() ? 0 : static_cast<float>(std::exp(random.normal()));
   const long T = s.T, N = s.B * T, Q = s.Q, C = Q + 2 * G, h = s.h, row = C * h, half = s.rotated / 2;
   const double scale = std::pow(static_cast<double>(h), -0.25);
   const long table_rows = s.tables_by_row ? N : T;
@@ -270,13 +292,16 @@ void attention(check::Random& random) {
       const long g = head / (Q / G);
       const Doubles q = rotate(n, head, 0);
       std::vector<Doubles> keys;
-      Doubles p;
+      Doubles p, slope;
       double max = -1e300, sum = 0, along = 0;
       for (long i = lo; i <= n; i++) {
         keys.push_back(rotate(i, g, 1));
         double z = 0;
         for (long j = 0; j < h; j++) z += q[at(j)] * keys.back()[at(j)];
+        const double t = s.cap > 0 ? std::tanh(z / s.cap) : 0;
+        if (s.cap > 0) z = s.cap * t;
         p.push_back(z);
+        slope.push_back(1 - t * t);
         max = std::fmax(max, z);
       }
       for (double& z : p) sum += z = std::exp(z - max);
@@ -294,8 +319,9 @@ void attention(check::Random& random) {
         for (long j = 0; j < h; j++) dp += static_cast<double>(d[j]) * packed[at(lies(i, g, 2) + j)];
         for (long j = 0; j < h; j++) {
           expected[at(lies(i, g, 2) + j)] += weight * d[j];
-          rotate_back(n, head, 0, j, weight * (dp - along) * keys[at(i - lo)][at(j)]);
-          rotate_back(i, g, 1, j, weight * (dp - along) * q[at(j)]);
+          const double d_score = weight * (dp - along) * slope[at(i - lo)];
+          rotate_back(n, head, 0, j, d_score * keys[at(i - lo)][at(j)]);
+          rotate_back(i, g, 1, j, d_score * q[at(j)]);
         }
       }
     }
@@ -315,5 +341,5 @@ int main(int argc, char** argv) {
                      {"sums of three", sums_of_three},
                      {"embedding", embedding},
                      {"optimizer", optimizer},
-                     {"attention", attention}});
+                     {"soft cap", soft_cap}, {"attention", attention}});
 }

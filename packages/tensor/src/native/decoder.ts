@@ -27,6 +27,8 @@ export interface NativeProgram {
   /** Rows of the head, U: V, or fewer where it predicts some of the ids. */
   readonly headRows: number
   readonly maxLength: number
+  /** Logits are cap tanh(x / cap) of the products x with the head; the products themselves if left out. */
+  readonly logitCap?: number | undefined
   /**
    * By place of the rotary tables in the words: cosines and sines of the first `rows` positions, [rows, r / 2] each for r
    * rotated entries of a head, times the factor of queries and keys.
@@ -104,6 +106,7 @@ export class NativeDecoder {
     this.#rounded = names.map((name) => bfloat16 && products.has(name))
     this.#handle = open.C.winnow_decode_new(words, words.length) as Address | null
     if (this.#handle === null) throw new Error("native decoding: no memory for a decoder")
+    if (program.logitCap !== undefined) open.C.winnow_decode_cap(this.#handle, program.logitCap)
   }
 
   /** Looks the weights up again, if others have taken the place of some. @error for a parameter that is not there */
@@ -300,7 +303,7 @@ export class NativeDecoder {
     return copyAt(at, this.#B * this.#rows * this.program.kept[i]!)
   }
 
-  /** The head's most probable row for each row kept, exactly as the whole product with the head has it. */
+  /** The head's most probable row for each row kept, exactly as the whole product with the head has it. Margins are of capped logits. */
   greedy(margins: boolean, head = this.#head): GreedyRows {
     const R = this.#kept()
     const { C } = this.#native

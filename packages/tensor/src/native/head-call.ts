@@ -12,6 +12,8 @@ import { address, precision } from "./native.ts"
 export interface HeadRows {
   readonly h_Nd: tf.Tensor2D
   readonly head_Vd: FrozenMatrix
+  /** Logits are cap tanh(x / cap) of the products x; the products themselves if left out. */
+  readonly logitCap?: number | undefined
 }
 
 /** The rows of a model whose gradient is computed. */
@@ -68,11 +70,12 @@ export class Columns {
   }
 }
 
-/** Writes the places of a side into its three words. */
-export const writeSide = ({ integers }: { integers: BigInt64Array }, at: number, rows: HeadRows) => {
+/** Writes a side into its four words. */
+export const writeSide = ({ integers, doubles }: ReturnType<typeof words>, at: number, rows: HeadRows) => {
   integers[at] = BigInt(address(rows.h_Nd))
   integers[at + 1] = BigInt(placeOf(rows.head_Vd))
   integers[at + 2] = BigInt(rows.head_Vd.shape[1])
+  doubles[at + 3] = rows.logitCap ?? 0
 }
 
 /** Rows and vocabulary of all sides. @error Error if they differ */

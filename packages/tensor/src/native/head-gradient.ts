@@ -18,7 +18,7 @@ import {
 } from "./head-call.ts"
 import { address, type Native, output } from "./native.ts"
 
-const gradientCall = words(29)
+const gradientCall = words(31)
 
 /** Forms of a row's gradient by its logits; `native/head.h` has the formulas. */
 export const headForms = {
@@ -98,7 +98,7 @@ export const headGradient = (
     call.integers[10] = entries.replace ? 1n : 0n
   }
   if (target !== undefined) writeSide(call, 11, target)
-  writeSide(call, 14, draft)
+  writeSide(call, 15, draft)
   for (const [i, side] of [
     question.lseTarget_K,
     question.lseDraft_K,
@@ -111,7 +111,7 @@ export const headGradient = (
       throw new Error(`fused head: an array of ${side.length} numbers for ${K} rows; give one for each`)
     const [values, at] = columns.next(Float32Array, K)
     values.set(side)
-    call.integers[17 + i] = at
+    call.integers[19 + i] = at
   }
   if (question.kept !== undefined && target !== undefined) {
     const { logits, row_K } = question.kept
@@ -122,16 +122,16 @@ export const headGradient = (
       )
     const [rows, rowsAt] = columns.next(Int32Array, K)
     rows.set(row_K)
-    call.integers[25] = BigInt(address(logits.memory))
-    call.integers[26] = BigInt(logits.memory.size * 4)
-    call.integers[27] = BigInt(logits.N)
-    call.integers[28] = rowsAt
+    call.integers[27] = BigInt(address(logits.memory))
+    call.integers[28] = BigInt(logits.memory.size * 4)
+    call.integers[29] = BigInt(logits.N)
+    call.integers[30] = rowsAt
   }
   return tf.tidy(() => {
     const gradient = output([K, draft.h_Nd.shape[1]])
     const head = draft.headIsFrozen ? undefined : output([V, draft.h_Nd.shape[1]])
-    call.integers[22] = BigInt(gradient.address)
-    if (head !== undefined) call.integers[23] = BigInt(head.address)
+    call.integers[24] = BigInt(gradient.address)
+    if (head !== undefined) call.integers[25] = BigInt(head.address)
     completed(
       "fused head",
       columns.during(() => native.C.winnow_head_gradient(call.integers)),

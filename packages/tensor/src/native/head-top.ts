@@ -5,12 +5,11 @@
  */
 import { ptr } from "bun:ffi"
 import { completed } from "./ffi.ts"
-import { placeOf } from "./halves.ts"
-import type { HeadRows } from "./head-call.ts"
-import { address, type Native, precision } from "./native.ts"
+import { type HeadRows, precisionWord, words, writeSide } from "./head-call.ts"
+import type { Native } from "./native.ts"
 
 /** The struct of C: 64-bit words, in memory that does not move. */
-const call = new BigInt64Array(11)
+const call = words(12)
 
 /**
  * Writes the k most probable tokens of each row, most probable first, of equal ones the lowest id first: k ids, k times
@@ -18,10 +17,10 @@ const call = new BigInt64Array(11)
  *
  * The product is in the current `precision`. The bits do not depend on the number of threads.
  *
- * @param words [N, 2 k + 1], written
- * @error Error for rows that do not fit the head, for k outside 1 to V, for `words` of another length, or without memory
+ * @param into [N, 2 k + 1], written
+ * @error Error for rows that do not fit the head, for k outside 1 to V, for `into` of another length, or without memory
  */
-export const headTop = (native: Native, rows: HeadRows, k: number, words: Int32Array): void => {
+export const headTop = (native: Native, rows: HeadRows, k: number, into: Int32Array): void => {
   const [N, D] = rows.h_Nd.shape
   const V = rows.head_Vd.shape[0]
   if (rows.head_Vd.shape[1] !== D)
@@ -29,12 +28,13 @@ export const headTop = (native: Native, rows: HeadRows, k: number, words: Int32A
   if (!(Number.isInteger(k) && k >= 1 && k <= V))
     throw new Error(`most probable tokens: k = ${k} of ${V} tokens; expected a whole number from 1 to ${V}`)
   const stride = 2 * k + 1
-  if (words.length !== N * stride)
-    throw new Error(`most probable tokens: ${words.length} words for ${N} rows of ${stride}; expected ${N * stride}`)
+  if (into.length !== N * stride)
+    throw new Error(`most probable tokens: ${into.length} words for ${N} rows of ${stride}; expected ${N * stride}`)
   if (N === 0) return
-  const at = BigInt(ptr(words))
-  call.set([precision() === "bfloat16" ? 1n : 0n, BigInt(N), BigInt(V)])
-  call.set([BigInt(address(rows.h_Nd)), BigInt(placeOf(rows.head_Vd)), BigInt(D)], 3)
-  call.set([BigInt(k), BigInt(stride), at, at + BigInt(4 * k), at + BigInt(8 * k)], 6)
-  completed("most probable tokens", native.C.winnow_head_top(call))
+  const at = BigInt(ptr(into))
+  const { integers } = call
+  integers.set([precisionWord(), BigInt(N), BigInt(V)])
+  writeSide(call, 3, rows)
+  integers.set([BigInt(k), BigInt(stride), at, at + BigInt(4 * k), at + BigInt(8 * k)], 7)
+  completed("most probable tokens", native.C.winnow_head_top(integers))
 }

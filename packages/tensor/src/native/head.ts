@@ -51,8 +51,8 @@ const pairs: ReadonlyArray<HeadPair> = ["draftPair", "referencePair"]
 /** Index of the struct's word that points to each output. */
 const outputWord = new Map<string, number>()
 /** Words before the sides: precision, N, V, temperature, the target's temperature, beta, gold. */
-const sideWord = { target: 7, draft: 10, reference: 13 }
-let nextWord = 16
+const sideWord = { target: 7, draft: 11, reference: 15 }
+let nextWord = 19
 for (const model of models) for (const name of ofModel) outputWord.set(`${model}.${name}`, nextWord++)
 for (const pair of pairs) for (const name of ofPair) outputWord.set(`${pair}.${name}`, nextWord++)
 

@@ -16,6 +16,7 @@ import { address, type Native, native, output, precision, withPrecision } from "
 import { tf } from "../tf.ts"
 import { customGrad } from "./custom-grad.ts"
 import { floatType, runOp } from "./run.ts"
+import { softCap } from "./soft-cap.ts"
 import { needsGradient, takesGradient } from "./tape.ts"
 
 /** True if `BatchMatMulV2` is at least as fast: many rows, or a vocabulary of columns and more than a few rows. */
@@ -237,8 +238,13 @@ export const linears = (x_Nd: tf.Tensor2D, layers: ReadonlyArray<LinearWeights>)
 /**
  * Logits [N, V] of rows: h . head^T, by TensorFlow's product, or natively for a head in halves. Not recorded for autodiff:
  * see `linear`.
+ *
+ * @param cap logits are cap tanh(x / cap) of the products x
  */
-export const headLogits = (h_Nd: tf.Tensor2D, head_Vd: FrozenMatrix): tf.Tensor2D => {
+export const headLogits = (h_Nd: tf.Tensor2D, head_Vd: FrozenMatrix, cap?: number): tf.Tensor2D =>
+  softCap(headProducts(h_Nd, head_Vd), cap)
+
+const headProducts = (h_Nd: tf.Tensor2D, head_Vd: FrozenMatrix): tf.Tensor2D => {
   if (!(head_Vd instanceof Halves)) return product(h_Nd, head_Vd, false, true)
   const layers = [{ weight_ed: head_Vd }]
   checkLayers(h_Nd, layers)

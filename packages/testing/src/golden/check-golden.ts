@@ -1,5 +1,14 @@
 /** Random configurations of a family have the numbers that `transformers` has for them. */
-import { type Architecture, type Attends, type Encoder, type Family, InvalidInput, isDecoder } from "@winnow/core"
+import {
+  type Architecture,
+  type Attends,
+  type Encoder,
+  type Family,
+  InvalidInput,
+  isDecoder,
+  rowLogits,
+  vocabularyHead,
+} from "@winnow/core"
 import { hasHeadBias } from "@winnow/models"
 import { AdamW, tf, withoutNative } from "@winnow/tensor"
 import { type Law, lawsOf } from "../law.ts"
@@ -73,6 +82,8 @@ const checkNumbers = (
     const logits = new Float64Array(tokens * V)
     for (let n = 0; n < tokens; n++)
       for (let v = 0; v < V; v++) for (let i = 0; i < d; i++) logits[n * V + v]! += h[n * d + i]! * head_Vd[v * d + i]!
+    const { logitCap: cap } = model.architecture
+    if (cap !== undefined) for (const [i, x] of logits.entries()) logits[i] = cap * Math.tanh(x / cap)
     const sums = Array.from({ length: tokens }, (_, n) => {
       const row = h.subarray(n * d, n * d + computed)
       return [row.reduce((a, b) => a + b, 0), mixed(row)]
@@ -106,8 +117,8 @@ const lossOf = (model: Encoder, { rows }: GoldenCase, { encoder, masked }: Golde
     const golds = at.map((t) => row[encoder ? t : t + 1]!)
     const ids = row.map((id, t) => (encoder && masked.includes(t) ? V - 1 : id))
     const h_Td = tf.reshape(model.hidden(tf.tensor2d([ids], undefined, "int32")), [row.length, d])
-    const h_Nd = tf.gather(h_Td, tf.tensor1d(at, "int32"))
-    const logP_NV = tf.logSoftmax(tf.matMul(h_Nd, model.head_Vd as unknown as tf.Tensor2D, false, true))
+    const h_Nd = tf.gather(h_Td, tf.tensor1d(at, "int32")) as tf.Tensor2D
+    const logP_NV = tf.logSoftmax(rowLogits(h_Nd, vocabularyHead(model)))
     return tf.neg(tf.sum(tf.mul(logP_NV, tf.oneHot(tf.tensor1d(golds, "int32"), V)), 1)) as tf.Tensor1D
   })
   return tf.mean(tf.concat(losses))

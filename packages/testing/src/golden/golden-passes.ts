@@ -3,7 +3,7 @@
  *
  * Letters: B sequences, T positions, d columns of a hidden state.
  */
-import { type Decoder, type Decoding, type Encoder, isDecoder } from "@winnow/core"
+import { type Decoder, type Decoding, type Encoder, isDecoder, rowLogits, vocabularyHead } from "@winnow/core"
 import { paddedStarts, plainDecoding } from "@winnow/models"
 import { tf, withoutNative } from "@winnow/tensor"
 
@@ -111,8 +111,8 @@ export const greedyTexts = (
       const chosen = tf.tidy(() => {
         const h_BTd = decoding.extend(tf.tensor2d(next as Array<Array<number>>, undefined, "int32"))
         const [B, T, d] = h_BTd.shape
-        const last_Bd = tf.reshape(tf.slice(h_BTd, [0, T - 1, 0], [B, 1, d]), [B, d])
-        return [...tf.argMax(tf.matMul(last_Bd, model.head_Vd as unknown as tf.Tensor2D, false, true), 1).dataSync()]
+        const last_Bd = tf.reshape(tf.slice(h_BTd, [0, T - 1, 0], [B, 1, d]), [B, d]) as tf.Tensor2D
+        return [...tf.argMax(rowLogits(last_Bd, vocabularyHead(model)), 1).dataSync()]
       })
       next = chosen.map((id) => [id])
       rows = rows.map((row, b) => [...row, chosen[b]!])

@@ -25,7 +25,7 @@ export const chunkRowsFor = (vocabulary: number): number =>
 
 /** Logits of rows [start, start + count). They belong to the caller's tidy. */
 export const logits = (rows: Rows, start: number, count: number): tf.Tensor2D =>
-  headLogits(tf.slice2d(rows.h_Nd, [start, 0], [count, -1]), rows.head_Vd)
+  headLogits(tf.slice2d(rows.h_Nd, [start, 0], [count, -1]), rows.head_Vd, rows.logitCap)
 
 /**
  * [start, count] of the fewest chunks of at most `chunkRows` rows that cover N, all of about one size, as a short one

@@ -14,7 +14,7 @@ import {
   type Statistics,
   statistics,
 } from "@winnow/core"
-import { product, tf } from "@winnow/tensor"
+import { product, softCapSlope, tf } from "@winnow/tensor"
 import {
   type ChunkTarget,
   chunkAt,
@@ -106,7 +106,7 @@ const plainGradient =
   (loss: LossInstance, chunkRows?: number): GradientOf =>
   (kept, kept_K, rowScale_K) => {
     const K = kept_K.length
-    const { h_Nd: h_Kd, head_Vd } = kept.draft
+    const { h_Nd: h_Kd, head_Vd, logitCap } = kept.draft
     const d = h_Kd.shape[1]
     const size = chunkRows ?? chunkRowsFor(head_Vd.shape[0])
     const batch = batchStatistics(loss, kept, "draft", size)
@@ -115,7 +115,12 @@ const plainGradient =
     const pieces: Array<tf.Tensor2D> = []
     for (const [start, count] of chunks(K, size)) {
       const [gradient_Rd, head] = tf.tidy(() => {
-        const { loss_R, gradient_RV } = lossOf(loss, chunkAt(loss, kept, kept.draft, start, count, batch))
+        const chunk = chunkAt(loss, kept, kept.draft, start, count, batch)
+        const { loss_R, gradient_RV: byLogits_RV } = lossOf(loss, chunk)
+        const gradient_RV =
+          logitCap === undefined
+            ? byLogits_RV
+            : tf.mul<tf.Tensor2D>(byLogits_RV, softCapSlope(chunk.draft.logits_RV, logitCap))
         loss_K.set(loss_R.dataSync(), start)
         // The rows' weights multiply [R, d], never [R, V].
         const scale_R1 = tf.tensor2d(rowScale_K.subarray(start, start + count), [count, 1])

@@ -28,7 +28,7 @@ const rowsWithin = (what: string, rows: Rows, ids: HeadIds | undefined): Rows =>
       `the ${what} predicts ${named(rows.headIds)}, the draft ${named(ids)}; expected a row for each id of the draft: ` +
         "give both the same vocabulary",
     )
-  return { h_Nd: rows.h_Nd, head_Vd: rowsOf(rows.head_Vd, row_U), headIds: ids }
+  return { ...rows, head_Vd: rowsOf(rows.head_Vd, row_U), headIds: ids }
 }
 
 /** Cached rows with the logits of these ids alone. @error Error for a part of the target, refused before any work */

@@ -89,7 +89,7 @@ const tableOf = (signals: OpenSignals): NonNullable<ReturnType<OpenSignals["tabl
 export const cachedTarget = (signals: OpenSignals, form: CachedForm): CachedTarget => {
   const nothing = () => {}
   if (form === "hidden") {
-    const { shape, bytes } = tableOf(signals)
+    const { shape, bytes, logitCap } = tableOf(signals)
     const head_Vd = tf.keep(tensorFromBytes(bytes, shape, "float32")) as tf.Tensor2D
     const D = shape[1]!
     return {
@@ -101,7 +101,7 @@ export const cachedTarget = (signals: OpenSignals, form: CachedForm): CachedTarg
             fromBfloat16(from, (values as Float32Array).subarray(n * D, n * D + from.length))
           }),
         )
-        return { hidden: { h_Nd: h_Nd as tf.Tensor2D, head_Vd } }
+        return { hidden: { h_Nd: h_Nd as tf.Tensor2D, head_Vd, logitCap } }
       },
       dispose: () => head_Vd.dispose(),
     }

@@ -36,7 +36,7 @@ const header = type({
   bytesPerToken: "number.integer >= 1",
   pieces: piece.array(),
   /** A table beside the rows, float32: the head of a target whose hidden states are kept. */
-  "table?": { file: "'table.bin'", shape: "number.integer[]", hash: "string" },
+  "table?": { file: "'table.bin'", shape: "number.integer[]", hash: "string", "logitCap?": "number > 0" },
 })
 export type SignalsHeader = typeof header.infer
 

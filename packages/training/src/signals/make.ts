@@ -52,7 +52,7 @@ export const makeTargetSignals = (
   options: MakeOptions & { readonly target: Encoder; readonly form: CachedForm },
 ): Effect.Effect<SignalsHeader, DataError | InvalidInput> => {
   const { target, form, chunkRows } = options
-  const { hiddenSize: D, vocabularySize: V } = target.architecture
+  const { hiddenSize: D, vocabularySize: V, logitCap } = target.architecture
   return writeSignals({
     ...options,
     bytesPerToken: bytesPerToken(form, { D, V }),
@@ -62,7 +62,7 @@ export const makeTargetSignals = (
       ),
     // The first shard holds the head for all.
     ...(form === "hidden" && (options.shard?.index ?? 0) === 0
-      ? { table: { shape: [V, D], values: () => valuesOf(target.frozenHead_Vd) } }
+      ? { table: { shape: [V, D], values: () => valuesOf(target.frozenHead_Vd), logitCap } }
       : {}),
   })
 }

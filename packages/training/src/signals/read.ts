@@ -25,7 +25,9 @@ export interface OpenSignals {
    */
   readonly rows: (batch: Batch, use: (bytes: Uint8Array, n: number, s: number) => void) => void
   /** The table beside the rows; undefined if there is none. @error DataError (thrown) if it is damaged */
-  readonly table: () => { readonly shape: ReadonlyArray<number>; readonly bytes: Uint8Array } | undefined
+  readonly table: () =>
+    | { readonly shape: ReadonlyArray<number>; readonly bytes: Uint8Array; readonly logitCap?: number | undefined }
+    | undefined
 }
 
 /** Maps a file that is not empty, privately: a stray write would stay in this process. */
@@ -123,8 +125,8 @@ export const openSignals = (
     },
     table: () => {
       if (header.table === undefined) return undefined
-      const { file, shape, hash } = header.table
-      return { shape, bytes: map(join(tableIn, file), 4 * shape.reduce((a, b) => a * b, 1), hash) }
+      const { file, shape, hash, logitCap } = header.table
+      return { shape, logitCap, bytes: map(join(tableIn, file), 4 * shape.reduce((a, b) => a * b, 1), hash) }
     },
   }
 }

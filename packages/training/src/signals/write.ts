@@ -58,7 +58,11 @@ export interface WriteOptions {
   /** The rows of a batch's covered tokens, in their order: bytesPerToken bytes each, copied before the next call. */
   readonly encode: (batch: Batch) => Uint8Array
   /** A table that is written beside the rows. */
-  readonly table?: { readonly shape: ReadonlyArray<number>; readonly values: () => Float32Array }
+  readonly table?: {
+    readonly shape: ReadonlyArray<number>
+    readonly values: () => Float32Array
+    readonly logitCap?: number | undefined
+  }
   /** Called once, before any computation or write. */
   readonly onSize?: (size: SignalsSize) => void
   readonly onProgress?: (tokens: number, of: number) => void
@@ -285,11 +289,16 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
     })
   })
 
-const writeTable = (directory: string, { shape, values }: NonNullable<WriteOptions["table"]>) => {
+const writeTable = (directory: string, { shape, values, logitCap }: NonNullable<WriteOptions["table"]>) => {
   const floats = values()
   const bytes = new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength)
   writeWhole(join(directory, "table.bin"), bytes)
-  return { file: "table.bin" as const, shape: [...shape], hash: hashOf(bytes) }
+  return {
+    file: "table.bin" as const,
+    shape: [...shape],
+    hash: hashOf(bytes),
+    ...(logitCap !== undefined && { logitCap }),
+  }
 }
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`

@@ -13,6 +13,7 @@ export const decodeSymbols = {
   winnow_decode_keep: { args: [pointer, pointer, long], returns: nothing },
   winnow_decode_greedy: { args: [pointer, pointer, long, pointer, pointer, pointer], returns: int },
   winnow_decode_logits: { args: [pointer, pointer, long], returns: pointer },
+  winnow_decode_cap: { args: [pointer, double], returns: nothing },
   winnow_decode_ask: { args: [pointer, long, long], returns: nothing },
   winnow_decode_give: { args: [pointer, pointer, long, pointer], returns: nothing },
   winnow_decode_kept: { args: [pointer, long], returns: pointer },
