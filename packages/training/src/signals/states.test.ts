@@ -171,3 +171,30 @@ test("states without a layer that the head reads are refused before the first st
   const error = await trained(exit({ layers: 2, norm: true }), "text", states).catch((cause) => String(cause.problems))
   expect(error).toBe("it reads layer 2 of the target, and the stored states are last and layer 1 in float32")
 })
+
+test("a stopped cache goes on with the pieces that it has, and ends with the same bytes; shards are its parts", async () => {
+  const form = { precision: "float32", last: true, layers: [2] } as const
+  const making = { identity, examples, batchTokens: 40, piece: { bytes: 1e9, tokens: 60 }, target, form }
+  const [whole, parts] = [join(folder, "whole"), join(folder, "parts")]
+  const { pieces, tokens } = await Effect.runPromise(makeStates({ ...making, directory: whole }))
+  const stopped = makeStates({
+    ...making,
+    directory: parts,
+    onProgress: (done) => {
+      if (done > pieces[0]!.rows) throw new Error("stopped")
+    },
+  })
+  expect(String(await Effect.runPromise(Effect.flip(stopped)))).toContain("stopped")
+  const seen: Array<number> = []
+  const again = await Effect.runPromise(
+    makeStates({ ...making, directory: parts, onProgress: (done) => seen.push(done) }),
+  )
+  expect(again.pieces).toEqual(pieces)
+  expect([seen[0], seen.at(-1)]).toEqual([pieces[0]!.rows, tokens])
+  const shards = await Promise.all(
+    [0, 1].map((index) =>
+      Effect.runPromise(makeStates({ ...making, directory: join(folder, `shard-${index}`), shard: { index, of: 2 } })),
+    ),
+  )
+  expect(shards.flatMap((shard) => shard.pieces)).toEqual(pieces)
+})
