@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { type DataError, InvalidInput } from "@winnow/core"
 import { writeWhole } from "@winnow/files"
 import type { Effect } from "effect"
+import { configText } from "./config-text.ts"
 import { attempt, withDataErrors } from "./data-errors.ts"
 import { readJson } from "./folder.ts"
 import { openSafetensors, type WrittenDtype, writeSafetensors } from "./safetensors.ts"
@@ -54,7 +55,5 @@ export const copyModelFolder = (
       weights.close()
     }
     // config.json is written last: its presence says that the folder is whole.
-    withDataErrors(() =>
-      writeWhole(join(to, "config.json"), `${JSON.stringify({ ...own, ...config, dtype }, null, 2)}\n`),
-    )
+    withDataErrors(() => writeWhole(join(to, "config.json"), configText({ ...own, ...config, dtype })))
   })

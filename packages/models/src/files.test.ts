@@ -4,6 +4,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
+import { configText } from "./config-text.ts"
 import { architectureFromConfig, smallConfig as config, loadModel } from "./families.fixture.ts"
 import { saveModel } from "./files.ts"
 import { firstNonFinite, plainFirstNonFinite } from "./finite.ts"
@@ -30,6 +31,28 @@ test("config.json has what transformers needs; keys given on saving are added", 
     eos_token_id: [2, 3],
     pad_token_id: 5,
   })
+})
+
+test("whole numbers of keys that transformers takes as float alone have a point, and only there", () => {
+  const nested = { final_logit_softcapping: 3 }
+  const text = configText({
+    final_logit_softcapping: 30,
+    rms_norm_eps: 1e-6,
+    initializer_range: 1,
+    hidden_size: 16,
+    nested,
+  })
+  expect(text.split("\n").map((line) => line.trim())).toEqual(
+    ["{", '"final_logit_softcapping": 30.0,', '"rms_norm_eps": 0.000001,', '"initializer_range": 1.0,'].concat([
+      '"hidden_size": 16,',
+      '"nested": {',
+      '"final_logit_softcapping": 3',
+      "}",
+      "}",
+      "",
+    ]),
+  )
+  expect(JSON.parse(text)).toMatchObject({ final_logit_softcapping: 30, initializer_range: 1, nested })
 })
 
 test("a copy of a copy has the same bytes, its keys in the order of the first", async () => {

@@ -15,6 +15,7 @@ import {
 import { writeWhole } from "@winnow/files"
 import type { NativeWeight, tf } from "@winnow/tensor"
 import type { Effect } from "effect"
+import { configText } from "./config-text.ts"
 import { attempt, withDataErrors } from "./data-errors.ts"
 import { headIdTensors } from "./head-ids-files.ts"
 import { type DecodingPrecision, makeModel } from "./model.ts"
@@ -67,9 +68,7 @@ const save = (model: Encoder, dir: string, extra: Readonly<Record<string, unknow
   })
   writeSafetensors(join(dir, "model.safetensors"), [...weights, ...(headIds ? headIdTensors(headIds) : [])])
   // config.json is written last: its presence says that the directory is whole.
-  withDataErrors(() =>
-    writeWhole(join(dir, "config.json"), `${JSON.stringify({ ...architecture.config, ...extra }, null, 2)}\n`),
-  )
+  withDataErrors(() => writeWhole(join(dir, "config.json"), configText({ ...architecture.config, ...extra })))
 }
 
 /**

@@ -14,6 +14,7 @@ import { type Attends, DataError, type Encoder, type Family, InvalidInput, type 
 import { writeWhole } from "@winnow/files"
 import { fillTensor, tf } from "@winnow/tensor"
 import type { Effect } from "effect"
+import { configText } from "./config-text.ts"
 import { attempt, withDataErrors } from "./data-errors.ts"
 import { nonFiniteProblem } from "./finite.ts"
 import { readJson } from "./folder.ts"
@@ -53,7 +54,7 @@ export const savePrivate = (
       }),
     )
     const config = shared === undefined ? architecture.config : withShared(architecture.config, dir, shared)
-    withDataErrors(() => writeWhole(join(dir, "config.json"), `${JSON.stringify(config, null, 2)}\n`))
+    withDataErrors(() => writeWhole(join(dir, "config.json"), configText(config)))
   })
 
 /** The config.json of a private part whose shared part is a folder. */
@@ -87,7 +88,7 @@ export const placePrivate = (
     const whole = { ...(readJson(join(shared, "config.json")) as object), [privateKey]: config[privateKey] }
     withDataErrors(() => {
       copyFileSync(join(from, privateFile), join(dir, privateFile))
-      writeWhole(join(dir, "config.json"), `${JSON.stringify(withShared(whole, dir, shared), null, 2)}\n`)
+      writeWhole(join(dir, "config.json"), configText(withShared(whole, dir, shared)))
     })
   })
 

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { type Attends, type DataError, type Encoder, InvalidInput } from "@winnow/core"
 import { writeWhole } from "@winnow/files"
 import type { Effect } from "effect"
+import { configText } from "./config-text.ts"
 import { attempt, withDataErrors } from "./data-errors.ts"
 import { isPrivate, privateFormOf, sharedConfig } from "./private-part.ts"
 import { type TensorSource, writeSafetensors } from "./safetensors.ts"
@@ -98,5 +99,5 @@ export const saveMixtral = (
       num_experts_per_tok: 2,
       ...extra,
     }
-    withDataErrors(() => writeWhole(join(dir, "config.json"), `${JSON.stringify(written, null, 2)}\n`))
+    withDataErrors(() => writeWhole(join(dir, "config.json"), configText(written)))
   })
