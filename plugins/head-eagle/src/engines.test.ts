@@ -9,6 +9,8 @@ import { join } from "node:path"
 import type { DraftHead, Engine, HeadUse } from "@winnow/core"
 import { llama } from "@winnow/model-llama"
 import { initialise, initialiseHead, openSafetensors, saveHeadFor } from "@winnow/models"
+import { normals, seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
 import { instanceOf } from "@winnow/testing"
 import { Effect } from "effect"
 import { eagle } from "./index.ts"
@@ -86,6 +88,42 @@ test("the first form for SGLang: LlamaForCausalLMEagle, whose fc always has a bi
   expect(shapes).toEqual({ "fc.weight": [d, 2 * d], "fc.bias": [d], ...layer("layers.0.", d) })
   expect([...values["fc.bias"]!].every((x) => x === 0)).toBe(true)
   expect(config).toMatchObject({ ...sizes, architectures: ["LlamaForCausalLMEagle"] })
+})
+
+test("a private part without a gate is the last columns of a wider layer, the same function; one with a gate is refused", async () => {
+  const folder = (private_: { size: number; gate: "joint" | "none" }) =>
+    headOf(eagle({ ...options, private: private_ }))
+  const gated = await folder({ size: 3, gate: "joint" })
+  for (const engine of ["vllm", "sglang"] as const)
+    expect(() => gated.folderFor!(engine)).toThrow("a private part whose gate weighs it by each token")
+  const own = await folder({ size: 3, gate: "none" })
+  const down = own.parameters.get("layers.0.mlp.private.down.weight")!
+  tf.tidy(() => down.assign(tf.tensor(normals(d * 3, 1, seeded(1, "down")), [d, 3])))
+  const { config, tensors } = own.folderFor!("vllm")
+  expect(config).toMatchObject({ ...sizes, intermediate_size: m + 3 })
+  expect(tensors.some(({ name }) => name.includes("private"))).toBe(false)
+  const wide = await headOf(eagle({ intermediate_size: m + 3 }))
+  for (const { name, shape, data } of tensors) {
+    const variable = wide.parameters.get(name)!
+    expect(variable.shape).toEqual([...shape])
+    tf.tidy(() => variable.assign(tf.tensor(data(), [...shape])))
+  }
+  const proposed = (head: DraftHead) => {
+    const sequence = head.proposing!().begin({
+      sampling: { temperature: 1 },
+      vocabularySize: V,
+      eosId: undefined,
+    } as never)
+    const states = Float32Array.from(normals(4 * d, 1, seeded(2, "states")))
+    const seen = { from: 0, count: 4, of: () => states }
+    const { q } = sequence.propose({ text: [3, 1, 4, 1, 5], room: 3, draw: () => 7, seen } as never)
+    sequence.dispose?.()
+    return (q as ReadonlyArray<Float64Array>).flatMap((row) => [...row])
+  }
+  const [ours, theirs] = [proposed(own), proposed(wide)]
+  expect(ours.length).toBe(3 * V)
+  for (const [i, p] of ours.entries()) expect(theirs[i]!).toBeCloseTo(p, 6)
+  for (const one of [gated, own, wide]) one.dispose()
 })
 
 const third = {
