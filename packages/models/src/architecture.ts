@@ -10,6 +10,7 @@ import { attentionPlan } from "./attention-plan.ts"
 import { widthsOf } from "./axes.ts"
 import { type Description, headColumns, matricesOf, slotWidths } from "./instructions.ts"
 import { attentionMask, treeMask } from "./mask.ts"
+import { nativeLayers } from "./native-layers.ts"
 import { nativeProgram } from "./native-program.ts"
 import { parameter } from "./parameters.ts"
 import { partsOf } from "./parts.ts"
@@ -25,6 +26,7 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
   const { windows, layers: places, ...plan } = attentionPlan(of)
   const rotaries = plan.rotaries.map(rotaryEmbedding)
   const names = [...of.parameters.keys()]
+  const chain = nativeLayers(of)
 
   const learned = (position_N: () => Int32Array) =>
     of.embed.positions === undefined ? undefined : tf.tensor1d(position_N(), "int32")
@@ -94,7 +96,11 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
       ...reaches[window]!,
     }))
     const attend = (packed_Nc: tf.Tensor2D, l: number) => attention(packed_Nc, frames[l]!, of.heads)
-    const surroundings = { attend, positions_N: learned(() => positionsOf(B, T, 0, undefined, start_BT)) }
+    const surroundings = {
+      attend,
+      positions_N: learned(() => positionsOf(B, T, 0, undefined, start_BT)),
+      layers: chain && ((x_Nd: tf.Tensor2D) => chain(values, x_Nd, frames)),
+    }
     return runTensors(of, values, ids_BT, surroundings, onLayer)
   }
 

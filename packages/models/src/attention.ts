@@ -10,7 +10,18 @@
  * TensorFlow splits it without a copy, and tables and masks broadcast over it.
  */
 import type { Attends } from "@winnow/core"
-import { address, customGrad, type Native, native, output, product, softCap, softCapSlope, tf } from "@winnow/tensor"
+import {
+  address,
+  type ChainAttention,
+  customGrad,
+  type Native,
+  native,
+  output,
+  product,
+  softCap,
+  softCapSlope,
+  tf,
+} from "@winnow/tensor"
 import type { HeadLayout } from "./head-layout.ts"
 import { attentionMask, packedMask, windowStarts } from "./mask.ts"
 import type { Rotary, RotaryFrame } from "./rotary.ts"
@@ -236,6 +247,17 @@ const sizesOf = ({ B, T, rotary, cap }: SequenceFrame, { heads, kvHeads, headSiz
   new Float32Array(sizes.buffer)[8] = cap ?? 0
   return sizes
 }
+
+/** The inputs of the kernel in a chain. */
+export const chainAttention = (frame: SequenceFrame, layout: HeadLayout): ChainAttention => ({
+  sizes: sizesOf(frame, layout),
+  heads: layout.heads,
+  kvHeads: layout.kvHeads,
+  headSize: layout.headSize,
+  cos: frame.rotary.cos,
+  sin: frame.rotary.sin,
+  start_N: frame.start_N,
+})
 
 /** The kernel reads the packed rows in place, block by block; no probability outlives its block (`native/attention.h`). */
 const nativeAttention = (

@@ -9,7 +9,7 @@ import { attention, sequenceReach } from "./attention.ts"
 import { type AttentionPlan, attentionPlan } from "./attention-plan.ts"
 import { attendsOf, type Circuit, type CircuitInput, checkInput, targetWeights } from "./circuit.ts"
 import { embedding } from "./embedding.ts"
-import { instructionOps, Slots } from "./instruction-ops.ts"
+import { instructionOps, tensorSlots } from "./instruction-ops.ts"
 import { parameter } from "./parameters.ts"
 import { rotaryEmbedding } from "./rotary.ts"
 
@@ -43,7 +43,7 @@ export const circuitOutputs = (
 ): ReadonlyMap<string, tf.Tensor2D> => {
   checkInput(circuit, given)
   const { inputs, tokens, table = targetWeights.embedding, instructions, outputs, attention } = circuit
-  const slots = new Slots()
+  const slots = tensorSlots()
   for (const slot of inputs.keys()) slots.write(slot, given.inputs.get(slot)!)
   for (const [i, [slot, columns]] of [...(tokens ?? [])].entries()) {
     const rows = embedding(parameter<FrozenMatrix>(values, table), given.ids![i]!)

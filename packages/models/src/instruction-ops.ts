@@ -30,33 +30,37 @@ type Weigh = Extract<Instruction, { op: "weigh" }>
 /**
  * Values by slot. Additions wait until the slot is read: two of them (a parallel residual) are then one pass over memory.
  */
-export class Slots {
-  readonly #values = new Map<string, ReadonlyArray<tf.Tensor2D>>()
+export class Slots<V> {
+  readonly #values = new Map<string, ReadonlyArray<V>>()
 
-  write(name: string, value: tf.Tensor2D): void {
+  /** @param sum of two values or three, the latest first */
+  constructor(private readonly sum: (terms: readonly [V, V, V?]) => V) {}
+
+  write(name: string, value: V): void {
     this.#values.set(name, [value])
   }
 
-  add(name: string, value: tf.Tensor2D): void {
+  add(name: string, value: V): void {
     this.#values.set(name, [value, ...this.#values.get(name)!])
   }
 
-  read(name: string): tf.Tensor2D {
+  read(name: string): V {
     const terms = [...this.#values.get(name)!]
-    while (terms.length > 1) {
-      const [a, b, c] = terms.splice(-3) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D?]
-      terms.push(c === undefined ? tf.add(a, b) : add3(a, b, c))
-    }
+    while (terms.length > 1) terms.push(this.sum(terms.splice(-3) as [V, V, V?]))
     this.write(name, terms[0]!)
     return terms[0]!
   }
 }
 
+/** Slots of tensors. */
+export const tensorSlots = (): Slots<tf.Tensor2D> =>
+  new Slots(([a, b, c]) => (c === undefined ? tf.add<tf.Tensor2D>(a, b) : add3(a, b, c)))
+
 /** The ops of norms and instructions with these weights. */
 export interface InstructionOps {
   readonly norm: (x: tf.Tensor2D, norm: Norm) => tf.Tensor2D
   /** Runs a list of instructions over slots. */
-  readonly runAll: (instructions: Iterable<Instruction>, slots: Slots) => void
+  readonly runAll: (instructions: Iterable<Instruction>, slots: Slots<tf.Tensor2D>) => void
 }
 
 /**
@@ -118,7 +122,7 @@ export const instructionOps = (
         return attend(x)
     }
   }
-  const runAll = (instructions: Iterable<Instruction>, slots: Slots) => {
+  const runAll = (instructions: Iterable<Instruction>, slots: Slots<tf.Tensor2D>) => {
     for (const i of instructions) {
       if (i.op === "weigh") {
         slots.write(i.to, weighed(i, slots.read(i.from), slots.read(i.to)))

@@ -1,6 +1,7 @@
 /**
- * The description of a model: sizes, parameters, and its layers as lists of instructions. Both interpreters read it:
- * `tensor-layers.ts` runs it with differentiable TFJS ops, and `native-program.ts` encodes it for native decoding.
+ * The description of a model: sizes, parameters, and its layers as lists of instructions. `tensor-layers.ts`
+ * runs it with differentiable TFJS ops, `native-layers.ts` by native kernels as one such op, and `native-program.ts`
+ * encodes it for native decoding.
  *
  * Values live in slots: matrices of one row for each token. Slot "x" is the residual stream: the embedding writes it, the
  * last norm reads it. An instruction reads the latest value of a slot; every slot but x is void at the end of a layer.

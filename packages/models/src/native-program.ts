@@ -1,5 +1,5 @@
 /**
- * The second interpreter of a description: words for the native decoder, which runs new positions over a cache. The words
+ * The interpreter of a description for decoding: words for the native decoder, which runs new positions over a cache. The words
  * are described in `packages/tensor/native/decode.h`.
  */
 import { headRowsOf } from "@winnow/core"

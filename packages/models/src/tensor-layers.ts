@@ -6,7 +6,7 @@
 import type { Attends, PassWeights } from "@winnow/core"
 import { type FrozenMatrix, tf } from "@winnow/tensor"
 import { embedding } from "./embedding.ts"
-import { instructionOps, Slots } from "./instruction-ops.ts"
+import { instructionOps, tensorSlots } from "./instruction-ops.ts"
 import { type Description, headColumns, type Instruction, stream } from "./instructions.ts"
 import { parameter } from "./parameters.ts"
 
@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly attend: (packed_Nc: tf.Tensor2D, layer: number) => tf.Tensor2D
   /** [N], where positions are learned. */
   readonly positions_N: tf.Tensor1D | undefined
+  /** All layers and the last norm at once; undefined, or undefined from it, where they are run one by one. */
+  readonly layers?: ((x_Nd: tf.Tensor2D) => tf.Tensor2D | undefined) | undefined
 }
 
 /** One column behind a hidden state, for the head's bias. */
@@ -24,7 +26,6 @@ const bias: Array<[number, number]> = [
   [0, 1],
 ]
 
-/**
 /** The last norm. */
 const normOf = (of: Description<Attends>, values: PassWeights, x_Nd: tf.Tensor2D): tf.Tensor2D =>
   instructionOps(values, of.heads, (packed_Nc) => packed_Nc).norm(x_Nd, of.norm)
@@ -46,13 +47,13 @@ export const runTensors = (
   of: Description<Attends>,
   values: PassWeights,
   ids_BT: tf.Tensor2D,
-  { attend, positions_N }: Surroundings,
+  { attend, positions_N, layers }: Surroundings,
   onLayer?: (x_Nd: tf.Tensor2D) => void,
 ): tf.Tensor3D => {
   const [B, T] = ids_BT.shape
   const p = <R extends tf.Tensor | FrozenMatrix>(name: string) => parameter<R>(values, name)
   const layer = (x_Nd: tf.Tensor2D, instructions: ReadonlyArray<Instruction>, l: number): tf.Tensor2D => {
-    const slots = new Slots()
+    const slots = tensorSlots()
     slots.write(stream, x_Nd)
     instructionOps(values, of.heads, (packed_Nc) => attend(packed_Nc, l)).runAll(instructions, slots)
     return slots.read(stream)
@@ -65,6 +66,8 @@ export const runTensors = (
     positions_N === undefined
       ? tokens_Nd
       : tf.add(tokens_Nd, embedding(p<tf.Tensor2D>(of.embed.positions!), positions_N))
+  const atOnce = onLayer === undefined ? layers?.(x_Nd) : undefined
+  if (atOnce !== undefined) return tf.reshape(withBias(of, atOnce), [B, T, headColumns(of)])
   for (const [l, instructions] of of.layers.entries()) {
     onLayer?.(x_Nd)
     x_Nd = tf.tidy(() => layer(x_Nd, instructions, l))

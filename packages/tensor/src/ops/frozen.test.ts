@@ -4,7 +4,8 @@ import { normals, seeded } from "@winnow/numerics"
 import { backend } from "../engine.ts"
 import { native, withoutNative } from "../native/native.ts"
 import { tf } from "../tf.ts"
-import { type LinearWeights, linears } from "./linear.ts"
+import { linears } from "./linear.ts"
+import type { LinearWeights } from "./products.ts"
 import { gradients, needsGradient } from "./tape.ts"
 
 const variable = (shape: Array<number>, name: string) =>

@@ -8,13 +8,20 @@
  * Letters: N rows, d inputs, e outputs.
  */
 
-import type { Address } from "@winnow/engine"
 import { attribute } from "../binding/attributes.ts"
-import { completed } from "../native/ffi.ts"
-import { type FrozenMatrix, Halves, placeOf } from "../native/halves.ts"
+import { type FrozenMatrix, Halves } from "../native/halves.ts"
 import { address, type Native, native, output, precision, withPrecision } from "../native/native.ts"
 import { tf } from "../tf.ts"
 import { customGrad } from "./custom-grad.ts"
+import {
+  checkLayers,
+  type LayerPlaces,
+  type LinearWeights,
+  partsOf,
+  productGradientsInto,
+  productMode,
+  productsInto,
+} from "./products.ts"
 import { floatType, runOp } from "./run.ts"
 import { softCap } from "./soft-cap.ts"
 import { needsGradient, takesGradient } from "./tape.ts"
@@ -67,12 +74,6 @@ export const plainLinear = (x_Nd: tf.Tensor2D, weight_ed: tf.Tensor2D, bias_e?: 
   )
 }
 
-/** A linear layer's weight [outputs, inputs] and bias [outputs], if it has one. Halves have no gradient, and pass none on. */
-export interface LinearWeights {
-  readonly weight_ed: FrozenMatrix
-  readonly bias_e?: tf.Tensor1D | undefined
-}
-
 /** A layer whose weight is a tensor. */
 interface TensorWeights extends LinearWeights {
   readonly weight_ed: tf.Tensor2D
@@ -81,55 +82,16 @@ interface TensorWeights extends LinearWeights {
 const areTensors = (layers: ReadonlyArray<LinearWeights>): layers is ReadonlyArray<TensorWeights> =>
   layers.every(({ weight_ed }) => !(weight_ed instanceof Halves))
 
-/** @error if a layer's weights do not fit the rows: native code would read past their end */
-const checkLayers = (x: tf.Tensor, layers: ReadonlyArray<LinearWeights>): void => {
-  for (const { weight_ed: w, bias_e: b } of layers)
-    if (x.rank !== 2 || w.shape.length !== 2 || w.shape[1] !== x.shape[1] || (b !== undefined && b.size !== w.shape[0]))
-      throw new Error(
-        `linear: found rows [${x.shape}], weight [${w.shape}]${b === undefined ? "" : `, bias [${b.shape}]`}; ` +
-          "expected [N, d], [e, d], [e]",
-      )
-}
-
-/** The place of one layer's columns in the rows of all layers. */
-interface Part {
-  readonly e: number
-  readonly from: number
-  /** Indices of its weight and its bias among the inputs. */
-  readonly weight: number
-  readonly bias: number | undefined
-}
-
-const partsOf = (layers: ReadonlyArray<LinearWeights>): { readonly parts: Array<Part>; readonly width: number } => {
-  const parts: Array<Part> = []
-  let [from, input] = [0, 1]
-  for (const { weight_ed, bias_e } of layers) {
-    const e = weight_ed.shape[0]
-    parts.push({ e, from, weight: input++, bias: bias_e === undefined ? undefined : input++ })
-    from += e
-  }
-  return { parts, width: from }
-}
-
-const floatBytes = 4
-
 /** The products of all layers, side by side in rows of one tensor; no gradient. */
 const nativeProducts = (
-  { C }: Native,
+  library: Native,
   x_Nd: tf.Tensor2D,
   layers: ReadonlyArray<LinearWeights>,
-  { parts, width }: ReturnType<typeof partsOf>,
+  places: ReturnType<typeof partsOf>,
 ): tf.Tensor2D => {
-  const [N, d] = x_Nd.shape
-  const mode = precision() === "bfloat16" ? 1 : 0
-  const y = output([N, width])
-  const x_at = address(x_Nd)
-  for (const [i, { e, from }] of parts.entries()) {
-    const { weight_ed, bias_e } = layers[i]!
-    const bias_at = bias_e === undefined ? null : address(bias_e)
-    const to: Address = y.address + from * floatBytes
-    completed("linear", C.winnow_gemm(mode, N, e, d, x_at, d, 0, placeOf(weight_ed), d, 1, to, width, 0, bias_at))
-  }
+  const N = x_Nd.shape[0]
+  const y = output([N, places.width])
+  productsInto(library, productMode(), N, address(x_Nd), layers, places, y.address)
   return y.tensor as tf.Tensor2D
 }
 
@@ -137,7 +99,7 @@ const nativeProducts = (
 const frozenLinears = (x_Nd: tf.Tensor2D, layers: ReadonlyArray<LinearWeights>): tf.Tensor2D => {
   checkLayers(x_Nd, layers)
   if (takesGradient()) throw new Error("linear: a weight in bfloat16 passes no gradient on; give it as a variable")
-  const fast = nativeFor(x_Nd)
+  const fast = nativeProductsFor(x_Nd.shape[0])
   if (fast !== undefined) return nativeProducts(fast, x_Nd, layers, partsOf(layers))
   return tf.tidy(() =>
     plainLinears(
@@ -150,41 +112,33 @@ const frozenLinears = (x_Nd: tf.Tensor2D, layers: ReadonlyArray<LinearWeights>):
 /** All layers into rows of one tensor: products write their columns in place, and their gradients read them there. */
 const nativeLinears = (library: Native, x_Nd: tf.Tensor2D, layers: ReadonlyArray<TensorWeights>): tf.Tensor2D => {
   checkLayers(x_Nd, layers)
-  const { C } = library
   const [N, d] = x_Nd.shape
   const places = partsOf(layers)
-  const { parts, width } = places
+  const { parts } = places
   const inputs = [
     x_Nd,
     ...layers.flatMap(({ weight_ed, bias_e }) => (bias_e === undefined ? [weight_ed] : [weight_ed, bias_e])),
   ]
   const wanted = inputs.map((input, i) => i === 0 || needsGradient(input))
-  const mode = precision() === "bfloat16" ? 1 : 0
+  const mode = productMode()
   return customGrad(
     (_, save) => {
       const value = nativeProducts(library, x_Nd, layers, places)
       save([x_Nd, ...parts.map(({ weight }) => inputs[weight]!)])
       const gradFunc = (dy: tf.Tensor, [x, ...weights]: Array<tf.Tensor>) => {
         const dx = output([N, d])
-        const [x_at, dy_at] = [address(x!), address(dy)]
         const gradients = [dx.tensor]
-        for (const [i, { e, from, weight, bias }] of parts.entries()) {
-          const columns_at: Address = dy_at + from * floatBytes
-          const [weight_at, add] = [address(weights[i]!), i === 0 ? 0 : 1]
-          completed(
-            "linear",
-            C.winnow_gemm(mode, N, d, e, columns_at, width, 0, weight_at, d, 0, dx.address, d, add, null),
-          )
-          if (wanted[weight]) {
-            const dw = output([e, d])
-            completed("linear", C.winnow_gemm(mode, e, d, N, columns_at, width, 1, x_at, d, 0, dw.address, d, 0, null))
-            gradients.push(dw.tensor)
-          }
-          if (bias === undefined || !wanted[bias]) continue
-          const db = output([e])
-          C.winnow_column_sums(N, e, columns_at, width, db.address)
-          gradients.push(db.tensor)
+        const made = (input: number | undefined) => {
+          if (input === undefined || !wanted[input]) return null
+          const gradient = output(inputs[input]!.shape)
+          gradients.push(gradient.tensor)
+          return gradient.address
         }
+        const ofLayer = (i: number): LayerPlaces => {
+          const { weight, bias } = parts[i]!
+          return { weight: address(weights[i]!), dWeight: made(weight), dBias: made(bias) }
+        }
+        productGradientsInto(library, mode, [N, d], address(x!), address(dy), places, ofLayer, dx.address)
         return gradients
       }
       return { value, gradFunc }
@@ -201,8 +155,9 @@ const plainLinears = (x_Nd: tf.Tensor2D, layers: ReadonlyArray<TensorWeights>): 
 /** From this number of rows on native float32 products are at least as fast as TensorFlow's. */
 const manyRows = 8
 
-const nativeFor = (x: tf.Tensor2D): Native | undefined =>
-  x.shape[0] >= manyRows || precision() === "bfloat16" ? native() : undefined
+/** The native library, if products of N rows are native. */
+export const nativeProductsFor = (N: number): Native | undefined =>
+  N >= manyRows || precision() === "bfloat16" ? native() : undefined
 
 /**
  * x . weight^T + bias, differentiable: a linear layer in the layout of Hugging Face checkpoints.
@@ -219,7 +174,7 @@ const nativeFor = (x: tf.Tensor2D): Native | undefined =>
  */
 export const linear = (x_Nd: tf.Tensor2D, weight_ed: FrozenMatrix, bias_e?: tf.Tensor1D): tf.Tensor2D => {
   if (weight_ed instanceof Halves) return frozenLinears(x_Nd, [{ weight_ed, bias_e }])
-  const fast = nativeFor(x_Nd)
+  const fast = nativeProductsFor(x_Nd.shape[0])
   return fast ? nativeLinears(fast, x_Nd, [{ weight_ed, bias_e }]) : plainLinear(x_Nd, weight_ed, bias_e)
 }
 
@@ -231,7 +186,7 @@ export const linear = (x_Nd: tf.Tensor2D, weight_ed: FrozenMatrix, bias_e?: tf.T
  */
 export const linears = (x_Nd: tf.Tensor2D, layers: ReadonlyArray<LinearWeights>): tf.Tensor2D => {
   if (!areTensors(layers)) return frozenLinears(x_Nd, layers)
-  const fast = nativeFor(x_Nd)
+  const fast = nativeProductsFor(x_Nd.shape[0])
   return fast ? nativeLinears(fast, x_Nd, layers) : plainLinears(x_Nd, layers)
 }
 
