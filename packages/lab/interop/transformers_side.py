@@ -21,7 +21,8 @@ print(f"transformers {transformers.__version__}, torch {torch.__version__}")
 models = {}
 problems = []
 for name in ("target", "draft"):
-    model, info = AutoModelForCausalLM.from_pretrained(ours[name], output_loading_info=True)
+    # transformers' other kinds of attention leave out the soft cap of scores
+    model, info = AutoModelForCausalLM.from_pretrained(ours[name], attn_implementation="eager", output_loading_info=True)
     odd = {k: sorted(v) for k, v in info.items() if v}
     print(f"{name}: {type(model).__name__}, {model.dtype}, missing or unexpected keys: {odd or 'none'}")
     if odd:

@@ -129,9 +129,15 @@ bun run winnow logits ${name} --ids '[[1,2,3]]'
 ${idsText(ids)}`
 }
 
+/** Attention of transformers 5.18 by "sdpa", its default, leaves a cap of scores out. */
+const capText = ({ config }: Architecture<Attends>): string =>
+  typeof config["attn_logit_softcapping"] === "number"
+    ? '\n\nIts attention has a soft cap of scores. In transformers add `attn_implementation="eager"` to `from_pretrained`: the default, `sdpa`, leaves the cap out and gives other texts.'
+    : ""
+
 const use = (facts: CardFacts): string => {
   const { run } = facts.model
-  return isMeasured(run) ? plainUse(facts) : decodingUse(run, facts)
+  return `${isMeasured(run) ? plainUse(facts) : decodingUse(run, facts)}${capText(facts.architecture)}`
 }
 
 const one = (text: string): string => text.replaceAll(/\n{3,}/g, "\n\n")
