@@ -15,12 +15,27 @@ const houseFiles = (): ReadonlyArray<string> =>
     .filter(existsSync)
     .toSorted()
 
+/** A plugin with its default options; undefined if it cannot be made without options. */
+const withDefaults = (plugin: Exported): object | undefined => {
+  try {
+    return plugin.use({}) as object
+  } catch {
+    return undefined
+  }
+}
+
 /** An option as its schema writes it: name, type and default. */
-const optionsOf = (schema: unknown): ReadonlyArray<string> => {
+const optionsOf = (plugin: Exported): ReadonlyArray<string> => {
+  const { schema } = plugin
+  // The values of all defaults, where no option is required; else a list of errors, which has none of their names.
+  const defaults = (schema as (given: object) => Readonly<Record<string, unknown>>)({})
   const { json } = schema as { readonly json?: { readonly required?: unknown; readonly optional?: unknown } }
   const list = (value: unknown) => (Array.isArray(value) ? (value as ReadonlyArray<Record<string, unknown>>) : [])
+  // The schema writes the name of a function where a function makes the default.
   const of = ({ key, ...rest }: Record<string, unknown>) =>
-    Object.hasOwn(rest, "default") ? `${String(key)} = ${JSON.stringify(rest["default"])}` : String(key)
+    Object.hasOwn(rest, "default")
+      ? `${String(key)} = ${JSON.stringify(defaults[String(key)] ?? rest["default"])}`
+      : String(key)
   const fields = [
     ...list(json?.required).map(of),
     ...list(json?.optional).map((o) => of(o).replace(/^([^ =]+)$/, "$1?")),
@@ -33,15 +48,11 @@ const optionsOf = (schema: unknown): ReadonlyArray<string> => {
  * none if it cannot be made without options.
  */
 const needsOf = (plugin: Exported): ReadonlyArray<string> => {
-  try {
-    const { needs, reads } = plugin.use({}) as {
-      readonly needs?: { readonly statistics?: ReadonlyArray<string>; readonly models?: ReadonlyArray<string> }
-      readonly reads?: ReadonlyArray<string>
-    }
-    return [...(needs?.statistics ?? []), ...(needs?.models ?? []), ...(reads ?? [])]
-  } catch {
-    return []
+  const { needs, reads } = (withDefaults(plugin) ?? {}) as {
+    readonly needs?: { readonly statistics?: ReadonlyArray<string>; readonly models?: ReadonlyArray<string> }
+    readonly reads?: ReadonlyArray<string>
   }
+  return [...(needs?.statistics ?? []), ...(needs?.models ?? []), ...(reads ?? [])]
 }
 
 /** The command. */
@@ -58,7 +69,7 @@ export const plugins = Command.make(
   Effect.fn("plugins")(function* ({ plugin, json }) {
     const house = (yield* Effect.forEach(houseFiles(), pluginsIn)).flat()
     const all = [...house, ...ownData, ...(yield* loadPlugins(plugin)).plugins]
-      .map((p) => ({ kind: p.kind, name: p.plugin, options: optionsOf(p.schema), needs: needsOf(p) }))
+      .map((p) => ({ kind: p.kind, name: p.plugin, options: optionsOf(p), needs: needsOf(p) }))
       .toSorted((a, b) => a.kind.localeCompare(b.kind) || a.name.localeCompare(b.name))
     if (json) return yield* Console.log(JSON.stringify(all, null, 2))
     const few = (texts: ReadonlyArray<string>, most: number) =>

@@ -20,7 +20,7 @@ const changesTable = (
           [["path", "A", "B"], ...changes.map(({ path, a, b }) => [path, writeLeaf(a), writeLeaf(b)])],
           new Set([0, 1, 2]),
           columns,
-          { drop: [], least: () => 14 },
+          { drop: [], least: (column) => (column === 0 ? 36 : 14), inside: new Set([0]) },
         ),
         "",
       ]

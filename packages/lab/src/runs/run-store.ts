@@ -6,7 +6,7 @@
  */
 import { existsSync, readdirSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
-import { type DataError, InvalidInput } from "@winnow/core"
+import { type DataError, didYouMean, InvalidInput } from "@winnow/core"
 import { Cause, Context, Effect, Exit, Layer } from "effect"
 import { houseRoot } from "../store/code/house.ts"
 import { winnowHome } from "../store/store.ts"
@@ -136,17 +136,30 @@ export const makeRunStore = (
       const called = all.filter(({ run, directory }) => run.startsWith(name) || basename(directory).startsWith(name))
       // A published record and this checkout's own run have the same name: the newest counts.
       if (called.length > 0 && called.every(({ run }) => run === called[0]!.run)) return called[0]!
-      const lines = (called.length === 0 ? all : called).map(({ run, experiment, directory }) =>
-        called.length === 0 ? `${run} (${experiment})` : directory,
-      )
       const problem =
         called.length === 0
-          ? `there is no such run; there are: ${lines.join(", ") || "none yet"}`
-          : `several runs are called so: ${lines.join(", ")}; give more of the name, or the folder`
+          ? noneCalled(name, all)
+          : `several runs are called so: ${called.map(({ directory }) => directory).join(", ")}; give more of the name, or the folder`
       return yield* new InvalidInput({ what: `run ${name}`, problems: [problem] })
     })
 
   return { begin, rename, finish, list, find }
+}
+
+/** Runs that a refusal shows. */
+const shown = 8
+
+/** No run is called so: those of the experiment of this name, else the newest, and a near name. */
+const noneCalled = (name: string, all: ReadonlyArray<RunEntry>): string => {
+  const of = all.filter((entry) => isOf(entry, name))
+  const there = of.length > 0 ? of : all
+  const named = there.slice(0, shown).map(({ run, experiment }) => `${run} (${experiment})`)
+  const near = didYouMean(
+    name,
+    all.map(({ run }) => run),
+  )
+  const more = there.length > shown ? `, and ${there.length - shown} more, which \`winnow runs\` lists` : ""
+  return `there is no such run${near}; there are: ${named.join(", ") || "none yet"}${more}`
 }
 
 /** The end of an attempt. */

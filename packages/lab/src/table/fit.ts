@@ -9,6 +9,14 @@ const leastColumns = 2
 const cutTo = (text: string, width: number): string =>
   Bun.stringWidth(text) <= width ? text : `${[...text].slice(0, Math.max(0, width - 1)).join("")}…`
 
+/** The beginning and the end of a text: of a path both tell it from others. */
+const cutInside = (text: string, width: number): string => {
+  if (Bun.stringWidth(text) <= width) return text
+  const end = Math.floor((width - 1) / 2)
+  const letters = [...text]
+  return `${letters.slice(0, width - 1 - end).join("")}…${letters.slice(letters.length - end).join("")}`
+}
+
 type Rows = ReadonlyArray<ReadonlyArray<string>>
 
 const widthsOf = (rows: Rows): Array<number> =>
@@ -38,6 +46,8 @@ const cutWidths = (
 export interface FitOptions {
   readonly drop?: ReadonlyArray<number>
   readonly least?: (column: number) => number
+  /** Columns whose words are cut inside, not at their end. */
+  readonly inside?: ReadonlySet<number>
 }
 
 /** A table that fits. */
@@ -54,25 +64,29 @@ export interface Fitted {
  * @param left columns of words
  * @param options.drop columns by index, the first to go first; the last ones first if left out
  * @param options.least characters that the words of a column keep
+ * @param options.inside columns of paths, which are cut inside
  */
 export const fitRows = (rows: Rows, left: ReadonlySet<number>, width: number, options: FitOptions = {}): Fitted => {
   const head = rows[0] ?? []
-  const { drop = head.map((_, i) => i).toReversed(), least = leastWords } = options
+  const { drop = head.map((_, i) => i).toReversed(), least = leastWords, inside = new Set() } = options
   const natural = widthsOf(rows)
   for (let gone = 0; ; gone++) {
     const out = new Set(drop.slice(0, gone))
     const kept = head.flatMap((_, i) => (out.has(i) ? [] : [i]))
     const last = gone === drop.length || kept.length <= leastColumns
-    const leastOf = (i: number) => (left.has(i) ? (last ? 4 : least(i)) : Number.POSITIVE_INFINITY)
-    const widths = cutWidths(
-      kept.map((i) => natural[i]!),
-      kept.map(leastOf),
-      width,
-    )
+    const widthsWith = (least: (column: number) => number) =>
+      cutWidths(
+        kept.map((i) => natural[i]!),
+        kept.map((i) => (left.has(i) ? least(i) : Number.POSITIVE_INFINITY)),
+        width,
+      )
+    const widths = widthsWith(least) ?? (last ? widthsWith(() => 4) : undefined)
     if (widths === undefined && !last) continue
     return {
       rows: rows.map((row) =>
-        kept.map((i, place) => (widths === undefined ? row[i]! : cutTo(row[i] ?? "", widths[place]!))),
+        kept.map((i, place) =>
+          widths === undefined ? row[i]! : (inside.has(i) ? cutInside : cutTo)(row[i] ?? "", widths[place]!),
+        ),
       ),
       left: new Set(kept.flatMap((i, place) => (left.has(i) ? [place] : []))),
       out: head.filter((_, i) => out.has(i)),
