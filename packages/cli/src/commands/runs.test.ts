@@ -40,11 +40,14 @@ test("the runs of a clone are there: listed, shown, compared; JSON is alone on s
   expect(JSON.parse(json.out).figures.length).toBeGreaterThan(0)
 }, 60_000)
 
-test("a run that is not there exits 1 and lists those that are", async () => {
+test("a run that is not there exits 1 and lists the newest of those that are", async () => {
   const { code, err, out } = await winnow("runs", "show", "nope")
   expect([code, out]).toEqual([1, ""])
   expect(err).toStartWith("error: run nope: there is no such run; there are: ")
-  for (const { run, experiment } of records) expect(err).toContain(`${run} (${experiment})`)
+  const { out: all } = await winnow("runs", "--json")
+  const newest = JSON.parse(all).slice(0, 8) as ReadonlyArray<{ readonly run: string; readonly experiment: string }>
+  for (const { run, experiment } of newest) expect(err).toContain(`${run} (${experiment})`)
+  expect(err).toContain(`and ${records.length - newest.length} more, which \`winnow runs\` lists`)
 }, 60_000)
 
 test("a picture of several runs needs a file that ends with .svg, and runs with the control", async () => {

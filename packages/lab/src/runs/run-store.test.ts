@@ -65,6 +65,9 @@ test("a run is found by the beginning of its id or by its folder; else the error
   expect((await run(store.find(join(folder("abef"), "run.json")))).run).toBe("abef")
   expect(await refused("x")).toMatch(/there is no such run; there are: ab(cd|ef) \(000-tiny\), /)
   expect(await refused("ab")).toContain("several runs are called so")
+  for (let i = 0; i < 9; i++) write(`c${i}00`)
+  expect(await refused("000")).toMatch(/there are: (\w{4} \(000-tiny\), ){8}and 3 more, which `winnow runs` lists/)
+  expect(await refused("c300x")).toContain("there is no such run; did you mean c300?; there are: ")
   // A run elsewhere is found by its folder only.
   const other = aHome()
   other.write("zzzz")

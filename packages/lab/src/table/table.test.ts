@@ -134,3 +134,15 @@ test("the caption counts the prompts that were timed, and says when texts differ
     "Busy: load up to 2.2 on 2 cores in the minute before, this run's own work included",
   )
 })
+
+test("paths are cut inside, so that both ends tell them apart, and keep their least width before other words", () => {
+  const path = "arms.all-equal-compute.optimizer.warmup"
+  const rows = [
+    ["path", "A"],
+    [path, "a value of many words"],
+  ]
+  const options = { drop: [], least: (column: number) => (column === 0 ? 24 : 6), inside: new Set([0]) }
+  const cut = (width: number) => fitRows(rows, new Set([0, 1]), width, options).rows[1]
+  expect(cut(47)).toEqual(["arms.all-equ…izer.warmup", "a value of many words"])
+  expect(cut(32)).toEqual(["arms.all-equ…izer.warmup", "a val…"])
+})
