@@ -43,7 +43,12 @@ interface Body {
 /** A job as the API knows it. */
 interface Job {
   readonly body: Body
-  status: { succeeded?: number; failed?: number; active?: number }
+  status: {
+    succeeded?: number
+    failed?: number
+    active?: number
+    conditions?: ReadonlyArray<{ readonly type: string; readonly status: string; readonly reason: string }>
+  }
 }
 interface Jobs {
   readonly create: (job: Body) => Promise<void>
@@ -53,6 +58,15 @@ type Kubernetes = (jobs: Jobs, image: string, options?: { readonly poll?: number
 
 /** Pods of a kind of stage that die, one after another. */
 let deaths = { kind: "", left: 0 }
+/** A kind of stage whose jobs come to their time limit. */
+let late = ""
+const failed = (times: number, reason: string): Job["status"] => ({
+  failed: times,
+  conditions: [
+    { type: "FailureTarget", status: "True", reason },
+    { type: "Failed", status: "True", reason },
+  ],
+})
 const jobs = new Map<string, Job>()
 let queue = Promise.resolve()
 
@@ -61,7 +75,11 @@ const work = async (job: Job, command: ReadonlyArray<string>) => {
   const [, , , stage, key, flag, launch] = command
   expect([stage, flag]).toEqual(["stage", "--launch"])
   const { kind } = readLaunch(launch!).stages.find((of) => of.key === key)!
-  for (let failed = 0; failed <= job.body.spec.backoffLimit; job.status = { failed: ++failed }) {
+  if (kind === late) {
+    job.status = failed(1, "DeadlineExceeded")
+    return
+  }
+  for (let died = 0; died <= job.body.spec.backoffLimit; job.status = { failed: ++died }) {
     if (kind === deaths.kind && deaths.left > 0) {
       deaths.left--
       continue
@@ -75,6 +93,7 @@ const work = async (job: Job, command: ReadonlyArray<string>) => {
     job.status = { succeeded: 1 }
     return
   }
+  job.status = failed(job.body.spec.backoffLimit + 1, "BackoffLimitExceeded")
 }
 const path = "/apis/batch/v1/namespaces/lab/jobs"
 const refusal = (code: number, reason: string) =>
@@ -139,11 +158,18 @@ test("a run as jobs has the bytes of one process; a pod that dies is tried again
   expect(finished.computed).toBe(alone.computed)
 }, 240_000)
 
-test("a job past its limit is a failure that names it", async () => {
+test("a job past its limit of deaths or of time is a failure that names it", async () => {
   jobs.clear()
   deaths = { kind: "target", left: 9 }
   const error = await Effect.runPromise(Effect.flip(run(newHome(), kubernetes(plainJobs, "winnow:1", { poll: 0.05 }))))
-  expect(error.message).toMatch(/^target: job winnow-[0-9a-f]{20} failed 4 times: kubectl logs/)
+  expect(error.message).toMatch(/^target: job winnow-[0-9a-f]{20} failed \(BackoffLimitExceeded\): kubectl logs/)
+
+  jobs.clear()
+  deaths = { kind: "", left: 0 }
+  late = "target"
+  const ended = await Effect.runPromise(Effect.flip(run(newHome(), kubernetes(plainJobs, "winnow:1", { poll: 0.05 }))))
+  late = ""
+  expect(ended.message).toMatch(/^target: job winnow-[0-9a-f]{20} failed \(DeadlineExceeded\): kubectl logs/)
 }, 120_000)
 
 test.skipIf(official === undefined)(
