@@ -125,7 +125,10 @@ test("a plan tells the bytes of the caches and the free space; too little space 
     run: () => Effect.succeed({}),
   })
   const check = (free: number) => checkDisk([cache], () => free).pipe(Effect.provide(Store.layer(home)))
-  expect(await Effect.runPromise(check(4e12))).toEqual({ stages: 1, bytes: 3e12, free: 4e12 })
+  expect(await Effect.runPromise(check(4e12))).toEqual({
+    of: ["caches of signals"],
+    ...{ stages: 1, bytes: 3e12, free: 4e12 },
+  })
   const refused = await Effect.runPromise(Effect.flip(check(2e12)))
   expect(refused).toMatchObject({ _tag: "DataError" })
   expect(refused.message).toContain(

@@ -20,7 +20,7 @@ export interface Work {
   readonly steps?: number
   readonly tokens?: number
   readonly flops?: number
-  /** Bytes on the disk, for stages that write much: caches of signals. */
+  /** Bytes on the disk, for stages that write much: caches of signals, and the states of trainings that a search cuts. */
   readonly bytes?: number
 }
 

@@ -40,7 +40,7 @@ import { openStates, statesFormOf } from "./states.ts"
 import { openTokenizer, readSplit } from "./text.ts"
 import { headAfter, trainedHead } from "./trained-head.ts"
 import { trainedModel } from "./trained-model.ts"
-import { type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
+import { keepingState, type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
 
 /** The cost of an arm's steps, from the needs that its filter and loss declare. */
 const armWork = (
@@ -187,15 +187,18 @@ export const armStage = (
       unit: "steps",
       continues,
       sharers: arm.microBatches,
-      work: yield* armWork(
-        label,
-        { ...arm, steps: until ?? arm.steps },
-        sizes,
-        architectures,
-        after,
-        movesTrunk,
-        ownServices,
-        own?.share,
+      work: keepingState(
+        yield* armWork(
+          label,
+          { ...arm, steps: until ?? arm.steps },
+          sizes,
+          architectures,
+          after,
+          movesTrunk,
+          ownServices,
+          own?.share,
+        ),
+        until !== undefined,
       ),
       run: (context) =>
         Effect.gen(function* () {

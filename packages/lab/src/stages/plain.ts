@@ -19,7 +19,16 @@ import { stageCode } from "../store/code/stage-code.ts"
 import { acquire, openOwnModel } from "./models.ts"
 import { readSplit } from "./text.ts"
 import { trainedModel } from "./trained-model.ts"
-import { type Cut, noPasses, type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
+import {
+  type Cut,
+  keepingState,
+  noPasses,
+  type Sizes,
+  train,
+  trainingFields,
+  trainingPlugins,
+  workOf,
+} from "./training.ts"
 
 const code = (...plugins: ReadonlyArray<ModelUse<Attends> | ObjectiveUse>) =>
   stageCode({ revisions: ["training"], tensors: true, plugins })
@@ -94,7 +103,7 @@ export const furtherStage = (
       seed,
       unit: "steps",
       sharers: training.microBatches,
-      work,
+      work: keepingState(work, cut?.until !== undefined),
       continues: cut?.continues,
       run: (context) =>
         Effect.gen(function* () {
