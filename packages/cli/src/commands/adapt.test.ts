@@ -9,7 +9,7 @@ import { sha256OfFile } from "@winnow/files"
 import { mahalanobis } from "@winnow/filter-mahalanobis"
 import { eagle } from "@winnow/head-eagle"
 import { medusa } from "@winnow/head-medusa"
-import { type AdaptRequest, adapt, Progress, prompts, Store, workers } from "@winnow/lab"
+import { type AdaptRequest, adapt, Progress, prompts, Store, withDevices, workers } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"
 import { llama } from "@winnow/model-llama"
 import { initialise, initialiseHead, loadHead, loadModel, saveHead, saveModel } from "@winnow/models"
@@ -124,20 +124,22 @@ test("examples are chosen beside general text", async () => {
   expect(half.texts.read).toBe(Math.floor(0.5 * (all - 1)) + 1)
 }, 60_000)
 
-test("worker processes write the text and train the part of one process, to the last byte", async () => {
+test("worker processes write the text, and two train the part of one process together, to the last byte", async () => {
   const plugins = [Bun.resolveSync("@winnow/loss-kl", import.meta.dir)]
   const there = Layer.mergeAll(
     Store.layer(at("store-of-workers")),
     datasetsLayer({ folder: undefined }),
     Progress.silent,
-    workers(2),
+    withDevices(2, workers(1)),
   )
-  const asked = request({ to: at("by-workers"), plugins })
+  const asked = request({ to: at("by-workers"), plugins, microBatches: 2 })
   const { directory, computed } = await Effect.runPromise(adapt(asked).pipe(Effect.provide(there)))
   expect(computed).toBeGreaterThan(3)
-  const alone = await run({ to: at("by-one") })
+  const alone = await run({ to: at("by-one"), microBatches: 2 })
   const [ours, theirs] = [directory, alone.directory].map((folder) => sha256OfFile(join(folder, "private.safetensors")))
   expect(ours).toBe(theirs!)
+  const one = adapt(request({ to: at("by-none"), plugins })).pipe(Effect.provide(there), Effect.flip)
+  expect((await Effect.runPromise(one)).message).toContain("a step has one; add --micro-batches 2 with a smaller")
 }, 120_000)
 
 test("taken folders, another draft, a private draft and lines that are no prompts are refused before any work", async () => {

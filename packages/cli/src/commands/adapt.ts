@@ -73,6 +73,10 @@ export const adaptCommand = Command.make(
     ),
     steps: described(Flag.Int("steps").pipe(Flag.withDefault(500)), "of the training"),
     batchSize: trainingFlags.batchSize,
+    microBatches: described(
+      Flag.Int("micro-batches").pipe(Flag.withDefault(1)),
+      "batches of a step, added up; as many --devices can share them",
+    ),
     learningRate: described(Flag.Finite("learning-rate").pipe(Flag.withDefault(3e-3)), "at its height"),
     loss: trainingFlags.loss,
     general: described(

@@ -23,6 +23,7 @@ import type { Resolved } from "../experiment/resolved.ts"
 import { io, wholeFolder } from "../export/whole-folder.ts"
 import { Families, knownFamilies } from "../families.ts"
 import { buildGraph, type Graph } from "../graph.ts"
+import { Launcher } from "../launch/launcher.ts"
 import { logged } from "../live/logged.ts"
 import { tryPlugins } from "../preflight/try-plugins.ts"
 import { Progress } from "../progress.ts"
@@ -96,6 +97,18 @@ interface Planned {
 const hasWeights = (folder: string, head: AdaptRequest["head"]): boolean =>
   existsSync(join(folder, "head.json")) === (head !== undefined)
 
+/** @error InvalidInput for processes that would share a step of one batch */
+const checkProcesses = ({ microBatches = 1 }: AdaptRequest): Effect.Effect<void, InvalidInput> =>
+  Effect.gen(function* () {
+    const { devices = 1 } = yield* Launcher
+    if (devices === 1 || microBatches > 1) return
+    const problems = [
+      `each process takes whole micro-batches, and a step has one; add --micro-batches ${devices} with a smaller ` +
+        "--batch-size, or leave out --devices",
+    ]
+    return yield* new InvalidInput({ what: `--devices ${devices}`, problems })
+  })
+
 const count = (summary: Readonly<Record<string, unknown>>, name: string): number => Number(summary[name] ?? 0)
 
 /**
@@ -107,6 +120,7 @@ const count = (summary: Readonly<Record<string, unknown>>, name: string): number
 export const adapt = (request: AdaptRequest): Effect.Effect<Adapted, StageError, Datasets | Store | Progress> =>
   Effect.gen(function* () {
     yield* checkFolders(request)
+    yield* checkProcesses(request)
     const store = yield* Store
     const resolved = yield* resolve(experimentOf(request))
     return yield* Effect.gen(function* () {

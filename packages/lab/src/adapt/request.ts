@@ -24,6 +24,8 @@ export interface AdaptRequest {
   readonly form: PrivateForm
   readonly steps: number
   readonly batchSize: number
+  /** Batches whose gradients are added in a step, which as many processes can share; 1 if left out. */
+  readonly microBatches?: number | undefined
   readonly learningRate: number
   /** The divergence from the target. */
   readonly loss: LossUse<unknown>
@@ -55,7 +57,7 @@ export const experimentOf = (request: AdaptRequest): Experiment => {
     draft: { start: request.head ? headOf(request.head, { path: draft }) : folder(draft) },
     arms: {
       adapted: arm({
-        ...{ filter: everyToken(), loss, steps, batchSize },
+        ...{ filter: everyToken(), loss, steps, batchSize, microBatches: request.microBatches ?? 1 },
         optimizer: { learningRate, warmup: Math.round(steps / 10), schedule: "cosine" },
         adapters: privatePart(form),
         text: written({ by: "target", maxNew, ...(temperature > 0 && { temperature, seed }) }),
