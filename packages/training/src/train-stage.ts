@@ -20,7 +20,15 @@ import {
   variablesState,
 } from "@winnow/core"
 import type { BatchSource } from "@winnow/data"
-import { checkLeaks, engineMemory, type Group, GroupBroken, type Precision, withPrecision } from "@winnow/tensor"
+import {
+  checkLeaks,
+  engineMemory,
+  type Group,
+  GroupBroken,
+  type Precision,
+  type SumOptions,
+  withPrecision,
+} from "@winnow/tensor"
 import { Effect } from "effect"
 import { type States, saveCheckpoint } from "./checkpoint.ts"
 import { countersState, noSteps } from "./counters.ts"
@@ -203,7 +211,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   let savedAt = Date.now()
   const isDue = () => checkpoint !== undefined && Date.now() - savedAt >= checkpoint.everySeconds * 1000
   const trained = Array.from(model.trained, ([name, { shape }]) => ({ name, shape }))
-  const sharing = group && share(group, filter, trained, isDue, earlyHead(model))
+  const sharing = group && share(group, filter, trained, isDue, waysOf(model))
   const setting: StageSetting = {
     stage,
     model,
@@ -307,11 +315,16 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   return { steps: step, finalLoss, ...counts, ...ofText, seconds, probed }
 })
 
-/** The parameter of a model's head whose gradient is final before the backward pass of the trunk; undefined: none. */
-export const earlyHead = (model: Draft): string | undefined => {
-  if (isDraftHead(model) || model.adapters !== undefined) return undefined
+/**
+ * The parameters of a model whose gradients travel in a way of their own: a head of its own weights is final before the
+ * backward pass of the trunk, and the embedding beside it has the rows of the batch's tokens alone.
+ */
+export const waysOf = (model: Draft): Pick<SumOptions, "early" | "rows"> => {
+  if (isDraftHead(model) || model.adapters !== undefined) return {}
   const { head, embedding } = model.architecture
-  return head !== embedding && model.trained.has(head) ? head : undefined
+  if (head === embedding) return {}
+  const { trained } = model
+  return { ...(trained.has(head) && { early: head }), ...(trained.has(embedding) && { rows: embedding }) }
 }
 
 /** The source of the draft's own text, if the stage has one. @error InvalidInput where it cannot be */

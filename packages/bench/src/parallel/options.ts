@@ -1,5 +1,5 @@
 /** The options of `bun run bench parallel`; all are checked before a process starts. */
-import { choice, count, optionLines, ratio, readOptions, UsageError, type ValuesOf } from "../options.ts"
+import { choice, count, flag, optionLines, ratio, readOptions, UsageError, type ValuesOf } from "../options.ts"
 import { checkSizes, commonOptions, precisions, sizes } from "../side-by-side/common-options.ts"
 
 const { threads: _, ...common } = commonOptions("PyTorch and transformers")
@@ -7,6 +7,7 @@ const { threads: _, ...common } = commonOptions("PyTorch and transformers")
 const options = {
   ...common,
   processes: count("P", 2, "processes of the shared step, each of one thread on a core of its own"),
+  network: flag("ours sends all numbers through the network, as processes on several machines do"),
   precision: choice("P", precisions, "float32", "bfloat16 or float32: operands of products, of ours and of the peer"),
   "top-k": count("K", 64, "entries a token of the cached target"),
   draft: sizes("256,6,8,1024", "of draft and reference"),

@@ -36,6 +36,8 @@ export interface ParallelResult extends Quietness {
   readonly sizes: Pick<ParallelOptions, "draft" | "vocab" | "batch" | "length" | "keep" | "processes">
   /** True if each process had a core of its own, and no other. */
   readonly bound: boolean
+  /** True if ours sent all numbers through the network, and none through memory. */
+  readonly network: boolean
   readonly scalings: ReadonlyArray<Scaling>
 }
 
@@ -63,6 +65,7 @@ const start = async (o: ParallelOptions, folder: string, say: (line: string) => 
     say(`started ${worker.name}`)
   }
   const bound: Environment = onCore(0).length === 0 ? {} : { BENCH_TASKSET: "1" }
+  const way: Environment = o.network ? { BENCH_NETWORK: "1" } : {}
   for (const processes of [1, o.processes]) {
     const signals = join(folder, `signals-${processes}`)
     const args = [
@@ -71,7 +74,7 @@ const start = async (o: ParallelOptions, folder: string, say: (line: string) => 
     ]
     say(`making the caches for ${processes === 1 ? "one process" : `${processes} processes`}`)
     await runScript(join(import.meta.dir, "../step/make-signals.ts"), args)
-    await add("ours", processes, [process.execPath, join(import.meta.dir, "worker.ts"), ...args], {})
+    await add("ours", processes, [process.execPath, join(import.meta.dir, "worker.ts"), ...args], way)
   }
   if (o.peer === undefined) return sides
   const args = [...sizesOf(o.batch), "--signals", folder]
@@ -120,7 +123,13 @@ export const runParallel = async (o: ParallelOptions, say: (line: string) => voi
     })
     const { draft, vocab, batch, length, keep, processes } = o
     const bound = onCore(0).length > 0
-    return { sizes: { draft, vocab, batch, length, keep, processes }, bound, scalings, ...quietness }
+    return {
+      sizes: { draft, vocab, batch, length, keep, processes },
+      bound,
+      network: o.network,
+      scalings,
+      ...quietness,
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

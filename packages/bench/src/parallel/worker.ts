@@ -11,7 +11,6 @@ import {
   applyStep,
   cachedReference,
   cachedTarget,
-  earlyHead,
   headFor,
   makeOptimizer,
   openSignals,
@@ -19,6 +18,7 @@ import {
   optimizerStep,
   runMicroBatch,
   share,
+  waysOf,
 } from "@winnow/training"
 import { peakMegabytes } from "../side-by-side/peak.ts"
 import {
@@ -49,7 +49,10 @@ const others = Array.from({ length: rank === 0 ? microBatches - 1 : 0 }, (_, i) 
 const group =
   microBatches === 1
     ? undefined
-    : await joinGroup({ folder: meeting, rank, size: microBatches, host: "127.0.0.1" }, { threads })
+    : await joinGroup(
+        { folder: meeting, rank, size: microBatches, host: "127.0.0.1", memory: process.env["BENCH_NETWORK"] !== "1" },
+        { threads },
+      )
 if (group === undefined) await openEngine({ threads })
 setPrecision(precision)
 
@@ -64,7 +67,7 @@ const head = headFor({ filter, loss, signals, precision, chunkRows })
 const settings = optimizerOptions.assert({ learningRate: 1e-4, warmup: 0 })
 const optimizer = makeOptimizer(draft.parameters, settings)
 const trained = Array.from(draft.trained, ([name, { shape }]) => ({ name, shape }))
-const sharing = group && share(group, filter, trained, () => false, earlyHead(draft))
+const sharing = group && share(group, filter, trained, () => false, waysOf(draft))
 
 const steps = 1000
 const run = (t: number, micro: number, divide: boolean, onHeadGradient?: (gradient: tf.Tensor) => void) => {

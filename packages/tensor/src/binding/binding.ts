@@ -6,6 +6,7 @@ import type { SessionConfig } from "./config.ts"
 import { type Device, openRuntime } from "./context.ts"
 import { DType, type Elements } from "./dtypes.ts"
 import { Executor } from "./execute.ts"
+import { overMemory } from "./over-memory.ts"
 import type { Seat } from "./server-def.ts"
 import type { LibraryFiles } from "./symbols.ts"
 import { type Metadata, Tensors, type Values } from "./tensors.ts"
@@ -47,6 +48,8 @@ export interface Binding extends Omit<TFJSBinding, Left> {
   createFilledTensor(shape: ReadonlyArray<number>, dtype: number, fill: (values: Elements) => void): number
   /** Makes a tensor without setting its memory; see `Tensors.createUnfilled`. */
   createUnfilledTensor(shape: ReadonlyArray<number>, dtype: number): number
+  /** Makes a float32 tensor over memory of others; see `overMemory`. */
+  tensorOver(shape: ReadonlyArray<number>, place: Address): number
   /** Makes a tensor of another shape over the same memory; see `Tensors.view`. */
   viewTensor(id: number, shape: ReadonlyArray<number>): number
   /** Address of a tensor's elements; see `Tensors.address`. */
@@ -92,6 +95,7 @@ export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: b
     createTensor: (shape, dtype, values) => tensors.create(shape, dtype, values),
     createFilledTensor: (shape, dtype, fill) => tensors.createFilled(shape, dtype, fill),
     createUnfilledTensor: (shape, dtype) => tensors.createUnfilled(shape, dtype),
+    tensorOver: (shape, place) => overMemory(runtime, tensors, shape, place),
     viewTensor: (id, shape) => tensors.view(id, shape),
     tensorAddress: (id) => tensors.address(id),
     deleteTensor: (id) => tensors.delete(id),

@@ -6,6 +6,10 @@ const path = process.platform === "darwin" ? "libSystem.B.dylib" : "libc.so.6"
 
 const { symbols } = dlopen(path, {
   memcpy: { args: ["ptr", "ptr", FFIType.u64_fast], returns: "void" },
+  getpid: { args: [], returns: "i32" },
+  memset: { args: ["ptr", "i32", FFIType.u64_fast], returns: "void" },
+  mmap: { args: ["ptr", FFIType.u64_fast, "i32", "i32", "i32", FFIType.i64_fast], returns: FFIType.i64_fast },
+  munmap: { args: ["ptr", FFIType.u64_fast], returns: "i32" },
   setenv: { args: ["ptr", "ptr", "i32"], returns: "i32" },
   open: { args: ["ptr", "i32"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
@@ -23,6 +27,26 @@ export const copyBytes = symbols.memcpy as unknown as (
   from: Address | NodeJS.TypedArray,
   bytes: number,
 ) => void
+
+/** The address of a C function that changes nothing, whatever its arguments are: it asks for the number of the process. */
+export const changesNothing = (symbols.getpid as unknown as { readonly ptr: number }).ptr as Address
+
+/** Sets so many bytes of C memory to 0. */
+export const clearBytes = (at: Address, bytes: number): void => void symbols.memset(at as never, 0, bytes)
+
+/**
+ * Maps an open file for reading and writing, shared with all processes that map it (Linux).
+ *
+ * @returns the address of the first of so many bytes; undefined if the system refuses
+ */
+export const mapShared = (descriptor: number, bytes: number): Address | undefined => {
+  const [readAndWrite, shared] = [3, 1]
+  const place = Number(symbols.mmap(null, bytes, readAndWrite, shared, descriptor, 0))
+  return place === -1 ? undefined : (place as Address)
+}
+
+/** Ends a mapping. */
+export const unmap = (at: Address, bytes: number): void => void symbols.munmap(at as never, bytes)
 
 const text = new TextEncoder()
 

@@ -20,6 +20,7 @@ const table = {
   TF_SetStatus: { args: [pointer, int, pointer], returns: nothing },
   TF_Message: { args: [pointer], returns: "cstring" },
 
+  TF_NewTensor: { args: [int, pointer, int, pointer, size, pointer, pointer], returns: pointer },
   TF_AllocateTensor: { args: [int, pointer, int, size], returns: pointer },
   TF_TensorData: { args: [pointer], returns: pointer },
   TF_TensorByteSize: { args: [pointer], returns: size },

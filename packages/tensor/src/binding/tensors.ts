@@ -67,9 +67,10 @@ export class Tensors {
     return handle
   }
 
-  /** Takes over a handle; returns its number. */
-  adopt(handle: Address): number {
+  /** Takes over a handle; returns its number. @param place of its elements, where it is known */
+  adopt(handle: Address, place?: Address): number {
     this.#handles.set(this.#next, handle)
+    if (place !== undefined) this.#places.set(this.#next, place)
     return this.#next++
   }
 

@@ -1,9 +1,10 @@
 /** Processes of one machine that compute together: sums in one order, values for all, and a member that is lost. */
 import { afterAll, expect, test } from "bun:test"
-import { mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { openEngine } from "../engine.ts"
+import { native } from "../native/native.ts"
 import { tf } from "../tf.ts"
 import { meet } from "./meet.ts"
 import { tensorsOf } from "./numbers.fixture.ts"
@@ -12,8 +13,8 @@ const root = mkdtempSync(join(tmpdir(), "winnow-group-"))
 afterAll(() => rmSync(root, { recursive: true }))
 const script = join(import.meta.dir, "member.fixture.ts")
 
-const start = (folder: string, rank: number, size: number, name: string) =>
-  Bun.spawn([process.execPath, script, join(root, folder), String(rank), String(size), name], {
+const start = (folder: string, rank: number, size: number, name: string, way: "memory" | "network" = "memory") =>
+  Bun.spawn([process.execPath, script, join(root, folder), String(rank), String(size), name, way], {
     stdout: "pipe",
     stderr: "inherit",
   })
@@ -40,6 +41,7 @@ interface Sums {
   readonly left: unknown
   readonly texts: unknown
   readonly empty: unknown
+  readonly inMemory: unknown
 }
 
 /** The sums of 1, 2, 3 and 5 batches in one process, batch after batch. */
@@ -57,14 +59,23 @@ const alone = (names: ReadonlyArray<string>, shapeOf: (name: string) => Readonly
     }),
   ) as unknown as ReadonlyArray<Record<string, string>>
 
-for (const size of [2, 3])
-  test(`${size} processes add as one process does, to the last bit, and leave no tensor`, async () => {
-    const members = Array.from({ length: size }, (_, rank) => start(`sum-${size}`, rank, size, "sum"))
+/** Files of the memory of groups. */
+const files = () => (existsSync("/dev/shm") ? readdirSync("/dev/shm").filter((name) => name.startsWith("winnow-")) : [])
+
+for (const [size, way] of [
+  [2, "memory"],
+  [3, "memory"],
+  [3, "network"],
+] as const)
+  test(`${size} processes add through ${way} as one process does, to the last bit, and leave no tensor`, async () => {
+    const before = files()
+    const members = Array.from({ length: size }, (_, rank) => start(`sum-${size}-${way}`, rank, size, "sum", way))
     const answers = (await Promise.all(members.map((member) => linesOf(member)()))) as ReadonlyArray<Sums>
     const [{ sums }] = answers as [Sums]
     const shapeOf = (name: string) => sums[0]![name]!.split(" ")[0]!.split(",").filter(Boolean).map(Number)
     const expected = alone(Object.keys(sums[0]!), shapeOf)
-    expect(Object.keys(sums[0]!)).toHaveLength(10)
+    expect(Object.keys(sums[0]!)).toHaveLength(11)
+    expect(files().filter((name) => !before.includes(name))).toEqual([])
     for (const answer of answers) {
       expect(answer.sums).toEqual(expected)
       expect(answer.again).toEqual(expected[3]!)
@@ -72,6 +83,7 @@ for (const size of [2, 3])
       const texts = answers.map((_, rank) => ({ rank, text: "é".repeat(5000 * (rank + 1)), number: 0.1 + rank }))
       expect(answer.texts).toEqual(texts)
       expect(answer.empty).toEqual(answers.map(() => null))
+      expect(answer.inMemory).toEqual([way === "memory" && existsSync("/dev/shm") && native() !== undefined])
     }
   }, 150_000)
 

@@ -4,13 +4,16 @@
  * All members call the same functions in the same order. A call waits for the others; it fails if one of them is gone.
  */
 
+import type { Address } from "@winnow/engine"
 import { DType } from "../binding/dtypes.ts"
 import { attribute, type Metadata } from "../binding/index.ts"
+import { unmap } from "../binding/libc.ts"
 import type { Seat } from "../binding/server-def.ts"
 import { EngineError } from "../binding/status.ts"
 import { backend, type EngineOptions, openEngine } from "../engine.ts"
 import { tf } from "../tf.ts"
 import { allOpen, type Meeting, meet } from "./meet.ts"
+import { sharedMemory } from "./shared-memory.ts"
 import { startWatch, type Watch } from "./watch.ts"
 
 /** A member of the group does not answer: its process ended, its machine is cut off, or it computes for too long. */
@@ -43,10 +46,13 @@ export class Group {
   patience = usualPatience
   /** Numbers of the collectives, the same in all members, because all meet them in the same order. */
   readonly #instances = new Map<string, number>()
+  #memory: { readonly place: Address; readonly bytes: number } | undefined
 
   constructor(
     readonly seat: Seat,
     readonly watch: Watch,
+    /** False if numbers go through the network, even on one machine. */
+    readonly mayShareMemory: boolean,
   ) {}
 
   get rank(): number {
@@ -87,17 +93,17 @@ export class Group {
   /**
    * Starts a collective and does not wait for it; a read of the result does.
    *
+   * @param tensor float32 or int32
    * @param label the same for the same call in each step; two calls of one label must not run at once
    * @returns the result, of this shape
    */
   start(op: Collective, label: string, tensor: tf.Tensor, shape: ReadonlyArray<number>): tf.Tensor {
     const be = backend()
+    const dtype = tensor.dtype === "int32" ? DType.int32 : DType.float32
     return tf.tidy(() => {
       const ids = be.getInputTensorIds(this.#inputs(op, label, tensor))
-      const output: Omit<Metadata, "id"> = { shape: [...shape], dtype: DType.float32 }
-      return be.createOutputTensor(
-        this.#talk(() => be.binding.startOp(op, this.#attributes(DType.float32), ids, output)),
-      )
+      const output: Omit<Metadata, "id"> = { shape: [...shape], dtype }
+      return be.createOutputTensor(this.#talk(() => be.binding.startOp(op, this.#attributes(dtype), ids, output)))
     })
   }
 
@@ -110,6 +116,26 @@ export class Group {
   /** Waits for all started collectives. @error GroupBroken */
   finish(): void {
     this.#talk(() => backend().binding.finishOps("a collective"))
+  }
+
+  /**
+   * Memory that all members see, of at least so many bytes: the same at each call, for one use at a time.
+   *
+   * @param mayUse false in a member that cannot use it
+   * @returns its address in this process; undefined in all members if they do not run on one machine
+   * @error GroupBroken
+   */
+  memory(bytes: number, mayUse: boolean): Address | undefined {
+    if (this.#memory !== undefined && this.#memory.bytes >= bytes) return this.#memory.place
+    const able = mayUse && this.mayShareMemory
+    const { place, shared } = sharedMemory(bytes, this.rank, able, (value) => this.exchange(value))
+    if (!shared) {
+      if (place !== undefined) unmap(place, bytes)
+      return undefined
+    }
+    if (this.#memory !== undefined) unmap(this.#memory.place, this.#memory.bytes)
+    this.#memory = { place: place!, bytes }
+    return place
   }
 
   /**
@@ -174,5 +200,5 @@ export const joinGroup = async (meeting: Meeting, options: Omit<EngineOptions, "
   const { library } = await openEngine({ ...options, group: seat })
   const watch = await startWatch(library.files.cc, backend().binding.context)
   await allOpen(meeting)
-  return (joined = new Group(seat, watch))
+  return (joined = new Group(seat, watch, meeting.memory !== false))
 }

@@ -1,4 +1,5 @@
 export type { Seat } from "../binding/server-def.ts"
+export type { BucketSizes, Summed } from "./buckets.ts"
 export { Group, GroupBroken, group, joinGroup, longPatience, usualPatience } from "./group.ts"
 export type { Meeting } from "./meet.ts"
-export { type BucketSizes, OrderedSum, type Summed, type SumOptions } from "./ordered-sum.ts"
+export { OrderedSum, type SumOptions } from "./ordered-sum.ts"

@@ -29,6 +29,8 @@ export interface Meeting {
   readonly host: string
   /** Milliseconds to wait for the others. */
   readonly limit?: number
+  /** False sends all numbers through the network, even where all members run on one machine. */
+  readonly memory?: boolean
 }
 
 /** Writes a file of this member, and waits for those of all. @error Error that names the missing ranks */

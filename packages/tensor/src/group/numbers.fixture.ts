@@ -1,9 +1,9 @@
 /** Tensors of numbers whose sums depend on the order of addition, for tests. */
 import { seeded } from "@winnow/numerics"
 import { tf } from "../tf.ts"
-import type { Summed } from "./ordered-sum.ts"
+import type { Summed } from "./buckets.ts"
 
-/** The tensors of a batch, drawn by its number. */
+/** The tensors of a batch, drawn by its number; most rows of the one named "rows" are 0. */
 export const tensorsOf = (shapes: Summed, batch: number): Record<string, tf.Tensor> =>
   Object.fromEntries(
     shapes.map(({ name, shape }) => {
@@ -12,6 +12,8 @@ export const tensorsOf = (shapes: Summed, batch: number): Record<string, tf.Tens
         { length: shape.reduce((a, b) => a * b, 1) },
         () => rng.uniform() * 1e3 ** (rng.uniform() - 0.5),
       )
+      if (name === "rows")
+        for (let n = 0; n < shape[0]!; n++) if (rng.uniform() < 0.8) values.fill(0, n * shape[1]!, (n + 1) * shape[1]!)
       return [name, tf.tensor(values, [...shape])]
     }),
   )

@@ -104,3 +104,15 @@ export const output = (
     address: binding.tensorAddress(id),
   }
 }
+
+/**
+ * A float32 tensor whose elements lie at a place in memory of ours, without a copy.
+ *
+ * @param place a multiple of 64; the memory must outlive the tensor
+ * @error unless the native library is open
+ */
+export const tensorOver = (shape: ReadonlyArray<number>, place: Address): tf.Tensor => {
+  const be = engine()
+  const id = be.binding.tensorOver(shape, place)
+  return be.createOutputTensor({ id, shape: [...shape], dtype: DType.float32 })
+}

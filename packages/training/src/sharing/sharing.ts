@@ -10,7 +10,7 @@
  */
 import type { FilterInstance } from "@winnow/core"
 import { NotFinite } from "@winnow/numerics"
-import { type Group, longPatience, OrderedSum, type Summed, tf } from "@winnow/tensor"
+import { type Group, longPatience, notingRows, OrderedSum, type Summed, type SumOptions, tf } from "@winnow/tensor"
 import type { Seen } from "../counters.ts"
 import type { MicroResult } from "../micro-batch.ts"
 import type { Accumulated } from "../optimizer-step.ts"
@@ -77,17 +77,17 @@ const rowOf = ({ lossSum, denominator, N, kept }: OwnMicro["result"], seen: Seen
  *
  * @param trained the parameters that have gradients, in an order that is the same in all processes
  * @param wantsSave asked in rank 0 in each step
- * @param early the name of the head's parameter, where its gradient is final before the backward pass of the trunk
+ * @param ways the parameters whose gradients travel in a way of their own: `waysOf` of the model
  */
 export const share = (
   group: Group,
   filter: FilterInstance,
   trained: Summed,
   wantsSave: () => boolean,
-  early?: string,
+  ways: Pick<SumOptions, "early" | "rows"> = {},
 ): Sharing => {
   const { rank, size: R } = group
-  const sum = new OrderedSum(group, trained, { early })
+  const sum = new OrderedSum(group, trained, ways)
   const turns: Turns = turnsOf(group, filter)
   let saves = false
 
@@ -104,7 +104,8 @@ export const share = (
         turns.begin(order)
         if (own >= 0) {
           try {
-            const micro = run(own, early === undefined ? undefined : (gradient) => sum.begin(order, gradient))
+            const onHeadGradient = (gradient: tf.Tensor) => sum.begin(gradient)
+            const micro = notingRows(() => run(own, ways.early === undefined ? undefined : onHeadGradient))
             last = micro.result
             gradients = micro.gradients
             rows[own] = rowOf(micro.result, micro.seen)
