@@ -164,6 +164,31 @@ const strength = ({ setup, steps, rates }: Regime, ofReference: ReadonlyArray<nu
   })
 }
 
+/**
+ * The confirmation of `reference`: one reference of four times the draft's steps, under targets and seeds that no part
+ * before has seen, with the clean placebo and all tokens at the same total compute.
+ */
+const strong = (name: string, regime: Regime) => {
+  const { steps } = regime
+  return defineExperiment({
+    ...shared(name, regime),
+    reference: referenceOf(4 * steps),
+    arms: {
+      ...four(steps),
+      placebo: selective(shuffledWithin(adaspec({ k })), steps),
+      "all-same-cost": arm({
+        filter: none(),
+        loss: kl(),
+        batchSize: 40,
+        steps: { computeOf: "adaspec" },
+        optimizer: { warmup: warmupOf(steps) },
+        signals,
+      }),
+    },
+    seeds: [21, 22, 23, 24, 25],
+  })
+}
+
 const dashed = (x: number) => String(x).replace(".", "-")
 
 /** Each arm at each rate, with none chosen: is selection a step size? */
@@ -230,6 +255,13 @@ const underTarget = (regime: Regime, seed: number): Regime => ({
   ...regime,
   setup: { ...regime.setup, target: { ...(regime.setup.target as Fresh), seed } },
 })
+const strongTargets = (regime: Regime, seeds: ReadonlyArray<number>) =>
+  Object.fromEntries(
+    seeds.map((seed) => {
+      const name = `strong-target-${seed}`
+      return [name, strong(`a strong reference, target ${seed}`, underTarget(regime, seed))] as const
+    }),
+  )
 const targets = (prefix: string, regime: Regime, seeds: ReadonlyArray<number>) =>
   Object.fromEntries(
     seeds.map((seed) => [`${prefix}-${seed}`, ofFour(`${prefix} ${seed}`, underTarget(regime, seed))] as const),
@@ -246,6 +278,8 @@ export default {
   shares: shares(sums),
   sizes: sizes(sums, [48, 16, 32, 96]),
   ...targets("target", sums, [11, 12, 13, 14, 15]),
+  ...strongTargets(sums, [21, 22, 23]),
+  "strong-gsm8k": strong("a strong reference, GSM8K", words),
   ...targets("gsm8k-target", words, [11, 12, 13]),
   alpaca: ofFour("Alpaca", { ...words, setup: onText(alpaca({}), 1000, 128) }),
   code: ofFour("CodeAlpaca", { ...words, setup: onText(codealpaca({}), 1000, 128) }),
