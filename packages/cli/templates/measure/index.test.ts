@@ -9,7 +9,7 @@ test("a model that knows nothing is sure of one token in V; nothing stays alive"
   const V = 4
   const head_Vd = tf.tidy(() => tf.variable(tf.zeros([V, 2])))
   const hidden = (ids_BT: tf.Tensor2D) => tf.ones([...ids_BT.shape, 2]) as tf.Tensor3D
-  const model = { hidden, head_Vd } as unknown as Encoder // The fields that the measure reads.
+  const model = { hidden, head_Vd, architecture: {} } as unknown as Encoder // The fields that the measure reads.
   const before = tf.memory().numTensors
   const measure = await instanceOf(myMeasure())
   const examples = [{ ids: Int32Array.of(1, 2, 3), promptLength: 1 }]

@@ -82,7 +82,7 @@ test("a config that names an unknown plugin is refused with a list of known ones
   const registry = new Map([...registryOf(tiny)].filter(([key]) => key !== "filter behind"))
   const { message } = await run(Effect.flip(fromConfig(config, registry)))
   expect(message).toBe(
-    'the config of the run: no filter "behind" here; there are everything, shuffled, schedule, both (add others to the experiment\'s plugins)',
+    'the config of the run: no filter "behind" here; there are everything, shuffled, shuffled-within, schedule, both (add others to the experiment\'s plugins)',
   )
   expect((await run(Effect.flip(fromConfig({ name: "x" }, registry)))).message).toContain("has no arms")
 })
