@@ -1,5 +1,5 @@
 export * from "./both.ts"
 export { defineCombinator } from "./combinator.ts"
 export * from "./schedule.ts"
-export * from "./shuffled.ts"
+export { shuffled, shuffledFilter } from "./shuffled.ts"
 export * from "./shuffled-within.ts"

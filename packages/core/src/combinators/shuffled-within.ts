@@ -4,9 +4,9 @@ import { type } from "arktype"
 import type { FilterUse } from "../filter.ts"
 import { reads } from "../needs.ts"
 import { filterUse } from "../plugin-use.ts"
-import { readsModel, type Statistic, type Statistics } from "../statistics/index.ts"
+import { readsModel } from "../statistics/index.ts"
 import { combined, defineCombinator } from "./combinator.ts"
-import { shuffledFilter } from "./shuffled.ts"
+import { shuffledFilter, withDealtReference } from "./shuffled.ts"
 
 /** The plugin behind `shuffledWithin`, for settings and configs. */
 export const shuffledWithinFilter = defineCombinator({
@@ -33,17 +33,15 @@ export const shuffledWithinFilter = defineCombinator({
         const { N, rng } = input
         const draft_N = input[byDraft]
         const ranked = Int32Array.from({ length: N }, (_, n) => n).sort((a, b) => draft_N[a]! - draft_N[b]! || a - b)
-        // from[n]: the token whose numbers of the reference token n gets; both are in one bin.
-        const from = new Int32Array(N)
+        // from_N[n]: the token whose numbers of the reference token n gets; both are in one bin.
+        const from_N = new Int32Array(N)
         for (let bin = 0; bin < bins; bin++) {
           const tokens = ranked.subarray(Math.floor((bin * N) / bins), Math.floor(((bin + 1) * N) / bins))
           permutation(tokens.length, rng).forEach((other, i) => {
-            from[tokens[i]!] = tokens[other]!
+            from_N[tokens[i]!] = tokens[other]!
           })
         }
-        const dealt = (values: Statistics[Statistic]) => Float32Array.from(from, (n) => values[n]!)
-        const ofReference = filter.needs.filter((s) => readsModel(s, "reference")).map((s) => [s, dealt(input[s])])
-        return filter.select({ ...input, ...Object.fromEntries(ofReference) })
+        return filter.select(withDealtReference(filter, input, from_N))
       },
     }
   },

@@ -1,11 +1,22 @@
 /** The placebo of filters that compare the draft to a reference. */
 import { permutation } from "@winnow/numerics"
 import { type } from "arktype"
-import type { FilterUse } from "../filter.ts"
+import type { FilterInstance, FilterUse } from "../filter.ts"
 import { reads } from "../needs.ts"
 import { filterUse } from "../plugin-use.ts"
 import { readsModel, type Statistic, type Statistics } from "../statistics/index.ts"
 import { combined, defineCombinator } from "./combinator.ts"
+
+/** The input with the reference's statistics that the filter reads dealt out: token n gets those of token from_N[n]. */
+export const withDealtReference = (
+  { needs }: Pick<FilterInstance, "needs">,
+  input: Parameters<FilterInstance["select"]>[0],
+  from_N: Int32Array,
+): Parameters<FilterInstance["select"]>[0] => {
+  const dealt = (values: Statistics[Statistic]) => Float32Array.from(from_N, (n) => values[n]!)
+  const ofReference = needs.filter((s) => readsModel(s, "reference")).map((s) => [s, dealt(input[s])])
+  return { ...input, ...Object.fromEntries(ofReference) }
+}
 
 /** The plugin behind `shuffled`, for settings and configs. */
 export const shuffledFilter = defineCombinator({
@@ -24,10 +35,7 @@ export const shuffledFilter = defineCombinator({
     return {
       ...filter,
       select: (input) => {
-        const order = permutation(input.N, input.rng)
-        const dealt = (values: Statistics[Statistic]) => Float32Array.from(order, (n) => values[n]!)
-        const ofReference = filter.needs.filter((s) => readsModel(s, "reference")).map((s) => [s, dealt(input[s])])
-        return filter.select({ ...input, ...Object.fromEntries(ofReference) })
+        return filter.select(withDealtReference(filter, input, permutation(input.N, input.rng)))
       },
     }
   },
