@@ -177,12 +177,12 @@ const countLines = (runs: ReadonlyArray<Labelled>): ReadonlyArray<string> => {
   })
 }
 
-const pooled = (files: ReadonlyArray<ReportedRun>): StudyTable | undefined =>
-  overRunsTable(files.map(({ record }) => ({ arms: armsIn(record), config: record.config as PooledRun["config"] })))
+const pooled = (runs: ReadonlyArray<Pick<Labelled, "record" | "arms">>): StudyTable | undefined =>
+  overRunsTable(runs.map(({ record, arms }) => ({ arms, config: record.config as PooledRun["config"] })))
 
 /** The figures over several runs as a document: which runs, and the table, or null where no three runs compare a pair. */
 export const overRunsRecord = (files: ReadonlyArray<ReportedRun>) => {
-  const table = pooled(files)
+  const table = pooled(files.map(({ record }) => ({ record, arms: armsIn(record) })))
   return {
     schema: 1,
     runs: files.map(({ record }) => ({ experiment: record.experiment, part: record.part, run: record.run })),
@@ -196,7 +196,7 @@ export const severalReport = (files: ReadonlyArray<ReportedRun>): Report => {
   const experiments = [...new Set(runs.map(({ record }) => record.experiment))]
   const questions = [...new Set(runs.map(({ record }) => record.question))]
   const settings = settingsTable(runs)
-  const over = pooled(files)
+  const over = pooled(runs)
   return {
     slug: experiments.join(", "),
     question: questions.length === 1 ? questions[0]! : `${runs.length} runs beside each other`,
