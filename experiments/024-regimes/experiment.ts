@@ -45,15 +45,8 @@ const selective = <R>(filter: FilterUse<R>, steps: number, of: ArmOptions = {}) 
     signals: filter.needs.statistics.some((name) => name.startsWith("reference")) ? withReference : signals,
     ...of,
   })
-const referenceOf = (steps: number) =>
-  distilled({
-    filter: none(),
-    loss: kl(),
-    batchSize: 16,
-    steps,
-    optimizer: { warmup: warmupOf(steps) },
-    signals,
-  })
+const referenceOf = (steps: number, optimizer: Arm["optimizer"] = { warmup: warmupOf(steps) }) =>
+  distilled({ filter: none(), loss: kl(), batchSize: 16, steps, optimizer, signals })
 const searched = (rates: ReadonlyArray<number>): NonNullable<Experiment["sweep"]> => ({
   over: { "optimizer.learningRate": [...rates], "optimizer.schedule": ["constant", "cosine"] },
   prompts: 160,
@@ -121,7 +114,7 @@ const floor = (name: string, vocab_size: number, regime: Regime, seeds: Readonly
     draft: {
       start: fresh(narrow, { steps: 200, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 20 } }),
     },
-    reference: distilled({ filter: none(), loss: kl(), steps, signals, ...of }),
+    reference: referenceOf(steps, of.optimizer),
     arms: { ...four(steps, of), "all-double": selective(none(), 2 * steps, of) },
     seeds: [...seeds],
     sweep: { over: { "optimizer.learningRate": [...rates] }, prompts: 160 },
@@ -135,7 +128,7 @@ const passes = () => {
   const recipe = selective(adaspec({ k }), steps, { optimizer })
   return defineExperiment({
     ...shared("the published passes, GSM8K", words),
-    reference: distilled({ filter: none(), loss: kl(), batchSize: 16, steps, optimizer, signals }),
+    reference: referenceOf(steps, optimizer),
     arms: {
       adaspec: recipe,
       "raw-loss": selective(rawLoss({ k }), steps, { optimizer }),
@@ -201,10 +194,7 @@ const rates = ({ setup, steps, rates: searchedRates }: Regime) => {
   const { sweep: _, ...of } = shared("rates", { setup, steps, rates: searchedRates })
   return defineExperiment({
     ...of,
-    reference: distilled({
-      ...{ filter: none(), loss: kl(), batchSize: 16, steps, signals },
-      optimizer: { warmup: warmupOf(steps), schedule: "cosine", learningRate: 1.2e-2 },
-    }),
+    reference: referenceOf(steps, { warmup: warmupOf(steps), schedule: "cosine", learningRate: 1.2e-2 }),
     arms: Object.fromEntries(tried.flatMap(at)),
     about: "adaspec-12",
   })
