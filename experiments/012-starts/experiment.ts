@@ -69,7 +69,7 @@ const drafts = (
 ) => {
   const domains = { near, alpaca: alpaca(), banking: banking77() }
   const starts = startsOf(draftStarts, shape, domains, { unit, batchSize })
-  const budget = { steps, batchSize, optimizer: { warmup: Math.round(steps / 10) } }
+  const budget = { steps, batchSize, optimizer: { warmup: Math.round(steps / 10), schedule: "cosine" } } as const
   return defineExperiment({
     ...setup,
     name: `starts, ${name}`,
@@ -83,7 +83,7 @@ const drafts = (
     }),
     primary: "greedy",
     seeds: [1, 2, 3, 4, 5],
-    sweep: { over: { "optimizer.learningRate": [3e-3, 9e-3] }, prompts: 100 },
+    sweep: { over: { "optimizer.learningRate": [1.5e-3, 4.5e-3, 1.35e-2] }, prompts: 100 },
     measure: { ...setup.measure, prompts: 100, timedPrompts: 1 },
   })
 }

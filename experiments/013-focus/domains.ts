@@ -101,7 +101,11 @@ export const domainOf = (domain: Domain, { vocabulary, draft, target, longer }: 
     setup,
     startOf,
     startSteps: longer * startSteps,
-    budget: { steps: longer * steps, batchSize, optimizer: { warmup: Math.round((longer * steps) / 16) } },
+    budget: {
+      steps: longer * steps,
+      batchSize,
+      optimizer: { warmup: Math.round((longer * steps) / 16), schedule: "cosine" as const },
+    },
     searchPrompts,
     /** Two of five training answers have their words in a random order. */
     noisy: taskText(corrupted({ of: task({}), share: 0.4 })),

@@ -24,15 +24,19 @@ const heldOut = heldOutLoss({ objective: nextToken() })
 /** Choices among tokens of the noisy training text, so that the tables tell how much of the noise a filter keeps. */
 const stabilityOf = (text: ReturnType<typeof taskText>) => ({ tokens: 1024, split: "train", text }) as const
 
+/** The values of a search. */
+interface Rates {
+  readonly "optimizer.learningRate": Array<number>
+  readonly "optimizer.schedule"?: Array<"constant" | "cosine">
+}
+
 /** Every arm has its own rate and schedule, the references too. */
-const searched = (prompts: number, learningRates: ReadonlyArray<number>) => ({
-  over: { "optimizer.learningRate": [...learningRates], "optimizer.schedule": ["constant", "cosine"] },
-  prompts,
-})
-const rates = [1.5e-3, 3e-3, 6e-3, 1.2e-2]
+const searched = (prompts: number, over: Rates) => ({ over: { ...over }, prompts })
+
+const smallRates = [1.5e-3, 3e-3, 6e-3, 1.2e-2]
 
 /** Fine-tuning without a larger model: cross-entropy, judged by the loss on held-out text. */
-const alone = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<number>) => {
+const alone = (domain: Domain, shape: Shape, rates: Rates) => {
   const { setup, startSteps, budget, searchPrompts, noisy, clean, cleanPart, otherFamily } = domainOf(domain, shape)
   const loss = crossEntropy()
   const focus = { filter: focusFinetune({ k }), loss, ...budget } as const
@@ -63,13 +67,13 @@ const alone = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<number
     about: "clean",
     seeds,
     stability: stabilityOf(noisy),
-    sweep: { ...searched(searchPrompts, learningRates), by: "loss" },
+    sweep: { ...searched(searchPrompts, rates), by: "loss" },
     plugins,
   })
 }
 
 /** The same with a larger model to imitate: KL, judged by its acceptance. */
-const withTarget = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<number>) => {
+const withTarget = (domain: Domain, shape: Shape, rates: Rates) => {
   const { setup, searchPrompts, noisy, clean, cleanPart, ...of } = domainOf(domain, shape)
   const loss = kl()
   const budget = { ...of.budget, signals: { target: "hidden" } } as const
@@ -97,7 +101,7 @@ const withTarget = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<n
     primary: "greedy",
     seeds,
     stability: stabilityOf(noisy),
-    sweep: searched(searchPrompts, learningRates),
+    sweep: searched(searchPrompts, rates),
     plugins,
   })
 }
@@ -107,12 +111,12 @@ const withTarget = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<n
  *
  * @param widths the usual one first: the verdict is of that
  */
-const ratio = (shape: Shape, widths: ReadonlyArray<number>, learningRates: ReadonlyArray<number>) => {
+const ratio = (shape: Shape, widths: ReadonlyArray<number>, rates: Rates) => {
   const { setup, startOf, searchPrompts, noisy, cleanPart, ...of } = domainOf("coding", shape)
   const loss = kl()
-  // Three sizes are three times the trainings: fewer steps, and the rates from the second on.
+  // Three sizes are three times the trainings: fewer steps.
   const steps = Math.round((2 * of.budget.steps) / 3)
-  const budget = { ...of.budget, steps, optimizer: { warmup: Math.round(steps / 16) } }
+  const budget = { ...of.budget, steps, optimizer: { ...of.budget.optimizer, warmup: Math.round(steps / 16) } }
   const ofWidth = (width: number) => {
     const start = startOf({ ...shape.draft, width })
     const common = { loss, ...budget, signals: { target: "hidden" }, text: noisy, start } as const
@@ -135,22 +139,35 @@ const ratio = (shape: Shape, widths: ReadonlyArray<number>, learningRates: Reado
     about: `clean-${widths[0]}`,
     primary: "greedy",
     seeds,
-    sweep: searched(searchPrompts / 2, learningRates.slice(1)),
+    sweep: searched(searchPrompts / 2, rates),
     plugins,
   })
 }
 
-const parts = (shape: Shape, widths: ReadonlyArray<number>, learningRates: ReadonlyArray<number>) => ({
-  coding: alone("coding", shape, learningRates),
-  legal: alone("legal", shape, learningRates),
-  medical: alone("medical", shape, learningRates),
-  "coding-target": withTarget("coding", shape, learningRates),
-  "legal-target": withTarget("legal", shape, learningRates),
-  "medical-target": withTarget("medical", shape, learningRates),
-  ratio: ratio(shape, widths, learningRates),
-})
+/** On code each arm takes the cosine, a budget's own, at the highest of these rates: two doublings more are searched. */
+const forCode = (rates: ReadonlyArray<number>): Rates => {
+  const last = rates.at(-1)!
+  return { "optimizer.learningRate": [...rates.slice(2), 2 * last, 4 * last] }
+}
 
-export default parts(small, [48, 16, 128], rates)
+const parts = (shape: Shape, widths: ReadonlyArray<number>, learningRates: ReadonlyArray<number>) => {
+  const code = forCode(learningRates)
+  const rates: Rates = {
+    "optimizer.learningRate": [...learningRates],
+    "optimizer.schedule": ["constant", "cosine"],
+  }
+  return {
+    coding: alone("coding", shape, code),
+    legal: alone("legal", shape, rates),
+    medical: alone("medical", shape, rates),
+    "coding-target": withTarget("coding", shape, code),
+    "legal-target": withTarget("legal", shape, rates),
+    "medical-target": withTarget("medical", shape, rates),
+    ratio: ratio(shape, widths, code),
+  }
+}
+
+export default parts(small, [48, 16, 128], smallRates)
 
 /** For a machine with a GPU or many cores. */
 export const large = parts(largeShape, [192, 96, 384], [5e-4, 1e-3, 2e-3, 4e-3])
