@@ -5,12 +5,13 @@
  */
 import { type DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
-import { ownModel, type Shared } from "./cells.ts"
+import { ownModel } from "./cells.ts"
 import type { Resolved } from "./experiment/resolved.ts"
 import { type Scored, scoredBy } from "./experiment/scored.ts"
 import { searchingOf } from "./experiment/searching.ts"
 import type { Judge, Trial } from "./judge.ts"
 import { chooseBest, type Tried } from "./search/choose.ts"
+import type { Shared } from "./shared.ts"
 import { type Sampling, samplesStage } from "./stages/samples.ts"
 import { startScoresStage } from "./stages/start-scores.ts"
 
