@@ -54,6 +54,7 @@ const alone = (domain: Domain, shape: Shape, rates: Rates) => {
       "raw-loss": arm({ filter: rawLoss({ k }), loss, ...budget, ...onNoise }),
       clean: arm({ ...focus, ...onNoise, reference: ofCleanPart }),
       shuffled: arm({ ...focus, filter: shuffled(focus.filter), ...onNoise, reference: ofCleanPart }),
+      oracle: arm({ ...focus, ...onNoise, reference: trained({ ...budget, text: clean }) }),
       same: arm({ ...focus, ...onNoise, reference: trained({ ...budget, ...onNoise }) }),
       earlier: arm({ ...focus, ...onNoise, reference: earlier({ step: startSteps / 2 }) }),
       checkpoint: arm({ ...focus, ...onNoise, reference: checkpoint({ every: Math.round(budget.steps / 6) }) }),
@@ -88,6 +89,7 @@ const withTarget = (domain: Domain, shape: Shape, rates: Rates) => {
       all: arm({ filter: none(), loss, ...budget, ...onNoise }),
       random: arm({ filter: random({ k }), loss, ...budget, ...onNoise }),
       clean: arm({ ...focus, ...onNoise, reference: trained({ ...of.budget, text: cleanPart }) }),
+      oracle: arm({ ...focus, ...onNoise, reference: trained({ ...of.budget, text: clean }) }),
       same: arm({ ...focus, ...onNoise, reference: trained({ ...of.budget, ...onNoise }) }),
       adaspec: arm({
         filter: adaspec({ k }),
