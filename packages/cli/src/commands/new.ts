@@ -94,7 +94,7 @@ const outsideManifest = (name: string, files: ReadonlyArray<readonly [string, st
 const outsideConfig = (): string => {
   const entries = [...houseModules()].toSorted().flatMap((name) => {
     const at = name.startsWith("@winnow/") ? houseModule(name) : join(houseRoot, "node_modules", name)
-    return at === undefined ? [] : [[name, [at]] as const] // A package without exports cannot be imported.
+    return at === undefined ? [] : [[name, [at]] as const]
   })
   const paths = Object.fromEntries(entries)
   const compilerOptions = { paths, typeRoots: [join(houseRoot, "node_modules")] }

@@ -1,7 +1,6 @@
 /** `winnow stage KEY`: one stage of a launch, as the job of a cluster runs it. */
 import { spawnSync } from "node:child_process"
 import { DataError } from "@winnow/core"
-import { datasetsLayer } from "@winnow/data"
 import type { FileError } from "@winnow/files"
 import { launchOf, runLaunched, srunMeeting, winnowHome } from "@winnow/lab"
 import { Console, Effect, Fiber, Option } from "effect"
@@ -53,7 +52,6 @@ export const stageCommand = Command.make(
     const view = viewOnStderr()
     // The others go on until rank 0 has its checkpoint and ends.
     const end = yield* runLaunched(folder, key, rank === 0 ? Fiber.join(fiber) : Effect.never, view.report, rank).pipe(
-      Effect.provide(datasetsLayer()),
       Effect.ensuring(Effect.sync(view.end)),
     )
     if (end._tag === "stopped") return yield* queueAgain(`stage ${key.slice(0, 10)}`)

@@ -6,7 +6,8 @@
  */
 import { appendFileSync, mkdirSync, readdirSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { DataError, type Datasets, InvalidInput } from "@winnow/core"
+import { DataError, InvalidInput } from "@winnow/core"
+import { datasetsLayer } from "@winnow/data"
 import { FileError, fileErrorOf } from "@winnow/files"
 import { Effect, Layer } from "effect"
 import { Families } from "../families.ts"
@@ -109,7 +110,7 @@ export const runLaunched = (
   timeIsUp: Effect.Effect<void>,
   say: (event: ProgressEvent) => void = () => {},
   rank = 0,
-): Effect.Effect<JobEnd, StageError | StageCrashed, Datasets> => {
+): Effect.Effect<JobEnd, StageError | StageCrashed> => {
   const file = messagesOf(folder, key)
   const send = (message: FromWorker) => appendFileSync(file, `${JSON.stringify(message)}\n`)
   let written = Number.NEGATIVE_INFINITY
@@ -151,7 +152,14 @@ export const runLaunched = (
     })
     return yield* running.pipe(
       Effect.provideService(Families, resolved.families),
-      Effect.provide(Layer.mergeAll(Store.layer(launched.home), Layer.succeed(Progress, { report }), sharedModels())),
+      Effect.provide(
+        Layer.mergeAll(
+          Store.layer(launched.home),
+          datasetsLayer({ beside: dirname(launched.experiment.file) }),
+          Layer.succeed(Progress, { report }),
+          sharedModels(),
+        ),
+      ),
     )
   }).pipe(
     Effect.tapCause((cause) =>

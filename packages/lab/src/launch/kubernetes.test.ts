@@ -6,7 +6,6 @@ import { afterAll, beforeAll, expect, test } from "bun:test"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { datasetsLayer } from "@winnow/data"
 import { Effect, type Layer } from "effect"
 import { runDistillation } from "../../test/run-distillation.ts"
 import { runLayers } from "../../test/run-layers.ts"
@@ -84,11 +83,7 @@ const work = async (job: Job, command: ReadonlyArray<string>) => {
       deaths.left--
       continue
     }
-    const end = await Effect.runPromise(
-      Effect.result(
-        runLaunched(launch!, key!, Effect.never).pipe(Effect.provide(datasetsLayer({ folder: undefined }))),
-      ),
-    )
+    const end = await Effect.runPromise(Effect.result(runLaunched(launch!, key!, Effect.never)))
     if (end._tag === "Failure") continue
     job.status = { succeeded: 1 }
     return

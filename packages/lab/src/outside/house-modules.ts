@@ -9,7 +9,11 @@ import { pathToFileURL } from "node:url"
 import { plugin } from "bun"
 import { houseRoot } from "../store/code/house.ts"
 
-/** Names of the workspace's packages, from their manifests. */
+/** Names by which a package is imported: its own, and those of its further entries, such as `@winnow/data/own`. */
+const entriesOf = ({ name, exports = {} }: { readonly name: string; readonly exports?: object }) =>
+  Object.keys(exports).map((entry) => name + entry.slice(1))
+
+/** Names of all that the workspace's packages export, from their manifests. */
 const workspaceNames = (): ReadonlyArray<string> =>
   ["packages", "plugins", "experiments"].flatMap((kind) =>
     readdirSync(join(houseRoot, kind), { withFileTypes: true })
@@ -17,7 +21,7 @@ const workspaceNames = (): ReadonlyArray<string> =>
       .flatMap((entry) => {
         try {
           const text = readFileSync(join(houseRoot, kind, entry.name, "package.json"), "utf8")
-          return [(JSON.parse(text) as { readonly name: string }).name]
+          return entriesOf(JSON.parse(text) as Parameters<typeof entriesOf>[0])
         } catch {
           return [] // The folder has no package.
         }
@@ -26,7 +30,7 @@ const workspaceNames = (): ReadonlyArray<string> =>
 
 let names: ReadonlySet<string> | undefined
 
-/** Packages that a file outside of the checkout may import by name. */
+/** Modules that a file outside of the checkout may import by name. */
 export const houseModules = (): ReadonlySet<string> => (names ??= new Set([...workspaceNames(), "effect", "arktype"]))
 
 /**

@@ -3,6 +3,7 @@
  * when the run ends or is killed. The current stage is then interrupted, and leaves a checkpoint.
  */
 import "@winnow/core/no-jit"
+import { dirname } from "node:path"
 import { createInterface } from "node:readline"
 import { datasetsLayer } from "@winnow/data"
 import { joinGroup, type Meeting, openEngine } from "@winnow/tensor"
@@ -46,6 +47,7 @@ const program = Effect.gen(function* () {
     const { resolved, stages } = yield* openedStages(open.experiment)
     const store = Store.layer(open.home)
     const datasets = datasetsLayer({
+      beside: dirname(open.experiment.file),
       onProgress: ({ file, received }) =>
         send({ _tag: "event", event: { _tag: "download", file: file.path, done: received, total: file.bytes } }),
     })
