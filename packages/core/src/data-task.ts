@@ -34,7 +34,7 @@ export interface DataFiles {
  *
  * The splits share no prompt, even if the files repeat some: the training split leaves out an example whose prompt is
  * in validation or test, and validation leaves out one whose prompt is in test. Case, spaces and punctuation do not
- * count.
+ * count. Notes tell how many were left out, of records too.
  *
  * @param spec.options the schema of its options, `dataOptions` among them
  * @param spec.files the files by split
@@ -57,15 +57,20 @@ export const defineDataTask = <const O extends Type<typeof dataOptions.infer>, c
     make: (options: O["infer"]) =>
       Effect.gen(function* () {
         const datasets = yield* Datasets
+        const notes: Array<string> = []
         const read = Effect.fnUntraced(function* (file: DatasetFile) {
           const examples: Array<Placed> = []
-          for (const [line, record] of (yield* datasets.lines(file)).entries()) {
+          const records = yield* datasets.lines(file)
+          for (const [line, record] of records.entries()) {
             const valid: unknown = spec.record(record)
             const made = valid instanceof type.errors ? valid.summary : spec.example(valid as Record["infer"], options)
             if (typeof made === "string")
               return yield* new DataError({ message: `${file.path}, line ${line + 1}: ${made}` })
             if (made !== undefined) examples.push({ line, record, ...made })
           }
+          const left = records.length - examples.length
+          if (left > 0)
+            notes.push(`${left} of ${records.length} records of ${file.path} are left out: no example is made of them`)
           return examples
         })
         const { train, validation, test } = spec.files(options)
@@ -75,16 +80,24 @@ export const defineDataTask = <const O extends Type<typeof dataOptions.infer>, c
           ? [yield* read(validation), untested]
           : heldOut(untested, validation)
         const held = apart(validated, tested)
+        const trained = apart(left, [...held, ...tested])
+        for (const { split, later, all, kept } of [
+          { split: "train", later: "validation or test has", all: left, kept: trained },
+          { split: "validation", later: "test has", all: validated, kept: held },
+        ]) {
+          const shared = all.length - kept.length
+          if (shared > 0)
+            notes.push(`${shared} of ${all.length} examples of ${split} are left out, as ${later} their prompt`)
+        }
         const { maxTrain, maxTest } = options as typeof dataOptions.infer
         const splits: { readonly [S in Split]: ReadonlyArray<Example> } = {
-          train: apart(left, [...held, ...tested])
-            .slice(0, maxTrain)
-            .map(bare),
+          train: trained.slice(0, maxTrain).map(bare),
           validation: held.map(bare),
           test: tested.slice(0, maxTest).map(bare),
         }
         return {
           examples: (split: Split) => splits[split],
+          notes,
           ...(spec.score && { score: spec.score(options) }),
         }
       }),

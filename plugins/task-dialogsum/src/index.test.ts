@@ -41,6 +41,21 @@ test("a dialogue as it is trained on; of a test dialogue's summaries the first",
   expect(task.examples("train")[0]!.answer).toBe("They talk of chapter 30.")
 })
 
+test("dialogues that a later split has are left out, and notes tell how many", async () => {
+  const shared = datasetsOf({
+    "summarisation/dialogsum_train.jsonl": [...records(0, 2), ...records(25, 40)],
+    "summarisation/dialogsum_dev.jsonl": [record(25), { ...record(31), dialogue: record(4).dialogue }],
+    "summarisation/dialogsum_test_a.jsonl": records(0, 10),
+  })
+  const notesOf = (of: typeof datasets) =>
+    Effect.runPromise(dialogsum().instance.pipe(Effect.provideService(Datasets, of))).then(({ notes }) => notes)
+  expect(await notesOf(shared)).toEqual([
+    "3 of 17 examples of train are left out, as validation or test has their prompt",
+    "1 of 2 examples of validation are left out, as test has their prompt",
+  ])
+  expect(await notesOf(datasets)).toEqual([])
+})
+
 test("a record without a summary is named by file and line", async () => {
   const broken = datasetsOf({
     "summarisation/dialogsum_train.jsonl": [record(40), { dialogue: "#Person1#: Hm.", topic: "none" }],
