@@ -113,7 +113,7 @@ test("the error lists the three places and what was wrong with each", async () =
   )
   expect(lines[1]).toContain(`1. in WINNOW_DATA, ${join(at.folder, "set/file.jsonl")} has SHA-256`)
   expect(lines[2]).toBe(`  2. in the cache, ${join(at.cache, "set/file.jsonl")} has 4 bytes, expected 16`)
-  expect(lines[3]).toContain("3. from the hub, http://")
+  expect(lines[3]).toContain("3. from its source, http://")
   expect(lines[3]).toContain("answered 404")
 })
 
@@ -183,9 +183,16 @@ test("a file is made from the one that is served, and only if it comes out as it
     throw new Error("no such split")
   }
   expect(await failure({ ...derived, by: thrown })).toContain("it could not be unpacked: Error: no such split")
-  expect(await failure({ ...derived, of: [file("/missing.jsonl", { path: "set/whole.jsonl" })] })).toContain(
-    "answered 404",
-  )
+  const {
+    length,
+    3: made,
+    4: first,
+    6: third,
+    7: remedy,
+  } = (await failure({ ...derived, of: [file("/missing.jsonl", { path: "set/whole.jsonl" })] })).split("\n")
+  expect([length, made]).toEqual([8, expect.stringContaining("  3. made from set/whole.jsonl, but data set set/whole")])
+  expect([first, third]).toEqual([expect.stringMatching(/^ {5}1\. /), expect.stringContaining("answered 404")])
+  expect(remedy).toBe("Put the file in one of the folders, or run again with a connection.")
 
   const again = { ...derived, of: [whole, whole], by: (a, b) => `${by(a!)}${by(b!)}` } satisfies DerivedFile
   expect(await failure(again)).toContain("made from set/whole.jsonl and set/whole.jsonl, it has SHA-256")

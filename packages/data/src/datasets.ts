@@ -33,13 +33,14 @@ export interface DatasetsOptions {
   readonly hub?: FetchOptions
 }
 
-const locate = (file: DatasetFile, options: DatasetsOptions): Effect.Effect<string, DataError> =>
+/** The path of a file, or the list of places that do not have it. */
+const sought = (file: DatasetFile, options: DatasetsOptions): Effect.Effect<string | Missing> =>
   Effect.gen(function* () {
     const { folder, cache } = options
     const tried: Array<string> = []
     const path = join(cache, file.path)
     if (folder === undefined || folder === "") {
-      tried.push(`WINNOW_DATA is not set; set it to a folder that holds ${file.path}`)
+      tried.push(`WINNOW_DATA is not set; set it to a folder that holds ${file.path} or ${file.path}.gz`)
     } else {
       const own = join(folder, file.path)
       const wrong = yield* checkFile(own, file)
@@ -57,11 +58,21 @@ const locate = (file: DatasetFile, options: DatasetsOptions): Effect.Effect<stri
     }
     const problem = yield* fetched(file, path, options)
     if (problem === undefined) return path
-    const message =
-      `data set ${file.path} (${file.bytes} bytes, SHA-256 ${file.sha256}) was found in none of ${inWords(tried.length + 1)} places:\n` +
-      `${[...tried, problem].map((line, i) => `  ${i + 1}. ${line}`).join("\n")}\n` +
-      "Put the file in one of the folders, or run again with a connection."
-    return yield* new DataError({ message })
+    const places = [...tried, problem].map((line, i) => `  ${i + 1}. ${line.replaceAll("\n", "\n   ")}`)
+    const digest = `${file.bytes} bytes, SHA-256 ${file.sha256}`
+    const none = `was found in none of ${inWords(places.length)} places`
+    return { missing: `data set ${file.path} (${digest}) ${none}:\n${places.join("\n")}` }
+  })
+
+interface Missing {
+  readonly missing: string
+}
+
+const locate = (file: DatasetFile, options: DatasetsOptions): Effect.Effect<string, DataError> =>
+  Effect.flatMap(sought(file, options), (found) => {
+    if (typeof found === "string") return Effect.succeed(found)
+    const message = `${found.missing}\nPut the file in one of the folders, or run again with a connection.`
+    return Effect.fail(new DataError({ message }))
   })
 
 const inWords = (places: number): string => ["two", "three", "four"][places - 2] ?? String(places)
@@ -69,18 +80,20 @@ const inWords = (places: number): string => ["two", "three", "four"][places - 2]
 /** Brings a file into the cache from the server, or from the files that it is made of; gives what was wrong. */
 const fetched = (file: DatasetFile, path: string, options: DatasetsOptions): Effect.Effect<string | undefined> =>
   "of" in file
-    ? Effect.forEach(file.of, (served) => locate(served, options)).pipe(
-        Effect.flatMap((served) =>
-          place(path, file, async () =>
-            encoder.encode(file.by(...(await Promise.all(served.map((path) => readFile(path)))))),
-          ),
-        ),
-        Effect.map((wrong) => wrong && `made from ${file.of.map(({ path }) => path).join(" and ")}, it ${wrong}`),
-        Effect.catch(({ message }) => Effect.succeed(message)),
-      )
+    ? Effect.gen(function* () {
+        const served: Array<string> = []
+        for (const from of file.of) {
+          const found = yield* sought(from, options)
+          if (typeof found !== "string") return `made from ${from.path}, but ${found.missing}`
+          served.push(found)
+        }
+        const made = async () => encoder.encode(file.by(...(await Promise.all(served.map((path) => readFile(path))))))
+        const wrong = yield* place(path, file, made)
+        return wrong && `made from ${file.of.map(({ path }) => path).join(" and ")}, it ${wrong}`
+      })
     : download(file, path, options).pipe(
         Effect.as(undefined),
-        Effect.catch((problem) => Effect.succeed(`from the hub, ${file.url} ${problem}`)),
+        Effect.catch((problem) => Effect.succeed(`from its source, ${file.url} ${problem}`)),
       )
 
 const encoder = new TextEncoder()

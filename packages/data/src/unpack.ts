@@ -17,9 +17,11 @@ export const unpackedName = (path: string): string => path.replace(/\.(gz|zst)$/
 
 /** The content of a file by its name: unpacked if that ends with .gz or .zst. @error (thrown) for damaged bytes */
 export const unpack = async (path: string, stored: Uint8Array): Promise<Uint8Array> => {
-  const unpacker = Object.entries(unpackers).find(([ending]) => path.endsWith(ending))?.[1]
+  const [ending, unpacker] = Object.entries(unpackers).find(([ending]) => path.endsWith(ending)) ?? []
   if (unpacker === undefined) return stored
-  const bytes = await unpacker(stored)
+  const bytes = await unpacker(stored).catch((error: Error) => {
+    throw new Error(`the file is no whole ${ending} (${error.message}); make or fetch it again`)
+  })
   if (bytes.length > most) throw new Error(`the file unpacks to ${bytes.length} bytes; the most is ${most}`)
   return bytes
 }

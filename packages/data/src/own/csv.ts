@@ -2,6 +2,7 @@
 import { type } from "arktype"
 import type { CsvError } from "csv-parse/sync"
 import { utf8Text } from "../utf8-lines.ts"
+import { refuseBinary } from "./other-format.ts"
 import { leavesTraining } from "./own-splits.ts"
 import type { Row } from "./row.ts"
 import { defineTableTask, tableOptions } from "./table-task.ts"
@@ -28,10 +29,22 @@ interface Parsed {
   readonly info: { readonly bytes: number }
 }
 
+const delimiters = [",", ";", "\t", "|"]
+
+/** A remedy, where the first line has no such delimiter but another usual one; else nothing. */
+const otherDelimiter = (text: string, delimiter: string): string => {
+  const head = text.slice(0, text.search(/[\r\n]/))
+  if (head.startsWith("{")) return "; its first line looks like JSON, which jsonl({ train }) reads"
+  const other = head.includes(delimiter) ? undefined : delimiters.find((one) => head.includes(one))
+  return other === undefined ? "" : `; its first line has ${JSON.stringify(other)}: set it as the delimiter`
+}
+
 /** The rows of a table whose first line names the columns. @error (thrown) for a quote that nothing closes, and for two columns of one name */
 export const csvRows = async (bytes: Uint8Array, delimiter: string): Promise<ReadonlyArray<Row>> => {
+  refuseBinary(bytes)
   const { parse } = await import("csv-parse/sync") // read by none who has no such table
-  const content = Buffer.from(utf8Text(bytes))
+  const text = utf8Text(bytes)
+  const content = Buffer.from(text)
   let parsed: ReadonlyArray<Parsed>
   try {
     parsed = parse(content, {
@@ -42,7 +55,7 @@ export const csvRows = async (bytes: Uint8Array, delimiter: string): Promise<Rea
     }) as unknown as typeof parsed // `info` changes the result, and its types do not follow
   } catch (error) {
     const { message } = error as CsvError
-    throw new Error(`the file is no CSV: ${message}`)
+    throw new Error(`the file is no CSV: ${message}${otherDelimiter(text, delimiter)}`)
   }
   const [head, ...rest] = parsed
   const names = (head?.record ?? []).map((name) => name.trim())

@@ -74,11 +74,15 @@ describe("jsonl", () => {
     const task = await instanceOf(jsonl({ train: "parts.jsonl.gz", validation: 0, test: 0, ...columns }))
     expect(task.examples("train").length).toBe(10)
     await put("cut.jsonl.gz", parts[0]!.subarray(0, -9))
-    expect(await refusal(jsonl({ train: "cut.jsonl.gz", ...columns }))).toStartWith("cut.jsonl.gz: ")
+    expect(await refusal(jsonl({ train: "cut.jsonl.gz", ...columns }))).toStartWith(
+      "cut.jsonl.gz: the file is no whole .gz (",
+    )
     await put("cut.jsonl.zst", Bun.zstdCompressSync(Buffer.from(lines(records(0, 5)))).subarray(0, -9))
-    expect(await refusal(jsonl({ train: "cut.jsonl.zst", ...columns }))).toStartWith("cut.jsonl.zst: ")
+    expect(await refusal(jsonl({ train: "cut.jsonl.zst", ...columns }))).toStartWith(
+      "cut.jsonl.zst: the file is no whole .zst (",
+    )
     await put("no.jsonl.gz", lines(records(0, 5)))
-    expect(await refusal(jsonl({ train: "no.jsonl.gz", ...columns }))).toStartWith("no.jsonl.gz: ")
+    expect(await refusal(jsonl({ train: "no.jsonl.gz", ...columns }))).toEndWith("; make or fetch it again")
   })
 
   const good = JSON.stringify(records(0, 1)[0])
@@ -106,6 +110,21 @@ describe("jsonl", () => {
       expect(task.notes![0]).toStartWith(`1 of 3 records of ${name} are left out: 1 `)
       expect(task.notes![0]).toContain(`(the first is line 3: ${says}`)
     })
+
+  test("a file of another format is named, with what reads it", async () => {
+    await put("packed.jsonl", gzipSync(lines(records(0, 5))))
+    await put("list.json", JSON.stringify(records(0, 5), undefined, 2))
+    await put("semicolons.csv", 'question;solution\na "b";c\n')
+    await put("rows.csv", lines(records(0, 5)))
+    await put("rows.jsonl", Uint8Array.fromBase64(golden[1]!.file))
+    const name = "let its name end with .gz"
+    expect(await refusal(jsonl({ train: "packed.jsonl", ...columns }))).toEndWith(name)
+    expect(await refusal(csv({ train: "packed.jsonl", ...columns }))).toEndWith(name)
+    expect(await refusal(jsonl({ train: "list.json", ...columns }))).toContain("dataset({ from }) reads its folder")
+    expect(await refusal(jsonl({ train: "rows.jsonl", ...columns }))).toEndWith("parquet({ train }) reads it")
+    expect(await refusal(csv({ train: "semicolons.csv", ...columns }))).toEndWith('has ";": set it as the delimiter')
+    expect(await refusal(csv({ train: "rows.csv", ...columns }))).toEndWith("which jsonl({ train }) reads")
+  })
 
   test("faults are counted by kind; a file that has nothing else is refused", async () => {
     await put("kinds.jsonl", `${good}\n{"question": "a"}\n{"question": "b"}\n{"question": "c", "solution": ""}\n`)
