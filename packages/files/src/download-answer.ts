@@ -64,7 +64,7 @@ export const openAnswer = async (
   const watch = () => setTimeout(() => silent.abort(), idle)
   let timer = watch()
   const broken = (error: unknown, doing: string): Break => ({
-    problem: silent.signal.aborted ? `sent nothing for ${idle / 1000} s` : `${doing}: ${reasonOf(error)}`,
+    problem: silent.signal.aborted ? `sent nothing for ${idle / 1000} s` : `${doing}: ${networkReason(error)}`,
   })
   const done = () => clearTimeout(timer)
   let response: Response
@@ -147,9 +147,16 @@ const placeOf = ({ status, headers }: Response, have: number): Pick<Answer, "fro
   return { from: Number(from ?? have), total: total === undefined || total === "*" ? undefined : Number(total) }
 }
 
-/** The cause of a failed fetch, which Node and Bun hide one level down. */
-const reasonOf = (error: unknown): string => {
+/** Bun's advice to the programmer who called `fetch`. */
+const advice = / (For more information, pass `verbose: true`|Is the computer able to access the url\?).*$/s
+
+/**
+ * The cause of a failed fetch in words for the user: Node and Bun hide it one level down, and Bun adds advice on its
+ * own call.
+ */
+export const networkReason = (error: unknown): string => {
   const { message, cause, code } = error as { message?: string; cause?: unknown; code?: string }
+  const text = (message ?? String(error)).replace(advice, "").replace(/\.$/, "")
   const inner = cause instanceof Error ? `: ${cause.message}` : ""
-  return `${message ?? String(error)}${inner}${code === undefined ? "" : ` (${code})`}`
+  return `${text}${inner}${code === undefined || text.includes(code) ? "" : ` (${code})`}`
 }

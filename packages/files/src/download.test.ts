@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type DownloadOptions, download, type RemoteFile } from "./download.ts"
-import { DownloadFailed } from "./download-answer.ts"
+import { DownloadFailed, networkReason } from "./download-answer.ts"
 import { sha256 } from "./hash.ts"
 
 const bytes = Uint8Array.from({ length: 5000 }, (_, i) => (i * 7919 + (i >> 3)) % 251)
@@ -215,7 +215,17 @@ test("a silent connection is given up; its bytes stay for the next attempt", asy
 test("a server that cannot be reached is reported", async () => {
   using from = setUp(() => new Response(bytes))
   const { kind, problem } = await failure(from.get({ url: "http://127.0.0.1:9/nothing" }))
-  expect([kind, problem]).toEqual(["network", expect.stringContaining("could not be reached: ")])
+  expect([kind, problem]).toEqual(["network", expect.stringMatching(/^could not be reached: .*ECONNREFUSED/)])
+  expect(problem).not.toContain("?") // Bun asks the programmer a question.
+})
+
+test("a failed fetch is told in words for the user", () => {
+  const reset =
+    "The socket connection was closed unexpectedly. For more information, pass `verbose: true` in the second argument to fetch()"
+  expect(networkReason(Object.assign(new Error(reset), { code: "ECONNRESET" }))).toBe(
+    "The socket connection was closed unexpectedly (ECONNRESET)",
+  )
+  expect(networkReason(new Error("fetch failed", { cause: new Error("no route") }))).toBe("fetch failed: no route")
 })
 
 test("another file is refused by its size or its sum, and no file stays", async () => {

@@ -1,6 +1,6 @@
 export { cacheFolder } from "./cache-folder.ts"
 export { type DownloadOptions, download, type RemoteFile } from "./download.ts"
-export { DownloadFailed, type Fetch } from "./download-answer.ts"
+export { DownloadFailed, type Fetch, networkReason } from "./download-answer.ts"
 export { FileError, fileErrorOf, isSystemError } from "./file-error.ts"
 export { freeBytes } from "./free-bytes.ts"
 export { atOnce, hashingFile, hashingTexts, sha256, sha256OfFile, sha256OfFileInTurns } from "./hash.ts"

@@ -1,6 +1,7 @@
 /** The two questions to a hub: the commit of a revision, and the files of a commit. */
 import type { HubApiError } from "@huggingface/hub"
 import { cut } from "@winnow/core"
+import { networkReason } from "@winnow/files"
 import type { HubReference } from "./reference.ts"
 import type { HubSettings } from "./settings.ts"
 
@@ -30,7 +31,7 @@ export interface Asking {
   readonly signal?: AbortSignal
 }
 
-/** A question that got no answer, or a refusal. */
+/** A question that got no answer, or a refusal. The message begins with the URL without its query. */
 export class HubFailed extends Error {
   override readonly name = "HubFailed"
 
@@ -41,7 +42,7 @@ export class HubFailed extends Error {
     /** The status of a refusal; undefined if the hub cannot be reached. */
     readonly status: number | undefined,
   ) {
-    super(`${url} ${problem}`)
+    super(`${url.split("?")[0]} ${problem}`)
   }
 }
 
@@ -84,7 +85,7 @@ const patiently = ({
         if (seconds >= 0) wait = seconds * 1000
       } catch (error) {
         signal?.throwIfAborted()
-        problem = `could not be reached: ${error instanceof Error ? error.message : String(error)}`
+        problem = `could not be reached: ${networkReason(error)}`
       }
       if (breaks > patience) throw new HubFailed(url, problem, status === 429 ? status : undefined)
       await Bun.sleep(Math.min(longestPause, wait ?? pause * 2 ** (breaks - 1)))

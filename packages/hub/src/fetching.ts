@@ -113,8 +113,8 @@ export const offlineProblem = ({ reference, settings }: Fetching, why: string) =
 const remedyOf = (status: number | undefined, { settings, reference }: Fetching): string => {
   const token =
     settings.token === undefined
-      ? "set HF_TOKEN to a token that may read it, or log in with `hf auth login`"
-      : "the token that is set may not read it"
+      ? "and set HF_TOKEN to a token that may read it, or log in with `hf auth login`"
+      : "and set another token: this one may not read it"
   if (status === 401 || status === 403)
     return `; there is no such repository, or it is private or gated: check the name, accept its terms on its page, ${token}`
   if (status === 404)
