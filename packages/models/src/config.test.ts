@@ -15,6 +15,12 @@ test("sizes that config.json lacks are those of transformers, token ids of any k
   expect(architectureFromConfig({ ...config, pad_token_id: [1, 2] }).config).toMatchObject({ pad_token_id: [1, 2] })
 })
 
+test("settings that contradict each other are named without the whole config.json", () => {
+  expect(() => architectureFromConfig({ ...config, num_attention_heads: 4, num_key_value_heads: 3 })).toThrow(
+    /^config\.json: the settings must be such that num_key_value_heads 3 divides num_attention_heads 4$/,
+  )
+})
+
 const refused: Record<string, readonly [change: Record<string, unknown>, says: string]> = {
   "unknown family": [
     { model_type: "bert" },
@@ -23,6 +29,7 @@ const refused: Record<string, readonly [change: Record<string, unknown>, says: s
       .toSorted()
       .join(", ")} (a family is a plugin: docs/models.md)`,
   ],
+  "no family": [{ model_type: undefined }, "config.json: model_type is missing; there are "],
   "a family by the name of an inherited property": [
     { model_type: "constructor" },
     'model_type "constructor" is not known',

@@ -104,9 +104,8 @@ export const architectureFromConfig = (
   const family = families.find(({ plugin }) => plugin === type)
   if (family === undefined) {
     const names = families.map(({ plugin }) => plugin).toSorted()
-    throw fail(
-      `model_type ${excerpt(type)} is not known here; there are ${names.join(", ") || "no families"} (a family is a plugin: docs/models.md)`,
-    )
+    const found = type === undefined ? "model_type is missing" : `model_type ${excerpt(type)} is not known here`
+    throw fail(`${found}; there are ${names.join(", ") || "no families"} (a family is a plugin: docs/models.md)`)
   }
   return family.fromConfig(config, where)
 }

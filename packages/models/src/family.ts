@@ -8,7 +8,7 @@ import {
   type Plugin,
   type Turned,
 } from "@winnow/core"
-import { ArkErrors, type Type } from "arktype"
+import { type ArkError, ArkErrors, type Type } from "arktype"
 import { architectureOf } from "./architecture.ts"
 import { type ConfigKeys, keysOfConfig, optionsFromConfig } from "./config.ts"
 import { commonFields, type Field } from "./config-fields.ts"
@@ -22,6 +22,10 @@ export type FamilyPlugin<O extends Type, A extends Attends = "before"> = Plugin<
     /** The role of each field of its config.json. */
     readonly fields: ReadonlyMap<string, Field>
   }
+
+/** The problem of a field, or of several fields together without the whole config.json that arktype repeats there. */
+const problemOf = ({ path, message, expected }: ArkError): string =>
+  path.length > 0 ? message : `the settings must be ${expected}`
 
 /**
  * Defines a family.
@@ -54,7 +58,7 @@ export const defineFamily = <const O extends Type, A extends Attends>(spec: {
     fromConfig: (config, where) => {
       const { read, notes, strange, fail } = optionsFromConfig(name, { ...keys, fields }, config, where)
       const valid: unknown = fromFile(read)
-      if (valid instanceof ArkErrors) throw fail(valid.map((error) => error.message))
+      if (valid instanceof ArkErrors) throw fail(valid.map(problemOf))
       const whole = describe(valid as O["infer"])
       const rows = headRowsOfConfig(config, whole.vocabularySize)
       const own = privateOfConfig(config)

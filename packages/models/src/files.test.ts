@@ -183,7 +183,7 @@ test("heads of other tasks beside the model are noted, not read", async () => {
     tensors.set("v_head.summary.weight", { shape: [1], data: new Float32Array(1) })
   })
   const model = await Effect.runPromise(loadModel(dir))
-  expect(model.architecture.notes).toEqual([`${dir}: score.weight and 1 more tensors beside the model: not read`])
+  expect(model.architecture.notes).toEqual([`${dir}: score.weight and 1 more tensor beside the model: not read`])
   model.dispose()
 })
 

@@ -171,7 +171,7 @@ export const openFolder = (
       ...(first === undefined
         ? []
         : [
-            `${dir}: ${first}${others.length > 0 ? ` and ${others.length} more tensors` : ""} beside the model: not read`,
+            `${dir}: ${first}${others.length > 0 ? ` and ${others.length} more tensor${others.length > 1 ? "s" : ""}` : ""} beside the model: not read`,
           ]),
     ]
     const tensorOf = new Map(
