@@ -1,14 +1,14 @@
 /** The facts of a model folder for `winnow model`: the weights' headers, config.json, the tokenizer beside it. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { attendsBefore, headRowsOf } from "@winnow/core"
+import { headRowsOf } from "@winnow/core"
 import { loadCodec } from "@winnow/data"
 import { emptyWorker, knownFamilies, trainingBytes } from "@winnow/lab"
 import { hasHeadBias, inspectModel, type ModelFacts, parameterCount, type StoredParameter } from "@winnow/models"
 import { Effect } from "effect"
 import { namedFolder } from "../model.ts"
 
-/** Tokens of the batch in the estimate of training, and of each of its sequences. */
+/** Tokens of the batch in the estimate of training, and at most of each of its sequences. */
 const batch = { tokens: 1024, length: 256 } as const
 
 /** Files of tokenizers in other forms, which are not read. */
@@ -58,6 +58,7 @@ const memoryFacts = ({ architecture, parameters }: ModelFacts) => {
   const halves = parameters.reduce((sum, one) => sum + (one.mayStayHalf ? numbers(one) : 0), 0)
   const screen = U * d < 2 ** 17 ? 0 : U * (d + 12)
   const perPosition = cachedNumbers === undefined ? null : 4 * cachedNumbers
+  const length = Math.min(batch.length, maxLength)
   return {
     /** The process without any model. */
     process: emptyWorker,
@@ -67,14 +68,13 @@ const memoryFacts = ({ architecture, parameters }: ModelFacts) => {
     /** While the model is frozen: matrices that the file has in bfloat16 stay that. */
     decodedWeights: weights - 2 * halves,
     decoding: perPosition === null ? null : { screen, perPosition, maxLength },
-    training: attendsBefore(architecture)
-      ? {
-          /** Weights, gradients, both moments. */
-          parameters: 16 * count,
-          activations: trainingBytes(architecture, batch.tokens, batch.length) - 16 * count,
-          ...batch,
-        }
-      : null,
+    training: {
+      /** Weights, gradients, both moments. */
+      parameters: 16 * count,
+      activations: trainingBytes(architecture, batch.tokens, length) - 16 * count,
+      tokens: batch.tokens,
+      length,
+    },
   }
 }
 

@@ -62,15 +62,11 @@ const memoryRows = ({ memory }: ModelAnswer): ReadonlyArray<readonly [string, st
   return [
     ["to load", `${size(empty + decodedWeights)}: ${ofWeights}, ${size(empty)} of the process`],
     ...(decoding === null ? [] : [["to decode", `besides ${perPosition.join("; ")}`] as const]),
-    ...(training === null
-      ? []
-      : [
-          [
-            "to train",
-            `${size(empty + training.parameters + training.activations)}: ${size(training.parameters)} of weights, gradients and moments, about ` +
-              `${size(training.activations)} of activations for ${whole(training.tokens)} tokens a batch in rows of ${training.length}`,
-          ] as const,
-        ]),
+    [
+      "to train",
+      `${size(empty + training.parameters + training.activations)}: ${size(training.parameters)} of weights, gradients and moments, about ` +
+        `${size(training.activations)} of activations for ${whole(training.tokens)} tokens a batch in rows of ${training.length}`,
+    ],
   ]
 }
 

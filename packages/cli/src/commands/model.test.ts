@@ -4,9 +4,11 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { byteTokenizer, tokenizerFiles } from "@winnow/data"
+import { trainingBytes } from "@winnow/lab"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
+import { modernbert } from "@winnow/model-modernbert"
 import { copyModelFolder, initialise, parameterCount, saveModel } from "@winnow/models"
 import { Effect } from "effect"
 import { computeModelFacts } from "./model-facts.ts"
@@ -72,6 +74,20 @@ test("the memory is of weights in float32, and keys and values of all layers", a
   expect(memory.file).toBe(4 * parameters.all)
   // 2 layers, 2 heads of keys and of values with 4 numbers of 4 bytes.
   expect(memory.decoding?.perPosition).toBe(2 * 2 * 2 * 4 * 4)
+  expect(memory.training.length).toBe(64) // The model has no more positions.
+})
+
+test("an encoder is not decoded, and its memory to train is that of the estimate for experiments", async () => {
+  const use = modernbert({ ...sizes, ...wide, intermediate_size: 24, max_position_embeddings: 512 })
+  const architecture = await Effect.runPromise(use.instance)
+  const model = initialise(architecture, 1)
+  await Effect.runPromise(saveModel(model, join(root, "encoder")))
+  model.dispose()
+  const answer = await facts("encoder")
+  const { decoding, training } = answer.memory
+  expect([decoding, training.length]).toEqual([null, 256])
+  expect(training.parameters + training.activations).toBe(trainingBytes(architecture, 1024, 256))
+  expect(modelReport(answer).replace(/\s+/g, " ")).toMatch(/ to train \S+ MB: .* 1,024 tokens a batch in rows of 256 /)
 })
 
 test("matrices that the file has in bfloat16 stay that to decode", async () => {
