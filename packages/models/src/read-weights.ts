@@ -184,7 +184,7 @@ export function* readWeights(
       what: `precision q8 for ${dir}`,
       problems: [
         native() === undefined
-          ? "weights in 8 bits are read by native code, and there is none here; winnow doctor says why, other precisions need none"
+          ? "weights in 8 bits are read by native code, and there is none here; `bun run winnow doctor` says why, other precisions need none"
           : `weights in 8 bits are read by native decoding, which ${architecture.type} has not; take float32 or bfloat16`,
       ],
     })

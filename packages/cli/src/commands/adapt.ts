@@ -28,7 +28,7 @@ export const adaptReport = (
     `  shared   ${nearby(shared)}`,
     `text: the target wrote ${whole(texts.written)}, of which ${whole(texts.leftOut)} were left out; ${whole(texts.read)} were read`,
     `training: ${whole(steps)} steps in ${seconds.toFixed(0)} s, loss ${finalLoss.toFixed(3)} at the end`,
-    `try it: winnow evaluate --target ${target} --draft ${nearby(directory)} --prompts FILE`,
+    `try it: bun run winnow evaluate --target ${target} --draft ${nearby(directory)} --prompts FILE`,
   ].join("\n")
 }
 

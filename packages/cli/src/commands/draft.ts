@@ -32,7 +32,7 @@ export const draftReport = (made: MadeDraft, target: string, page: string, colum
     `page    ${nearby(page)}`,
     `report  ${nearby(join(made.run, "report.html"))}`,
     `size ${plan.chosen}, ${plan.steps!.count} steps on ${plan.prompts} texts of the target; ${made.computed} ${made.computed === 1 ? "stage" : "stages"} computed`,
-    `try it: winnow serve --target ${at} --draft ${draft}`,
+    `try it: bun run winnow serve --target ${at} --draft ${draft}`,
   ].join("\n")
 }
 

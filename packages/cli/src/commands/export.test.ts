@@ -56,12 +56,12 @@ test("the report fits 80 columns and says the sizes, the source of the weights, 
     "  config.json           680 B",
     "weights: converted from float32, SHA-256 aaaaaaaaaaaaaaaa...",
     "note: Tokenizer: x",
-    'try it: winnow generate --target DIR --draft out/draft --prompt "..."',
+    'try it: bun run winnow generate --target DIR --draft out/draft --prompt "..."',
   ])
   for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80)
   const target = exportReport({ ...exported, name: "target", seed: null, directory: "out/target" })
   expect(target).toContain("target of run 35b0b503c3: ")
   expect(target).toContain("--target out/target --prompt")
   const encoder = exportReport({ ...exported, decodes: false, directory: "out/encoder" })
-  expect(encoder.split("\n").at(-1)).toBe("look at it: winnow model out/encoder")
+  expect(encoder.split("\n").at(-1)).toBe("look at it: bun run winnow model out/encoder")
 })

@@ -34,7 +34,7 @@ export const exportReport = ({
     ...files.map(({ file, bytes }) => `  ${file.padEnd(widest)}  ${sized(bytes).padStart(8)}`),
     `weights: ${same}, SHA-256 ${sha256.exported.slice(0, 16)}...`,
     ...notes.map((note) => `note: ${note}`),
-    decodes ? `try it: winnow generate ${pair} --prompt "..."` : `look at it: winnow model ${where}`,
+    decodes ? `try it: bun run winnow generate ${pair} --prompt "..."` : `look at it: bun run winnow model ${where}`,
   ].join("\n")
 }
 
