@@ -1,10 +1,11 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { thisProcess } from "@winnow/files"
 import { Effect, Fiber } from "effect"
 import { aRun } from "../../test/record.ts"
+import * as records from "./read-run.ts"
 import { entered, makeRunStore, RunStore } from "./run-store.ts"
 
 const run = Effect.runPromise
@@ -73,6 +74,16 @@ test("a run is found by the beginning of its id or by its folder; else the error
   other.write("zzzz")
   expect((await run(store.find(other.folder("zzzz")))).run).toBe("zzzz")
   expect(await refused("zzzz")).toContain("no such run")
+})
+
+test("a run that is named by its folder is found without the records of others", async () => {
+  const { store, write, folder } = aHome()
+  for (const id of ["abcd", "abef", "c100"]) write(id)
+  using read = spyOn(records, "readRun")
+  expect((await run(store.find(folder("abef")))).run).toBe("abef")
+  expect(read.mock.calls).toEqual([[folder("abef")]])
+  expect((await run(store.find("abe"))).run).toBe("abef")
+  expect(read.mock.calls).toHaveLength(1 + 3)
 })
 
 test("an attempt is running, then what it came to: done by its record, stopped, or failed with its message", async () => {

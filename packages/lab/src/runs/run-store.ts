@@ -108,20 +108,24 @@ export const makeRunStore = (
   const finish = (attempt: string, { state, message }: Outcome) =>
     Effect.sync(() => journal.finish(attempt, state, message ?? null))
 
-  const list = (experiment?: string) =>
-    Effect.gen(function* () {
-      const byFolder = Map.groupBy(journal.read(), ({ beginning }) => beginning.directory)
-      const folders = new Set([...results.flatMap(runsIn), ...[...byFolder.keys()].filter(hasRun)])
-      const summaries = new Map(
-        yield* Effect.forEach(folders, (directory) =>
-          Effect.map(summaryIn(directory), (summary) => [directory, summary] as const),
-        ),
-      )
-      const entries = [...new Set([...folders, ...byFolder.keys()])].flatMap((directory) => {
+  /** The folders of all runs, each with its attempts and, if it has a run.json, the reading of its summary. */
+  const known = () => {
+    const byFolder = Map.groupBy(journal.read(), ({ beginning }) => beginning.directory)
+    const written = new Set([...results.flatMap(runsIn), ...[...byFolder.keys()].filter(hasRun)])
+    const entryIn = (directory: string) =>
+      Effect.gen(function* () {
         const tries = byFolder.get(directory) ?? []
         const attempts = tries.map(({ attempt }) => attempt)
-        return entryOf(summaries.get(directory), attempts, tries.at(-1)?.beginning) ?? []
+        const summary = written.has(directory) ? yield* summaryIn(directory) : undefined
+        return entryOf(summary, attempts, tries.at(-1)?.beginning)
       })
+    return { folders: new Set([...written, ...byFolder.keys()]), entryIn }
+  }
+
+  const list = (experiment?: string) =>
+    Effect.gen(function* () {
+      const { folders, entryIn } = known()
+      const entries = (yield* Effect.forEach(folders, entryIn)).flatMap((entry) => entry ?? [])
       return entries
         .filter((entry) => experiment === undefined || isOf(entry, experiment))
         .toSorted((a, b) => (a.when < b.when ? 1 : a.when > b.when ? -1 : 0))
@@ -129,10 +133,13 @@ export const makeRunStore = (
 
   const find = (name: string) =>
     Effect.gen(function* () {
-      const all = yield* list()
-      const folder = all.filter(({ directory }) => directory === runFolder(name))
-      if (folder.length > 0) return folder[0]!
+      // A folder says which run is meant: the records of all others, tens of megabytes, are not read.
+      const { folders, entryIn } = known()
+      const folder = runFolder(name)
+      const entry = folders.has(folder) ? yield* entryIn(folder) : undefined
+      if (entry !== undefined) return entry
       if (hasRun(name)) return { ...summaryOf(yield* readRun(name)), attempts: [] }
+      const all = yield* list()
       const called = all.filter(({ run, directory }) => run.startsWith(name) || basename(directory).startsWith(name))
       // A published record and this checkout's own run have the same name: the newest counts.
       if (called.length > 0 && called.every(({ run }) => run === called[0]!.run)) return called[0]!
