@@ -28,13 +28,19 @@ const EVEN = 0.03
 
 const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1)
 
-const verdict = ({ speedup, tokens, rounds, same }: Comparison, by: string): string => {
+/** True of a speed-up that no draft has: a call with one takes at least as long as a call without, and gives tau tokens. */
+const isDisturbed = ({ speedup, tau }: Comparison): boolean => speedup > tau + EVEN
+
+const verdict = (of: Comparison, by: string): string => {
+  const { speedup, tokens, rounds, same, tau } = of
   const judged =
     Math.abs(speedup - 1) <= EVEN
       ? "makes no difference here"
-      : speedup > 1
-        ? "is worth it here"
-        : "is not worth it here"
+      : isDisturbed(of)
+        ? "cannot be judged here"
+        : speedup > 1
+          ? "is worth it here"
+          : "is not worth it here"
   const timed = `${rounds === 1 ? "one round" : `median of ${rounds} rounds`} of ${tokens} tokens, prompt included`
   const text =
     same === null
@@ -42,7 +48,10 @@ const verdict = ({ speedup, tokens, rounds, same }: Comparison, by: string): str
       : same
         ? " Both wrote the same text."
         : " The target alone wrote ANOTHER text: two of its choices lie within rounding."
-  return `${capital(by)} ${judged}: ${speedup.toFixed(2)} times the speed of the target alone (${timed}).${text}`
+  const disturbed = isDisturbed(of)
+    ? ` That is more than its ${tau.toFixed(2)} tokens a target call can give: other programs slowed the target's turn. Measure again on an idle machine.`
+    : ""
+  return `${capital(by)} ${judged}: ${speedup.toFixed(2)} times the speed of the target alone (${timed}).${disturbed}${text}`
 }
 
 /** The reason for a draft that does not pay, and the draft length that would. */

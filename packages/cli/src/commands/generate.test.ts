@@ -172,6 +172,9 @@ test("the report: speed, acceptance, tau; a draft that does not pay, why, and th
   expect(report({ speedup: 1.4 })).toContain("The draft is worth it here: 1.40 times")
   expect(report({ speedup: 1.4 })).not.toContain("costs")
   expect(report({ speedup: 1.01 })).toContain("makes no difference here")
+  const disturbed = report({ speedup: 2.89, tau: 1 }).replaceAll("\n", " ")
+  expect(disturbed).toContain("The draft cannot be judged here: 2.89 times")
+  expect(disturbed).toContain("more than its 1.00 tokens a target call can give")
   expect(report({ same: false })).toContain("ANOTHER text")
   expect(legend(generated, false)).toEqual([
     "  accepted: 1",
