@@ -52,14 +52,19 @@ const range = (...numbers: ReadonlyArray<number>): ReadonlyArray<number> => {
  *
  * @param source the template
  * @param tokens special tokens by the names that templates have for them, such as eos_token
+ * @param called in messages about its form
  * @error DataError (thrown) for a text that is no Jinja
  */
-export const chatTemplate = (source: string, tokens: Readonly<Record<string, string>>): ChatTemplate => {
+export const chatTemplate = (
+  source: string,
+  tokens: Readonly<Record<string, string>>,
+  called = "the chat template",
+): ChatTemplate => {
   const program = (text: string) => {
     try {
       return parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true }))
     } catch (cause) {
-      throw new DataError({ message: `the chat template is no Jinja that can be read: ${String(cause)}`, cause })
+      throw new DataError({ message: `${called} is no Jinja that can be read: ${String(cause)}`, cause })
     }
   }
   const plain = program(source)

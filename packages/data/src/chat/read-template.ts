@@ -61,13 +61,14 @@ export const findTemplate = async (place: string): Promise<ReadTemplate | undefi
   )
   const jinja = isFolder ? join(folder, "chat_template.jinja") : place.endsWith(".json") ? undefined : place
   const listed = told.chat_template
-  const source =
+  const [file, source] =
     jinja !== undefined && existsSync(jinja)
-      ? await readFile(jinja, "utf8")
+      ? [jinja, await readFile(jinja, "utf8")]
       : typeof listed === "string"
-        ? listed
-        : (listed?.find(({ name }) => name === "default") ?? listed?.[0])?.template
-  return source === undefined ? undefined : { template: chatTemplate(source, tokens), eos: tokens["eos_token"] }
+        ? [own, listed]
+        : [own, (listed?.find(({ name }) => name === "default") ?? listed?.[0])?.template]
+  if (source === undefined) return undefined
+  return { template: chatTemplate(source, tokens, `the chat template in ${file}`), eos: tokens["eos_token"] }
 }
 
 /**

@@ -106,7 +106,9 @@ test("a template lies in the folder's config, alone or in a list, or is a file",
   expect(await refusal(chat({ train: "talk.jsonl", template: "empty.json" }))).toContain("has no chat template")
   expect(await refusal(chat({ train: "talk.jsonl", template: "gone" }))).toStartWith("there is no gone")
   await put("broken.jinja", "{% for %}")
-  expect(await refusal(chat({ train: "talk.jsonl", template: "broken.jinja" }))).toContain("is no Jinja that can be")
+  expect(await refusal(chat({ train: "talk.jsonl", template: "broken.jinja" }))).toStartWith(
+    `the chat template in ${join(folder, "broken.jinja")} is no Jinja that can be`,
+  )
 })
 
 test("a conversation that can be no examples is refused by file and line, or left out and counted", async () => {
@@ -134,4 +136,23 @@ test("a conversation that can be no examples is refused by file and line, or lef
     expect(task.examples("train").length).toBe(2)
     expect(task.notes![0]).toStartWith(`1 of 2 records of ${train} are left out: 1 `)
   }
+})
+
+test("a turn without content or calls is empty, whatever the template writes around it", async () => {
+  const silent = (turn: object) => ({
+    messages: [
+      { role: "user", content: "Hi?" },
+      { role: "assistant", ...turn },
+    ],
+  })
+  await put("marks.jinja", "{% for m in messages %}<{{ m.role }}>{{ m.content }}<stop>{% endfor %}")
+  for (const turn of [{}, { content: " " }, { content: null, tool_calls: [] }]) {
+    await put("silent.jsonl", lines([talk(1), silent(turn)]))
+    expect(await refusal(chat({ train: "silent.jsonl", template: "marks.jinja", ...whole }))).toStartWith(
+      "silent.jsonl, line 2: turn 1 of the assistant is empty",
+    )
+  }
+  await put("calls.jsonl", lines([silent({ content: null, tool_calls: [{ function: { name: "add" } }] })]))
+  const task = await instanceOf(chat({ train: "calls.jsonl", template: "marks.jinja", ...whole }))
+  expect(task.examples("train").length).toBe(1)
 })

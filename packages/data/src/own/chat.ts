@@ -41,6 +41,12 @@ const narrow = (value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, narrow(field)]))
 }
 
+const isBlank = (value: unknown): boolean =>
+  value === undefined || value === null || (typeof value === "string" ? value.trim() === "" : `${value}` === "")
+
+/** True of a turn that says and calls nothing: a template writes its marks all the same. */
+const isEmpty = ({ role: _, ...said }: ChatMessage): boolean => Object.values(said).every(isBlank)
+
 /** The conversation of a row, or the fault of the row. */
 const conversationOf = (
   columns: Readonly<Record<string, unknown>>,
@@ -101,12 +107,15 @@ export const chat = defineTask({
             faults.add(row.at, conversation, "without a conversation")
             return []
           }
+          const written = conversation.messages.filter(({ role }) => role === "assistant")
           const turns = turnsIn(conversation, template, eos)
           if (typeof turns === "string") {
             faults.add(row.at, turns, "that the template cannot render")
             return []
           }
-          const empty = turns.findIndex(({ prompt, answer }) => prompt.trim() === "" || answer.trim() === "")
+          const empty = turns.findIndex(
+            ({ prompt, answer }, i) => isEmpty(written[i]!) || prompt.trim() === "" || answer.trim() === "",
+          )
           if (empty >= 0) {
             const problem = `turn ${empty + 1} of the assistant is empty, or has nothing before it`
             faults.add(row.at, problem, "with an empty turn")
