@@ -98,7 +98,11 @@ test("special tokens in the text, ends inside, other ends of a config, rows with
   ])
   expect(await says({ encoded: await encode(spells, { maxLength: 64, specialTokens: "ids" }) })).toEqual([
     "1 of 5 examples spell the special token <|endoftext|>; it is encoded as the special token, as asked",
-    "1 of 5 examples hold the end token <|endoftext|> (256) before their end; texts stop there",
+    "1 of 5 answers hold the end token <|endoftext|> (256) before their end; texts stop there",
+  ])
+  const turns = [{ prompt: "1+1=2<|endoftext|>2+2=", answer: "4" }, ...examples]
+  expect(await says({ encoded: await encode(turns, { maxLength: 64, specialTokens: "ids" }) })).toEqual([
+    "1 of 5 examples spell the special token <|endoftext|>; it is encoded as the special token, as asked",
   ])
   expect(await says({ models: [model({ ends: [5, 7] }), model({ name: "draft", ends: [256] })] })).toEqual([
     "config.json of the target ends a text with id 5, 7, the data with <|endoftext|> (256), the tokenizer's; texts end with the latter",

@@ -144,9 +144,10 @@ const tokenWarnings = (
       `${changed.examples} of ${all} examples do not come back from their ids as they were written: ` +
         `${JSON.stringify(changed.written)} comes back as ${JSON.stringify(changed.read)}; scores compare what comes back`,
     )
-  const ended = examples.filter(({ ids }) => ids.indexOf(eosId) < ids.length - 1).length
+  // In a prompt it ends nothing: the turns of a chat before the last one have theirs.
+  const ended = examples.filter(({ ids, promptLength }) => ids.indexOf(eosId, promptLength) < ids.length - 1).length
   if (ended > 0)
-    warnings.push(`${ended} of ${all} examples hold the end token ${eos} (${eosId}) before their end; texts stop there`)
+    warnings.push(`${ended} of ${all} answers hold the end token ${eos} (${eosId}) before their end; texts stop there`)
   const rows = models.find(({ vocabularySize }) => vocabularySize > tokenizer.vocabularySize)
   if (rows !== undefined)
     warnings.push(
