@@ -161,8 +161,14 @@ export const prepareRuns = Effect.fn("experiment.prepare")(function* (name: stri
     Effect.gen(function* () {
       const named = withPlugins(experiment, loaded.plugins)
       const whole = yield* withSearch(yield* applySettings(named, flags.set), flags.search)
-      const changed = Option.match(flags.limit, { onNone: () => whole, onSome: (n) => limited(whole, n) })
-      const resolved = yield* resolve(changed, { ...(chosen && { arms: chosen }), ...(seeds && { seeds }) })
+      const limit = Option.getOrUndefined(flags.limit)
+      const changed = limit === undefined ? whole : limited(whole, limit)
+      const options = {
+        ...(chosen && { arms: chosen }),
+        ...(seeds && { seeds }),
+        ...(limit !== undefined && { limit }),
+      }
+      const resolved = yield* resolve(changed, options)
       return { ...of, resolved }
     }),
   )

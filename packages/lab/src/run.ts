@@ -28,6 +28,7 @@ import { type PlannedRow, Progress } from "./progress.ts"
 import { commit, versions } from "./record/machine.ts"
 import { runName } from "./record/name.ts"
 import type { MadeBy } from "./record/parts.ts"
+import { limitOf } from "./record/smoke.ts"
 import { documentOf, type Records, writeResults } from "./results.ts"
 import { ownFolder } from "./runs/own-folder.ts"
 import { entered, type RunName } from "./runs/run-store.ts"
@@ -288,7 +289,8 @@ export const runExperiment = (
     yield* checkModels(resolved, texts, planned)
     yield* sayDisk(planned)
     const { slug: experiment, part = null } = options
-    const beginning = { experiment, part, seeds: resolved.seeds, arms: resolved.arms.map(({ name }) => name) }
+    const limit = limitOf(resolved.config)
+    const beginning = { experiment, part, limit, seeds: resolved.seeds, arms: resolved.arms.map(({ name }) => name) }
     const named = { ...beginning, ...nameIn(options, resolved, planned) }
     const isIncomplete = (finished: Finished) => documentOf(finished).missing.length > 0
     const making = entered(

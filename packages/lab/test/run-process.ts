@@ -10,6 +10,7 @@ const aBeginning = (run: string) => ({
   run,
   experiment: "000-tiny",
   part: null,
+  limit: null,
   seeds: [1],
   arms: ["all"],
   commit: null,

@@ -56,10 +56,16 @@ test("an experiment and a plugin from elsewhere run in this process and in worke
   expect([code, err.includes("cannot be told")]).toEqual([0, false])
   const record = JSON.parse(out) as {
     experiment: string
+    verdict: string
+    config: { limit?: number }
     rows: ReadonlyArray<{ name: string; filter: unknown }>
     stages: ReadonlyArray<{ kind: string; code: unknown }>
   }
   expect(record.experiment).toBe("shy-experiment")
+  expect([record.config.limit, record.verdict]).toEqual([
+    2,
+    expect.stringMatching(/^No verdict: .*smoke run.*--limit 2/),
+  ])
   expect(record.rows.map(({ name, filter }) => [name, filter]).slice(1)).toEqual([
     ["random-k-0-25", { name: "shy-filter", options: { k: 0.25 } }],
     ["random-k-0-5", { name: "shy-filter", options: { k: 0.5 } }],

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { Glob } from "bun"
@@ -95,6 +95,47 @@ test("a run's tables and plots as files, a report of several runs, and the home 
   expect(await Bun.file(join(copy, "report.html")).text()).toContain(`<h1>`)
   const refused = await winnow("runs", "report", arms[0]!.run, arms[1]!.run, "--to", join(home, "several.pdf"))
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("name a file that ends with .html")])
+}, 120_000)
+
+test("a smoke run is marked wherever runs are listed, and stands in no report beside others", async () => {
+  const arms = records.filter(({ experiment }) => experiment.startsWith("004"))
+  const smoke = join(home, "smoke", "004-compute-matched", "smoke")
+  cpSync(arms[0]!.folder, smoke, { recursive: true })
+  const record = JSON.parse(readFileSync(join(smoke, "run.json"), "utf8"))
+  const marked = { ...record, run: "5m0ke", config: { limit: 2, ...record.config } }
+  writeFileSync(join(smoke, "run.json"), JSON.stringify(marked))
+  const own = ["--results", join(home, "smoke")]
+  const [page, start] = [join(home, "smoke.html"), join(home, "smoke-index.html")]
+  const [list, json, home_, several, plot, one] = await Promise.all([
+    winnow("runs", ...own),
+    winnow("runs", ...own, "--json"),
+    winnow("runs", "home", ...own, "--to", start),
+    winnow("runs", "report", smoke, arms[1]!.folder, "--to", page),
+    winnow(
+      "runs",
+      "plot",
+      smoke,
+      arms[1]!.folder,
+      "--over",
+      "filter.k",
+      "--minus",
+      "random",
+      "--to",
+      join(home, "s.svg"),
+    ),
+    winnow("runs", "report", smoke, ...own),
+  ])
+  expect(list.out).toMatch(/^5m0ke .* smoke, done +greedy/m)
+  expect(JSON.parse(json.out)).toMatchObject([{ run: "5m0ke", limit: 2, state: "done" }])
+  expect(home_.code).toBe(0)
+  const html = await Bun.file(start).text()
+  expect(html).toContain(", smoke, done")
+  expect(html).toContain("1 of them smoke runs")
+  expect(html).not.toContain('class="figure"')
+  for (const { code, err } of [several, plot])
+    expect([code, err]).toEqual([1, expect.stringContaining("run 5m0ke: is a smoke run, cut by --limit 2")])
+  expect(await Bun.file(page).exists()).toBe(false)
+  expect([one.code, one.err]).toEqual([0, ""])
 }, 120_000)
 
 test("lists fit the terminal: no line is longer, and none is broken", async () => {

@@ -18,6 +18,7 @@ import {
   renderComparison,
   renderRun,
   renderRuns,
+  stateText,
   winnowHome,
 } from "@winnow/lab"
 import { Console, Effect, Option } from "effect"
@@ -57,6 +58,21 @@ const opened = Effect.fnUntraced(function* (name: string) {
   return { entry, file }
 })
 
+/** Several runs with a record of whole trainings. @error InvalidInput for a smoke run: its figures would stand beside theirs */
+const openedWhole = (names: ReadonlyArray<string>) =>
+  Effect.forEach(names, (name) =>
+    Effect.tap(opened(name), ({ entry: { run, limit } }) =>
+      limit === null
+        ? Effect.void
+        : new InvalidInput({
+            what: `run ${run}`,
+            problems: [
+              `is a smoke run, cut by --limit ${limit}, whose figures have no meaning beside others; leave it out, or run it without --limit`,
+            ],
+          }),
+    ),
+  )
+
 const name = (which: string) =>
   Argument.String(which).pipe(
     Argument.withDescription("the beginning of a run's id, or its folder (results/NNN-slug/RUN)"),
@@ -73,7 +89,7 @@ const show = Command.make(
     const file = yield* readRun(entry.directory)
     if (json) return yield* Console.log(JSON.stringify(file.record ?? file.written, null, 2))
     yield* Console.log(renderRun(file, terminalColumns()))
-    process.stderr.write(`\n${entry.state}; report: ${join(entry.directory, "report.html")}\n`)
+    process.stderr.write(`\n${stateText(entry)}; report: ${join(entry.directory, "report.html")}\n`)
   }),
 ).pipe(Command.withDescription("Print the table of a run, as the run printed it"))
 
@@ -107,7 +123,7 @@ const plot = Command.make(
         what: `--to ${flags.to}`,
         problems: ["the picture is an SVG: name a file that ends with .svg"],
       })
-    const opens = yield* withRuns(results)(Effect.forEach(flags.runs, opened))
+    const opens = yield* withRuns(results)(openedWhole(flags.runs))
     const records = yield* Effect.forEach(opens, ({ entry, file: { record } }) =>
       record === undefined || isTablesRecord(record)
         ? new InvalidInput({ what: `run ${entry.run}`, problems: ["has no differences of arms in acceptance"] })
@@ -147,10 +163,10 @@ const report = Command.make(
   },
   Effect.fn("runs.report")(function* (flags) {
     const { results } = yield* root
-    const runs = yield* withRuns(results)(Effect.forEach(flags.runs, opened))
-    yield* runs.length === 1 && Option.isNone(flags.to)
-      ? renewReport(runs[0]!)
-      : reportSeveral(runs, Option.getOrUndefined(flags.to))
+    const [only, ...others] = flags.runs
+    if (others.length === 0 && Option.isNone(flags.to))
+      return yield* renewReport(yield* withRuns(results)(opened(only!)))
+    yield* reportSeveral(yield* withRuns(results)(openedWhole(flags.runs)), Option.getOrUndefined(flags.to))
   }),
 ).pipe(Command.withDescription("Write one report of several runs, or that of one run anew from its record"))
 

@@ -6,10 +6,13 @@ import { Effect } from "effect"
 import { behind, echo, everything, squares, tiny } from "../../test/tiny.ts"
 import { findExperiments, loadExperiment, presetsOf } from "../experiments.ts"
 import { buildGraph } from "../graph.ts"
+import { runName } from "../record/name.ts"
+import { limitOf } from "../record/smoke.ts"
 import { inOrder } from "../stage.ts"
 import { taskKey, tasksOf, toldTexts } from "../texts.ts"
 import { arm, type Experiment } from "./define.ts"
 import { fromConfig, resolveConfig } from "./from-config.ts"
+import { limited } from "./limit.ts"
 import { registryOf } from "./registry.ts"
 import { resolve } from "./resolve.ts"
 import type { Resolved } from "./resolved.ts"
@@ -76,6 +79,20 @@ for (const [name, experiment] of all)
     expect(stages(other)).toEqual(stages(one))
     expect(stages(one).length).toBeGreaterThan(10)
   })
+
+test("a smoke run is rebuilt as one, with a name of its own; an experiment cannot call itself one", async () => {
+  const short = limited(tiny, 2)
+  const first = await run(resolve(short, { limit: 2 }))
+  const again = await run(resolveConfig(writtenAndRead(first.config), registryOf(tiny)))
+  expect(again.config).toEqual(first.config)
+  expect(limitOf(again.config)).toBe(2)
+  const whole = await run(resolve(short))
+  expect(limitOf(whole.config)).toBe(null)
+  expect(runName(first, await run(graphOf(first)))).not.toBe(runName(whole, await run(graphOf(whole))))
+  expect((await run(Effect.flip(resolve({ ...tiny, limit: 2 } as Experiment)))).message).toContain(
+    "limit must be removed",
+  )
+})
 
 test("a config that names an unknown plugin is refused with a list of known ones", async () => {
   const { config } = await run(resolve(tiny))

@@ -3,6 +3,7 @@
  */
 import { type DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
+import { limitOf } from "../record/smoke.ts"
 import type { Experiment } from "./define.ts"
 import { configInCurrentForm } from "./earlier-config.ts"
 import { type AnyPlugin, isNode, type Registry, revive } from "./registry.ts"
@@ -22,10 +23,12 @@ export const fromConfig = (config: unknown, registry: Registry): Effect.Effect<E
   const fail = (problem: string) => new InvalidInput({ what: "the config of the run", problems: [problem] })
   if (!isNode(config) || !isNode(config["arms"]))
     return Effect.fail(fail("has no arms; expected what a run.json holds under config"))
+  // The cuts of a smoke run are in the other settings.
+  const { limit: _, ...settings } = config
   return Effect.try({
     try: () =>
       Object.fromEntries(
-        Object.entries(configInCurrentForm(config)).map(([key, value]) => [key, revive(registry, key, value, fail)]),
+        Object.entries(configInCurrentForm(settings)).map(([key, value]) => [key, revive(registry, key, value, fail)]),
       ) as unknown as Experiment,
     catch: (error) => {
       if (error instanceof InvalidInput) return error
@@ -46,7 +49,9 @@ export const resolveConfig = (
   registry: Registry,
   plugins?: ReadonlyArray<AnyPlugin>,
 ): Effect.Effect<Resolved, InvalidInput | DataError> =>
-  Effect.flatMap(fromConfig(config, registry), (experiment) =>
+  Effect.flatMap(fromConfig(config, registry), (experiment) => {
+    const limit = isNode(config) ? limitOf(config) : null
     // A run of some arms stores only these, and its search may have paths of the other arms.
-    resolve({ ...experiment, ...(plugins && { plugins }) }, { arms: Object.keys(experiment.arms) }),
-  )
+    const options = { arms: Object.keys(experiment.arms), ...(limit !== null && { limit }) }
+    return resolve({ ...experiment, ...(plugins && { plugins }) }, options)
+  })

@@ -232,12 +232,17 @@ const sweptArms = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>,
  * commit and downloads it.
  *
  * @param options.arms only these
+ * @param options.limit steps of `limited`, which cut the experiment: they mark its config
  * @error InvalidInput that names the place, the value there and the possible values
  * @error DataError for a hub that cannot be reached, or refuses
  */
 export const resolve = Effect.fn("resolve")(function* (
   experiment: Experiment,
-  options: { readonly arms?: ReadonlyArray<string>; readonly seeds?: ReadonlyArray<number> } = {},
+  options: {
+    readonly arms?: ReadonlyArray<string>
+    readonly seeds?: ReadonlyArray<number>
+    readonly limit?: number
+  } = {},
 ): Effect.fn.Return<Resolved, InvalidInput | DataError> {
   const what = `experiment ${typeof experiment?.name === "string" ? cut(experiment.name, 80) : "without a name"}`
   const withSeeds = options.seeds ? { ...experiment, seeds: options.seeds } : experiment
@@ -371,6 +376,7 @@ export const resolve = Effect.fn("resolve")(function* (
     capacity,
     placed,
     config: {
+      ...(options.limit !== undefined && { limit: options.limit }),
       ...config,
       arms: Object.fromEntries(arms.map((a) => [a.name, a.config])),
       ...(capacity && { capacity: capacity.config }),

@@ -20,6 +20,7 @@ import { measuresConclusions } from "./measures-conclusions.ts"
 import { type MeasuresRecord, measuresRun } from "./measures-schema.ts"
 import { headerOf, type MadeBy, type RunOf, sweepOf, trainedRows } from "./parts.ts"
 import { pairedDifferences } from "./rows.ts"
+import { wordsOf } from "./smoke.ts"
 import { stabilityTables } from "./stability.ts"
 
 /** Columns of differences: those of shares are in points. */
@@ -35,13 +36,13 @@ const withStudy = (
 ): MeasuresRecord => {
   const { verdict, conclusions, tables, alone } = instance.report(record, measures, findingsOf(stages, artifacts))
   const others = alone ? record.conclusions.slice(-1) : record.conclusions // the last one states the scope
-  return {
+  return wordsOf(record.config, {
     ...record,
     study: instance.name,
     verdict,
     conclusions: [...new Set([verdict, ...conclusions, ...others])],
     tables: [...tables, ...record.tables],
-  }
+  })
 }
 
 /**
@@ -100,7 +101,7 @@ export const makeMeasuresRecord = (
       },
     }
     const { verdict, conclusions } = measuresConclusions(record, measuresRun(record))
-    const told = { ...record, verdict, conclusions: [...conclusions] }
+    const told = wordsOf(resolved.config, { ...record, verdict, conclusions: [...conclusions] })
     const attends = new Map(measured.keys.map((key, i) => [key, graph.settled.measures[i]!.attends]))
     return { record: graph.reading ? withStudy(told, graph.reading, { attends }, artifacts) : told, counts }
   })

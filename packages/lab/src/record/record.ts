@@ -18,6 +18,7 @@ import { headerOf, type MadeBy, type RunOf, sweepOf, trainedRows } from "./parts
 import { differencesOf, keptFigures, rowFigures } from "./rows.ts"
 import { type KeptTexts, samplesOf } from "./samples.ts"
 import { type CapacityRecord, currentSchema, type RowRecord, type RunRecord } from "./schema.ts"
+import { wordsOf } from "./smoke.ts"
 import { stabilityTables } from "./stability.ts"
 
 /** A record, and the file of raw counts behind its figures. */
@@ -168,5 +169,6 @@ export const makeRecord = (
       capacity: capacityOf(rows),
       ...(tables.length > 0 && { tables }),
     }
-    return { record: { ...record, verdict: verdict(record), conclusions: [...conclusions(record)] }, counts }
+    const words = { verdict: verdict(record), conclusions: [...conclusions(record)] }
+    return { record: { ...record, ...wordsOf(resolved.config, words) }, counts }
   })

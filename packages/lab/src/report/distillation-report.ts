@@ -1,7 +1,6 @@
 /** The report of a distillation, and of a study with its drafts, from run.json and metrics.jsonl alone. */
 import { armsRun } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
-import { standingsLine } from "../record/standings.ts"
 import type { StudyRecord } from "../study/record.ts"
 import type { StudyTable } from "../study/table.ts"
 import { caption, score, sourceLine } from "../table/caption.ts"
@@ -30,6 +29,7 @@ import {
   tableParts,
   tokensSection,
   trainingSections,
+  verdictLines,
 } from "./parts.ts"
 import { asDrawn } from "./two-seeds.ts"
 
@@ -102,12 +102,11 @@ const factsOf = (run: RunRecord): ReadonlyArray<string> => [
  * @param metrics the lines of metrics.jsonl
  */
 export const distillationReport = (run: RunRecord, metrics: ReadonlyArray<ReportLine>): Report => {
-  const standings = standingsLine(armsRun(run))
   return {
     slug: slugOf(run),
     question: run.question,
     facts: factsOf(run),
-    verdict: [run.verdict, ...(standings === undefined ? [] : [standings])],
+    verdict: verdictLines(run, armsRun(run)),
     about: run.about,
     sections: [
       ...missingSection(run),

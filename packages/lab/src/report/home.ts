@@ -4,7 +4,7 @@ import { isCompared, standingOf } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { verdictOf } from "../record/sentences.ts"
 import type { RunEntry } from "../runs/entry.ts"
-import { shortCommit } from "../runs/list.ts"
+import { shortCommit, stateText } from "../runs/list.ts"
 import type { TablesRecord } from "../study/record.ts"
 import { percent, signed } from "../table/format.ts"
 import { faint, ink, label } from "./colours.ts"
@@ -62,8 +62,8 @@ const script = `<script>
 </script>`
 
 /** The difference of a run's verdict, if it is one of shares and something is concluded from it. */
-const differenceOf = ({ record }: HomeRun) => {
-  const arms = record && armsIn(record)
+const differenceOf = ({ record, entry }: HomeRun) => {
+  const arms = record && entry.limit === null ? armsIn(record) : undefined
   const compared = arms && verdictOf(arms)
   if (compared === undefined || !isCompared(compared.difference) || compared.difference.of.unit !== "%")
     return undefined
@@ -92,7 +92,7 @@ const runItem = (run: HomeRun, most: number): string => {
     record === undefined && entry.schema === null
       ? escapeHtml(name)
       : `<a href="${folder}/report.html">${escapeHtml(name)}</a>`
-  const state = entry.state === "done" ? "" : `, ${entry.state}`
+  const state = entry.state === "done" && entry.limit === null ? "" : `, ${stateText(entry)}`
   const seeds = `${entry.seeds.length} ${entry.seeds.length === 1 ? "seed" : "seeds"}, ${entry.arms.length} arms`
   const json = entry.schema === null ? "" : ` <a href="${folder}/run.json">run.json</a>`
   const says =
@@ -116,9 +116,13 @@ export const renderHome = ({ runs, readmes, benchmarks }: HomePage): string => {
     const title = readme === undefined ? escapeHtml(slug) : `<a href="${readme}">${escapeHtml(slug)}</a>`
     const questions = [...new Set(of.flatMap(({ record }) => record?.question ?? []))]
     const head = escapeHtml([slug, ...questions].join(" "))
-    const sorted = of.toSorted((a, b) => (a.entry.part ?? "").localeCompare(b.entry.part ?? ""))
+    const isSmoke = ({ entry }: HomeRun) => Number(entry.limit !== null)
+    const sorted = of.toSorted(
+      (a, b) => isSmoke(a) - isSmoke(b) || (a.entry.part ?? "").localeCompare(b.entry.part ?? ""),
+    )
     return `<section class="experiment" id="${escapeHtml(slug)}" data-head="${head}"><h2>${title}</h2>${questions.map((text) => `<p>${escapeHtml(text)}</p>`).join("")}${sorted.map((run) => runItem(run, most)).join("")}</section>`
   })
+  const smoke = runs.filter(({ entry }) => entry.limit !== null).length
   const timings =
     benchmarks.length === 0
       ? ""
@@ -126,7 +130,7 @@ export const renderHome = ({ runs, readmes, benchmarks }: HomePage): string => {
   return page(
     "Winnow: results",
     `${style}<header><p class="slug">Winnow</p><h1>Results</h1>
-<ul class="facts"><li>${experiments.length} experiments</li><li>${runs.length} runs</li><li>in the middle: the verdict's difference with its 95 % interval, in points, one scale for all</li></ul>
+<ul class="facts"><li>${experiments.length} experiments</li><li>${runs.length} runs${smoke === 0 ? "" : `, ${smoke} of them smoke runs`}</li><li>in the middle: the verdict's difference with its 95 % interval, in points, one scale for all</li></ul>
 <input class="search" type="search" placeholder="search: an experiment, an arm, behind, ahead" aria-label="Search the runs"></header>
 <main>${sections.join("\n")}
 ${timings}</main>${script}`,

@@ -1,6 +1,5 @@
 /** The report of a run that measures no acceptance, from its record and metrics.jsonl alone. */
 import { type MeasuresRecord, measuresRun, measuresTableName } from "../record/measures-schema.ts"
-import { standingsLine } from "../record/standings.ts"
 import { paddingLine } from "../table/caption.ts"
 import { short } from "../table/format.ts"
 import { differencesPlot } from "./charts/differences.ts"
@@ -21,13 +20,13 @@ import {
   tableParts,
   tokensSection,
   trainingSections,
+  verdictLines,
 } from "./parts.ts"
 
 /** @param metrics the lines of metrics.jsonl */
 export const measuresReport = (record: MeasuresRecord, metrics: ReadonlyArray<ReportLine>): Report => {
   const { arms, tables, seeds, data, verdict } = record
   const run = measuresRun(record)
-  const standings = standingsLine(run)
   const { train, measured } = arms.dropped
   const left =
     train === 0 && measured === 0
@@ -47,7 +46,7 @@ export const measuresReport = (record: MeasuresRecord, metrics: ReadonlyArray<Re
       data.dataset,
       record.created.slice(0, 10),
     ],
-    verdict: [verdict, ...(standings === undefined ? [] : [standings])],
+    verdict: verdictLines(record, run),
     about: arms.about,
     sections: [
       ...missingSection(record),

@@ -1,7 +1,10 @@
 /** Sections that reports of all runs share. */
 import type { ModelRun } from "../export/chosen-model.ts"
 import { exportLines } from "../export/commands.ts"
+import type { ArmsRun } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
+import { limitOf } from "../record/smoke.ts"
+import { standingsLine } from "../record/standings.ts"
 import type { StudyTable } from "../study/table.ts"
 import { missingLines } from "../table/caption.ts"
 import { stabilityPlots } from "./charts/stability.ts"
@@ -30,11 +33,19 @@ export type Headed = Pick<
   | "config"
   | "missing"
   | "counts"
+  | "verdict"
 >
 
 /** Experiment, part, preset and run, in one line. */
 export const slugOf = ({ experiment, part, preset, run }: Headed): string =>
   [experiment, part, preset, run].filter((x) => x !== null).join(" / ")
+
+/** The verdict, and the line of the arm's standing beside all others. */
+export const verdictLines = ({ verdict, config }: Headed, run: ArmsRun): ReadonlyArray<string> => {
+  // A smoke run says nothing of its arms.
+  const standings = limitOf(config) === null ? standingsLine(run) : undefined
+  return [verdict, ...(standings === undefined ? [] : [standings])]
+}
 
 /** A table with its notes, if it has any. */
 export const tableParts = (

@@ -48,7 +48,14 @@ test("runs that share no comparison still have their verdicts and arms", async (
 
 test("the home page has each experiment with its runs, also those without a record", () => {
   const entry = (record: RunRecord, more: Partial<RunEntry> = {}): RunEntry => ({
-    ...{ directory: "", run: record.run, experiment: record.experiment, part: record.part, seeds: record.seeds },
+    ...{
+      directory: "",
+      run: record.run,
+      experiment: record.experiment,
+      part: record.part,
+      seeds: record.seeds,
+      limit: null,
+    },
     ...{ commit: null, state: "done", when: record.created, headline: null, arms: [], schema: 3, attempts: [] },
     ...more,
   })

@@ -16,6 +16,8 @@ const beginning = type({
   run: "string",
   experiment: "string",
   part: "string | null",
+  // Earlier versions did not write it.
+  "limit?": "number | null",
   seeds: "number[]",
   arms: "string[]",
   commit: type({ hash: "string", dirty: "boolean" }).or("null"),
@@ -69,7 +71,7 @@ const replay = (lines: ReadonlyArray<Line>): ReadonlyArray<JournalEntry> => {
       // The journal has no end of this attempt. A process on another host cannot be checked and counts as running.
       const state = isAlive(line.process) === false ? "stopped" : "running"
       const attempt = { command, pid: line.process.pid, began: line.at, ended: null, state, message: null } as const
-      attempts.set(line.id, { beginning: line.beginning, attempt })
+      attempts.set(line.id, { beginning: { ...line.beginning, limit: line.beginning.limit ?? null }, attempt })
       continue
     }
     const own = attempts.get(line.id)

@@ -93,7 +93,7 @@ test("a run of another version is shown as far as it can be read; a list is one 
   const text = renderRun({ directory: "/r", hash: "", written: written(), record: undefined })
   expect(text).toMatch(/version \(run\.json of schema 1\)/)
   expect(text).toMatch(/behind +65\.0 ± 1\.0 +50\.0 ± 2\.0 +2\.00 ± 0\.10 +0\.300/)
-  const common = { directory: "/r", commit: written().commit, seeds: [1, 2], attempts: [] }
+  const common = { directory: "/r", commit: written().commit, seeds: [1, 2], limit: null, attempts: [] }
   const entry = { ...common, run: "aaaa", experiment: "000-tiny", part: "echo", when: "", schema: 1 }
   const headline = written().tables[0]!.columns[0]!
   const arms = [{ name: "all", figure: interval(0.6, 0.01) }]

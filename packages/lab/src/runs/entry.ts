@@ -1,4 +1,5 @@
 /** The run store's entry of a run: the contents of its run.json, and the outcome of each attempt. */
+import { limitOf } from "../record/smoke.ts"
 import type { TableColumn, TableFigure } from "../study/table.ts"
 import type { RunFile, WrittenRun } from "./read-run.ts"
 
@@ -19,6 +20,8 @@ export interface Beginning {
   /** NNN-slug. */
   readonly experiment: string
   readonly part: string | null
+  /** Steps of `--limit`, which made it a smoke run; null of a run that nothing cut. */
+  readonly limit: number | null
   readonly seeds: ReadonlyArray<number>
   readonly arms: ReadonlyArray<string>
   readonly commit: WrittenRun["commit"]
@@ -76,6 +79,7 @@ export const summaryOf = ({ directory, written }: Pick<RunFile, "directory" | "w
     run: written.run,
     experiment: written.experiment,
     part: written.part ?? null,
+    limit: limitOf(written.config),
     state: (written.missing ?? []).length > 0 ? "incomplete" : "done",
     when: written.created,
     commit: written.commit,

@@ -30,6 +30,9 @@ const headlineText = ({ arms, headline }: RunEntry): string => {
   return `${headline === null ? "" : `${headline.name}: `}${each.join(", ")}`
 }
 
+/** "done"; "smoke, done" of a run whose figures have no meaning. */
+export const stateText = ({ state, limit }: RunEntry): string => (limit === null ? state : `smoke, ${state}`)
+
 const heads = ["run", "experiment", "when", "commit", "seeds", "arms", "state", "figure, interval"]
 /** Columns that a narrow terminal leaves out, by index: commit, figures, arms, seeds. Figures say something from 36 characters on. */
 const narrowed = { drop: [3, 7, 5, 4], least: (column: number) => (column === 7 ? 36 : 24) }
@@ -48,7 +51,7 @@ export const renderRuns = (entries: ReadonlyArray<RunEntry>, columns?: number): 
     shortCommit(entry.commit),
     String(entry.seeds.length),
     String(entry.arms.length),
-    entry.state,
+    stateText(entry),
     headlineText(entry),
   ])
   const left = new Set([0, 1, 2, 3, 6, 7])

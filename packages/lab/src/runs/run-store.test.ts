@@ -26,6 +26,7 @@ const aHome = () => {
     run: id,
     experiment: "000-tiny",
     part: null,
+    limit: null,
     seeds: [1, 2],
     arms: ["all"],
     commit: null,

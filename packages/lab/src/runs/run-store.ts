@@ -78,6 +78,7 @@ const unreadable = (directory: string): Summary => ({
   run: basename(directory),
   experiment: basename(dirname(directory)),
   part: null,
+  limit: null,
   state: "unreadable",
   when: "",
   commit: null,

@@ -3,6 +3,7 @@ import type { InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import { studySchema } from "../record/header.ts"
 import type { RunRecord } from "../record/schema.ts"
+import { wordsOf } from "../record/smoke.ts"
 import type { Artifact } from "../store/store.ts"
 import { distillationTables } from "../table/distillation.ts"
 import type { StudyRecord } from "./record.ts"
@@ -76,8 +77,7 @@ export const makeStudyRecord = (
     study: instance.name,
     ...header,
     machine,
-    verdict,
-    conclusions: [...conclusions],
+    ...wordsOf(config, { verdict, conclusions: [...conclusions] }),
     data: { dataset: conditions.dataset, prompts: conditions.prompts },
     tables: [...tables, ...distillationTables(run)],
     missing,
