@@ -1,7 +1,7 @@
 /** Tables of the choices on the validation split: a ranking of the drafts' starts, and arms to begin with. */
 import type { Choice } from "../choices.ts"
 import { column, type StudyTable } from "../study/table.ts"
-import { number } from "../table/entries.ts"
+import { countStyle, number } from "../table/entries.ts"
 
 const seedsText = (seeds: ReadonlyArray<number>): string =>
   `${seeds.length === 1 ? "seed" : "seeds"} ${seeds.join(", ")}`
@@ -21,11 +21,10 @@ const tableOf = (choice: Choice): StudyTable => {
   const rank = (score: number | null) => (score === null ? Number.MAX_VALUE : better === "higher" ? -score : score)
   const names = tried[0] ? Object.keys(tried[0].scoresByName) : []
   const share = by in measured ? ({ style: "percent", unit: "%" } as const) : {}
-  /** Numbers of parameters and the like are written short. */
-  const styleOf = (name: string) =>
-    tried.every(({ scoresByName }) => Number.isInteger(scoresByName[name]) && scoresByName[name]! >= 1000)
-      ? ({ style: "short" } as const)
-      : {}
+  const styleOf = (name: string) => {
+    const style = countStyle(tried.map(({ scoresByName }) => scoresByName[name]))
+    return style === undefined ? {} : { style }
+  }
   const beside = names.filter((name) => name !== by)
   const texts = prompts === undefined ? "" : `, ${prompts} prompts`
   return {

@@ -1,6 +1,7 @@
 /** The words and tables of a ranking: how each score orders the starts, beside what they reached. */
 import type { ScoreInstance } from "@winnow/core"
 import { kendallTau } from "@winnow/numerics"
+import { countStyle } from "../table/entries.ts"
 import { type Agreement, agreementOf } from "./agreement.ts"
 import type { StudyReport } from "./study.ts"
 import { column, type StudyTable, type TableFigure } from "./table.ts"
@@ -207,7 +208,8 @@ const startsTable = (of: Scored & Partial<Ranked>, score: NamedScore): StudyTabl
   const layers = [...layersBelow(of, score), lastLayer]
   const nameOf = (layer: number) =>
     layer !== lastLayer ? `layer ${layer}` : layers.length > 1 ? "last layer" : score.name
-  const style = unit === "%" ? "percent" : unit === "nats" ? "nats" : "plain"
+  const values = of.starts.flatMap((start) => [...(valuesOf(start, score.name, lastLayer)?.values() ?? [])])
+  const style = unit === "%" ? "percent" : unit === "nats" ? "nats" : (countStyle(values) ?? "plain")
   const kind = layers.length > 1 ? "cost" : "range" // ranges of several layers would not fit a terminal
   // Equal scores share the first of their ranks.
   const rankOf = (start: Start) => {

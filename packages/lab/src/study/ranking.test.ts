@@ -84,6 +84,11 @@ test("three starts are scored, distilled alike, and ranked by each score beside 
   expect(figure(tableOf("by-zero-shot").rows[0]!.cells["score"]).value).toBeCloseTo(1, 5)
   // Two starts have as many parameters: they share the second rank.
   expect(tableOf("by-size").rows.map(({ cells }) => figure(cells["rank"]).value)).toEqual([1, 2, 2])
+  // Numbers of parameters have no decimals.
+  const styles = ["by-size", "by-perplexity"].map(
+    (name) => tableOf(name).columns.find(({ key }) => key === "score")!.style,
+  )
+  expect(styles).toEqual(["short", "plain"])
   // One layer: the embedding and the last state.
   expect(tableOf("layers").rows.map(({ name }) => name)).toEqual(["knn"])
   expect(tableOf("layers").columns.map(({ key }) => key)).toEqual(["layer 0", "last"])

@@ -1,6 +1,6 @@
 /** Tables of drafts as lists of columns, each with the cell that it has of a row. */
 import type { TrainedRow } from "../record/schema.ts"
-import type { StudyTable, TableCell, TableColumn, TableFigure } from "../study/table.ts"
+import type { FigureStyle, StudyTable, TableCell, TableColumn, TableFigure } from "../study/table.ts"
 
 /** A column, and its cell of a row. */
 export interface Entry<Row> {
@@ -9,6 +9,10 @@ export interface Entry<Row> {
 }
 
 export const entry = <Row>(column: TableColumn, cell: Entry<Row>["cell"]): Entry<Row> => ({ column, cell })
+
+/** The format of counts, such as numbers of parameters, which have no decimals; undefined for other numbers. */
+export const countStyle = (values: ReadonlyArray<number | null | undefined>): FigureStyle | undefined =>
+  values.every((x) => x == null || (Number.isInteger(x) && x >= 1000)) ? "short" : undefined
 
 /** A figure without an interval. */
 export const number = (value: number | null): TableFigure => ({ value })
