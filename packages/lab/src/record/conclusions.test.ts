@@ -102,6 +102,18 @@ test("the verdict comes first: the arm, against what, its budget, seeds and this
   expect(verdict({ ...run, rows: run.rows.filter(({ name }) => name !== "adaspec") })).toBe(
     "No verdict: adaspec, which the run is about, has no figure.",
   )
+  const only = run.rows.filter(({ name, role }) => role !== "arm" || name === "adaspec")
+  expect(verdict({ ...run, rows: only })).toBe("No verdict: adaspec is the only arm with a figure.")
+  expect(verdict({ ...run, rows: run.rows.filter(({ name }) => name !== run.baseline) })).toBe(
+    `No verdict: the baseline, ${run.baseline}, has no figure.`,
+  )
+  expect(verdict({ ...run, differences: [] })).toBe(`No verdict: adaspec is not compared to ${run.baseline}.`)
+  const apart = run.rows.map((row) =>
+    row.name === "adaspec" ? { ...row, budget: row.budget.map((of) => ({ ...of, seed: of.seed + 100 })) } : row,
+  )
+  expect(verdict({ ...run, rows: apart, differences: [] })).toBe(
+    `No verdict: no seed has both adaspec and ${run.baseline}.`,
+  )
 })
 
 test("level is a conclusion of its own, by the 90 % interval; an interval around 0 alone is not", () => {

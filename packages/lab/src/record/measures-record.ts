@@ -35,7 +35,8 @@ const withStudy = (
   artifacts: ReadonlyMap<string, Artifact>,
 ): MeasuresRecord => {
   const { verdict, conclusions, tables, alone } = instance.report(record, measures, findingsOf(stages, artifacts))
-  const others = alone ? record.conclusions.slice(-1) : record.conclusions // the last one states the scope
+  // The last one states the scope; the verdict is the study's.
+  const others = alone ? record.conclusions.slice(-1) : record.conclusions.filter((text) => text !== record.verdict)
   return wordsOf(record.config, {
     ...record,
     study: instance.name,

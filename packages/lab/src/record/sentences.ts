@@ -55,7 +55,7 @@ const costClause = (compared: Compared): string => {
 export const marginText = `${100 * levelMargin} points`
 
 /** The reading of a difference, from its interval alone. */
-const reading = (difference: ConcludedDifference, prompts: number): string => {
+export const reading = (difference: ConcludedDifference, prompts: number): string => {
   const { value, errors, seeds } = difference
   if (value === null) return "not known"
   if (seeds.length === 2) return twoSeeds
@@ -93,13 +93,27 @@ export const comparison = (compared: Compared, { prompts }: Pick<ArmsRun, "promp
   return `${over.name} minus ${under.name}: ${clauses.join("; ")}; ${seedsOf(difference)}. ${costClause(compared)}`
 }
 
-/** The comparison of the verdict: to the baseline, or where it is itself the arm, to the first other one. */
+/** The other arm of the verdict: the baseline, or where it is itself the arm that the run is about, the first other one. */
+const otherArm = (run: ArmsRun): ArmRow | undefined => {
+  const isMainBaseline = run.about === run.baseline
+  return armsOf(run).find(({ name }) => (isMainBaseline ? name !== run.about : name === run.baseline))
+}
+
+/** The comparison of the verdict. */
 export const verdictOf = (run: ArmsRun): Compared | undefined => {
-  const main = mainArm(run)
-  const arms = armsOf(run)
-  const under =
-    main?.name === run.baseline ? arms.find((arm) => arm !== main) : arms.find(({ name }) => name === run.baseline)
-  return main && under && comparedArms(run, main, under)
+  const [main, other] = [mainArm(run), otherArm(run)]
+  return main && other && comparedArms(run, main, other)
+}
+
+/** The reason why a run has no comparison of the arm that it is about. */
+const uncompared = (run: ArmsRun, main: ArmRow): string => {
+  const other = otherArm(run)
+  if (other === undefined)
+    return armsOf(run).length === 1
+      ? `${main.name} is the only arm with a figure`
+      : `the baseline, ${run.baseline}, has no figure`
+  const share = main.budget.some(({ seed }) => other.budget.some((of) => of.seed === seed))
+  return share ? `${main.name} is not compared to ${other.name}` : `no seed has both ${main.name} and ${other.name}`
 }
 
 /** "250 steps (0.20 passes)", means over seeds; passes where they are known. */
@@ -114,9 +128,10 @@ const stepsOf = ({ budget }: ArmRow): string => {
 export const verdictOn = (run: ArmsRun): string => {
   if (run.about === null)
     return "No verdict: no arm of this run chooses tokens by what is known of them, and about in experiment.ts names none of them."
-  if (mainArm(run) === undefined) return `No verdict: ${run.about}, which the run is about, has no figure.`
+  const main = mainArm(run)
+  if (main === undefined) return `No verdict: ${run.about}, which the run is about, has no figure.`
   const compared = verdictOf(run)
-  if (compared === undefined) return `No verdict: there is no arm to compare ${run.about} to under one seed.`
+  if (compared === undefined) return `No verdict: ${uncompared(run, main)}.`
   const { over, under, difference } = compared
   const { same, ratio } = costOf(compared)
   const cost = same ? "equal compute" : `${times(ratio)} times the FLOPs`
@@ -189,7 +204,7 @@ export const ofSign = (all: ReadonlyArray<Compared>, run: ArmsRun, of: string, t
     ? []
     : [
         `Differences are the first arm's ${of} minus the second's, paired by seed and over the same ${count(run.prompts, texts)}, with 95 % intervals for ${run.scope}; ` +
-          `${run.concluded[0]!.name} is the primary measure. The verdict is of the comparison that the experiment names; all others are exploratory.`,
+          `${run.concluded[0]!.name} is the primary measure.${verdictOf(run) === undefined ? "" : " The verdict is of the comparison that the experiment names; all others are exploratory."}`,
         ...(all.some(({ difference, others }) => [difference, ...others].some((each) => isLevel(each, run.prompts)))
           ? [
               `Level means shown to be within ${marginText} of each other, by two one-sided tests at 5 % each; "no difference is shown" alone says nothing of the kind.`,

@@ -138,8 +138,11 @@ test("its tables lead the record: four ways, crossings, before; the run's own fo
     cell("four-held-out-loss-next-token", "encoder-more").value!,
   )
   expect(record.verdict).toMatch(
-    /^probe in points, encoder minus decoder: nano .* held-out-loss next-token in nats, decoder from encoder minus decoder: nano /,
+    /^Verdict: encoder minus decoder, probe: [a-z ]+ at nano; decoder from encoder minus decoder, held-out-loss next-token: [a-z ]+ at nano; \d seeds, this target\.$/,
   )
+  // the arms' own verdict would be of a pair that the study leaves out
+  expect(record.conclusions.filter((text) => text.includes("No verdict"))).toEqual([])
+  expect(record.conclusions.join("\n")).not.toContain("the comparison that the experiment names")
   for (const { name, rows } of record.tables) expect([name, rows.length > 0]).toEqual([name, true])
   // of 21 pairs of arms only those that the study compares
   expect(new Set(record.arms.differences.map(({ a, b }) => `${a} ${b}`)).size).toBe(3)

@@ -5,8 +5,9 @@
  * objective, and each of them that went on with the other's.
  */
 import { type } from "arktype"
-import { differenceBetween } from "../record/comparisons.ts"
-import { type MeasuresRecord, measuresOf } from "../record/measures-schema.ts"
+import { armsOf, comparedArms, differenceBetween } from "../record/comparisons.ts"
+import { type MeasuresRecord, measuresOf, measuresRun } from "../record/measures-schema.ts"
+import { count, listed, reading } from "../record/sentences.ts"
 import { writeInterval } from "../table/cells.ts"
 import { fewerPredictions, type PairModel, pairArm, pairModels } from "./paired-arms.ts"
 import { defineMeasuresStudy, type StudyMeasures } from "./study.ts"
@@ -113,6 +114,23 @@ const sentence = (run: MeasuresRecord, sizes: ReadonlyArray<string>, of: TableCo
   return `${of.name}${unit}, ${name}: ${each.join("; ")} (${of.direction} is better).`
 }
 
+/** "Encoder minus decoder, probe: behind at mini; no difference is shown at nano and micro". */
+const reached = (run: MeasuresRecord, sizes: ReadonlyArray<string>, of: TableColumn, at: number): string => {
+  const [, , name, over, under] = comparisons[at]!
+  const arms = measuresRun(run)
+  const row = (size: string, model: PairModel) => armsOf(arms).find((arm) => arm.name === pairArm(size, model))
+  const readings = sizes.map((size) => {
+    const [a, b] = [row(size, over), row(size, under)]
+    const compared = a && b && comparedArms(arms, a, b)
+    const found = compared && [compared.difference, ...compared.others].find((each) => each.of.key === of.key)
+    return { size, reading: found === undefined ? "not known" : reading(found, arms.prompts) }
+  })
+  const groups = [...Map.groupBy(readings, (each) => each.reading)].map(
+    ([words, all]) => `${words} at ${listed(all.map(({ size }) => size))}`,
+  )
+  return `${name}, ${of.name}: ${groups.join(", ")}`
+}
+
 const report =
   (sizes: ReadonlyArray<string>) =>
   (run: MeasuresRecord, { attends }: StudyMeasures) => {
@@ -127,11 +145,14 @@ const report =
     const [states] = ofStates
     const [next] = ofNext
     const verdict = [
-      ...(states ? [sentence(run, sizes, states, 0)] : []),
-      ...(next ? [sentence(run, sizes, next, 2)] : []),
-    ].join(" ")
+      ...(states ? [reached(run, sizes, states, 0)] : []),
+      ...(next ? [reached(run, sizes, next, 2)] : []),
+    ].join("; ")
     return {
-      verdict: verdict === "" ? "No verdict: no measure of states or of the next token." : verdict,
+      verdict:
+        verdict === ""
+          ? "No verdict: no measure of states or of the next token."
+          : `Verdict: ${verdict}; ${count(run.seeds.length, "seed")}, ${measuresRun(run).scope}.`,
       conclusions: sentences,
       tables: [
         ...columns.map((of) => fourWay(run, sizes, of)),
