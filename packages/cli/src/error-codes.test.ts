@@ -5,8 +5,10 @@ import { join } from "node:path"
 import { DataError, InvalidInput, PeerLost, TrainingStopped } from "@winnow/core"
 import { FileError } from "@winnow/files"
 import { Cause, Data, Effect } from "effect"
+import { CliError } from "effect/cli"
 import { bugCode, errorCodeOf, errorCodes, faultCode, machineCode, withCode } from "./error-codes.ts"
 import { EngineClosed, exitOf, Incomplete, NotReproduced } from "./exit.ts"
+import { usageText } from "./usage.ts"
 
 const page = readFileSync(join(import.meta.dir, "../../../docs/errors.md"), "utf8")
 const sections = page.split(/^## /m).slice(1)
@@ -58,7 +60,30 @@ test("every error that crosses packages has a code, wrong input by its subject",
   expect(exitOf(Cause.die(new FileError("x", "y", "ENOSPC")))?.errorCode).toBe(machineCode)
 })
 
-test("no code for an error of the command line; a message of several lines has it in the first", async () => {
+test("an error of the command line is a line with its code, once, and says where the help is", () => {
+  const errors = [
+    new CliError.UnrecognizedOption({ option: "--limt", suggestions: ["--limit"], command: ["winnow", "experiment"] }),
+    new CliError.UnrecognizedOption({ option: "--limt", suggestions: ["--limit"], command: ["winnow", "experiment"] }),
+    new CliError.UnknownSubcommand({ subcommand: "runz", suggestions: ["runs"] }),
+    new CliError.MissingOption({ option: "to" }),
+    new CliError.MissingArgument({ argument: "RUN" }),
+    new CliError.UnexpectedArgument({ arguments: ["a", "b"] }),
+    new CliError.InvalidValue({ option: "jobs", value: "1.5\u001b[2J", expected: "Expected an integer", kind: "flag" }),
+    new CliError.ValidationError({ message: "one\n  two" }),
+  ]
+  expect(usageText(["winnow", "experiment"], errors).split("\n")).toEqual([
+    "error: winnow experiment: there is no flag --limt; did you mean --limit? [WN-111]",
+    "error: winnow experiment: there is no command runz; did you mean runs? [WN-111]",
+    "error: winnow experiment: the flag --to is missing [WN-111]",
+    "error: winnow experiment: the argument RUN is missing [WN-111]",
+    "error: winnow experiment: found a b, expected no further argument [WN-111]",
+    'error: winnow experiment: --jobs: found "1.5\\u001b[2J", expected an integer [WN-107]',
+    expect.stringMatching(/^error: winnow experiment: .+ \[WN-111\]$/),
+    "`bun run winnow experiment --help` lists what there is",
+  ])
+})
+
+test("no code of exitOf for an error of the command line; a message of several lines has it in the first", async () => {
   class Usage extends Data.TaggedError("Usage")<{ readonly message: string }> {}
   const exit = await Effect.runPromiseExit(Effect.fail(new Usage({ message: "x" })))
   expect(exit._tag === "Failure" && exitOf(exit.cause)).toBe(undefined as never)

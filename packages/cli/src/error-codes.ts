@@ -28,6 +28,8 @@ export const errorCodes: ReadonlyArray<ErrorCode> = [
   { code: "WN-109", exit: 1, tag: "InvalidInput" },
   // Code outside of Winnow threw.
   { code: "WN-110", exit: 1 },
+  // The command line itself: usage.ts.
+  { code: "WN-111", exit: 1 },
   { code: "WN-201", exit: 2, tag: "DataError" },
   { code: "WN-202", exit: 2, tag: "FileError" },
   // The machine refused, wherever it did.
@@ -45,6 +47,8 @@ export const errorCodes: ReadonlyArray<ErrorCode> = [
 
 /** The codes that are told by other means than the error's name. */
 export const faultCode = "WN-110"
+export const usageCode = "WN-111"
+export const valueCode = "WN-107"
 export const machineCode = "WN-203"
 export const bugCode = "WN-701"
 

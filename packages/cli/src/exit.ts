@@ -53,7 +53,7 @@ export interface ExitOf {
   readonly errorCode: string
 }
 
-/** A failure's code and text; undefined for an error of the command line itself, which has been printed. */
+/** A failure's code and text; undefined for an error of the command line itself, which `usage.ts` prints. */
 export const exitOf = <E>(cause: Cause.Cause<E>): ExitOf | undefined => {
   const error = Cause.squash(cause)
   const known = cause.reasons.some(Cause.isFailReason) ? errorCodeOf(error) : undefined

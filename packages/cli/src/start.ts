@@ -1,8 +1,10 @@
 /** The start of the command line, after the checks of memory. */
 import "@winnow/core/no-jit"
-import { Command } from "effect/cli"
+import { Effect } from "effect"
+import { CliOutput, Command } from "effect/cli"
 import { withExitCodes } from "./exit.ts"
 import { runMain } from "./platform.ts"
+import { usagePresenter } from "./usage.ts"
 
 /** Commands that load alone: those on model folders need no lab, and a job of a cluster needs no other command. */
 const alone = {
@@ -14,6 +16,8 @@ const alone = {
 const isAlone = (name: string | undefined): name is keyof typeof alone =>
   name !== undefined && Object.hasOwn(alone, name)
 
+const usage = Effect.provideService(CliOutput.Presenter, usagePresenter)
+
 /** Runs the command that the process's arguments name. */
 export const start = async (): Promise<void> => {
   const name = process.argv[2]
@@ -22,8 +26,9 @@ export const start = async (): Promise<void> => {
     Command.make("winnow").pipe(
       Command.withSubcommands([await alone[name]()]),
       Command.run(config),
+      usage,
       withExitCodes,
       runMain,
     )
-  else (await import("./winnow.ts")).winnow.pipe(Command.run(config), withExitCodes, runMain)
+  else (await import("./winnow.ts")).winnow.pipe(Command.run(config), usage, withExitCodes, runMain)
 }

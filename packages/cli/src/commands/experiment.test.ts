@@ -192,7 +192,7 @@ test("a stage that fails costs its own figures, in workers too: the rest is prin
   }
   for (const [jobs, said] of [
     ["-3", "--jobs -3: expected a whole number from 1 on"],
-    ["1.5", 'Invalid value for flag --jobs: "1.5"'],
+    ["1.5", '--jobs: found "1.5", expected '],
   ] as const) {
     const { code, err } = await winnow("--jobs", jobs)
     expect([code, err]).toEqual([1, expect.stringContaining(said)])
