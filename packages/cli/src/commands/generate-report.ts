@@ -1,10 +1,9 @@
 /** The lines below a text: how fast it was, how much of the draft was accepted, and whether the draft is worth it here. */
 import { wrap } from "@winnow/lab/outside"
+import { plural } from "../sized.ts"
 import { shownAs, type TokenKind, tokenKinds } from "../text/token-kinds.ts"
 import type { Comparison } from "./generate-compare.ts"
 import type { Generated } from "./generate-run.ts"
-
-const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`
 
 const rate = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(3))
 
@@ -92,7 +91,7 @@ export const generationReport = (generated: Generated, columns: number): string 
     const share = acceptance === null ? "nothing was tested" : `${(100 * acceptance).toFixed(1)} % accepted`
     const decoded = generated.temperature === 0 ? "greedy" : `temperature ${generated.temperature}`
     lines.push(
-      `${share} (${counts.accepted} of ${counts.tested} tested), tau ${tau.toFixed(2)} tokens a target call (${counts.calls} calls), gamma ${draftLength}${shape}, ${decoded}.`,
+      `${share} (${counts.accepted} of ${counts.tested} tested), tau ${tau.toFixed(2)} tokens a target call (${plural(counts.calls, "call")}), gamma ${draftLength}${shape}, ${decoded}.`,
     )
     if (comparison !== null) lines.push(verdict(comparison, by), ...reasons(comparison, by, draftLength))
     else if (compared) lines.push(`The text is too short to time it against the target alone.`)

@@ -176,6 +176,8 @@ test("the report: speed, acceptance, tau; a draft that does not pay, why, and th
   expect(disturbed).toContain("The draft cannot be judged here: 2.89 times")
   expect(disturbed).toContain("more than its 1.00 tokens a target call can give")
   expect(report({ same: false })).toContain("ANOTHER text")
+  const short = { ...generated, counts: { ...generated.counts, calls: 1 } }
+  expect(generationReport(short, 400)).toContain("tokens a target call (1 call), gamma 4")
   expect(legend(generated, false)).toEqual([
     "  accepted: 1",
     "  [corrected by the target]: 1",

@@ -1,5 +1,6 @@
 /** Formats the facts of a model folder for people, within 80 columns. */
 import { align, wrap } from "@winnow/lab"
+import { plural } from "../sized.ts"
 import type { ModelAnswer } from "./model-facts.ts"
 
 const width = 80
@@ -87,7 +88,7 @@ const tokenizerRows = ({
     rowsWithoutToken === 0
       ? "a row of the model for each"
       : rowsWithoutToken > 0
-        ? `${whole(rowsWithoutToken)} rows of the model have no token`
+        ? `${plural(rowsWithoutToken, "row")} of the model ${rowsWithoutToken === 1 ? "has" : "have"} no token`
         : `the model has ${whole(vocabularySize)} rows: too few, this tokenizer is of another model`
   return [
     ["tokenizer", `${whole(tokenizer.vocabularySize)} tokens; ${rowsText}`],
@@ -123,7 +124,10 @@ export const modelReport = (facts: ModelAnswer): string => {
       ...(reference === null ? [] : [["reference", reference] as const]),
       ["folder", facts.folder],
       ["family", `${family}, ${attends === "before" ? "a decoder" : "an encoder"}`],
-      ["sizes", `${layers} layers of width ${whole(hiddenSize)}, vocabulary of ${whole(vocabularySize)}${predicted}`],
+      [
+        "sizes",
+        `${plural(layers, "layer")} of width ${whole(hiddenSize)}, vocabulary of ${whole(vocabularySize)}${predicted}`,
+      ],
       ["positions", whole(maxLength)],
       ["weights", files.length === 1 ? `${first!.name}, ${size(bytes)}` : `${files.length} shards, ${size(bytes)}`],
     ]),

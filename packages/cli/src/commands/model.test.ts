@@ -103,6 +103,7 @@ test("matrices that the file has in bfloat16 stay that to decode", async () => {
   expect(memory.decodedWeights).toBe(2 * (parameters.all - 3 * 32 - 32 * 40) + 4 * (3 * 32 + 32 * 40))
   expect(memory.weights).toBe(4 * parameters.all)
   const report = modelReport(await facts("halves"))
+  expect(report).toContain("  1 layer of width 32, vocabulary of 300\n")
   expect(report).toContain("matrices in")
   expect(report.split("\n").filter((line) => Bun.stringWidth(line) > 80)).toEqual([])
 })
