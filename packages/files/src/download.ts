@@ -42,6 +42,8 @@ export interface DownloadOptions {
   readonly pause?: number
   /** Receives the bytes so far, and the bytes of the whole file if known. */
   readonly onProgress?: (received: number, total: number | undefined) => void
+  /** Gets the words for a failure before the wait for another attempt. */
+  readonly onBreak?: (problem: string) => void
   readonly signal?: AbortSignal
 }
 
@@ -158,7 +160,7 @@ const restart = async (remote: RemoteFile, growing: Growing): Promise<void> => {
 
 /** Sends requests until all bytes have arrived. */
 const receive = async (remote: RemoteFile, growing: Growing, options: DownloadOptions): Promise<void> => {
-  const { patience = 4, pause = 1000, signal, onProgress } = options
+  const { patience = 4, pause = 1000, signal, onProgress, onBreak } = options
   onProgress?.(growing.have, growing.total)
   for (let breaks = 0; growing.have < (remote.bytes ?? Number.POSITIVE_INFINITY); ) {
     const before = growing.have
@@ -167,6 +169,7 @@ const receive = async (remote: RemoteFile, growing: Growing, options: DownloadOp
     if (broken === undefined) return
     breaks = growing.have > before ? 1 : breaks + 1
     if (breaks > patience) throw new DownloadFailed(remote.url, "network", broken.problem)
+    onBreak?.(`${remote.url} ${broken.problem}`)
     await Bun.sleep(Math.min(longestPause, broken.wait ?? pause * 2 ** (breaks - 1)))
     signal?.throwIfAborted()
   }

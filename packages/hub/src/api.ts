@@ -29,6 +29,8 @@ export interface Asking {
   /** A question without an answer after this time is repeated; 30 s by default. */
   readonly idle?: number
   readonly signal?: AbortSignal
+  /** Gets the URL and the words for a failure before the wait for another attempt. */
+  readonly onBreak?: (problem: string) => void
 }
 
 /** A question that got no answer, or a refusal. The message begins with the URL without its query. */
@@ -87,7 +89,9 @@ const patiently = ({
         signal?.throwIfAborted()
         problem = `could not be reached: ${networkReason(error)}`
       }
-      if (breaks > patience) throw new HubFailed(url, problem, status === 429 ? status : undefined)
+      const failed = new HubFailed(url, problem, status === 429 ? status : undefined)
+      if (breaks > patience) throw failed
+      asking.onBreak?.(failed.message)
       await Bun.sleep(Math.min(longestPause, wait ?? pause * 2 ** (breaks - 1)))
       signal?.throwIfAborted()
     }

@@ -46,7 +46,7 @@ export const HubReports = Context.Reference<(report: HubReport) => void>("@winno
 })
 
 /** Settings from the environment by default; the others for tests. */
-export type FetchOptions = Partial<Omit<Asking, "reference" | "signal">>
+export type FetchOptions = Partial<Omit<Asking, "reference" | "signal" | "onBreak">>
 
 /** A repository that is being fetched from. */
 export interface Fetching extends Asking {
@@ -56,7 +56,7 @@ export interface Fetching extends Asking {
 
 /** Downloads a file of a commit, unless the cache has it. @error DownloadFailed (thrown) */
 export const fetchFile = async (fetching: Fetching, commit: string, file: HubFile): Promise<void> => {
-  const { cache, settings, reference, report, fetch: get, patience, pause, idle, signal } = fetching
+  const { cache, settings, reference, report, fetch: get, patience, pause, idle, signal, onBreak } = fetching
   const { name, bytes, sha256, gitOid } = file
   if (cache.has(commit, name) && cache.sizeOf(commit, name) === bytes) return
   const sum = sha256 ?? gitOid
@@ -69,6 +69,7 @@ export const fetchFile = async (fetching: Fetching, commit: string, file: HubFil
     ...(pause === undefined ? {} : { pause }),
     ...(idle === undefined ? {} : { idle }),
     ...(signal === undefined ? {} : { signal }),
+    ...(onBreak === undefined ? {} : { onBreak }),
     onProgress: (received) =>
       report({ _tag: "file", reference: referenceText(reference), file: name, received, bytes }),
   })
@@ -158,7 +159,20 @@ export const withRepository = <A>(
       catch: (error) => error as InvalidInput, // This is the only error of `parseReference`.
     })
     const settings = options.settings ?? hubSettings()
-    const common = { ...options, settings, reference, report, cache: repositoryCache(settings.cache, reference) }
+    let waits = false
+    // The attempts on a silent hub take half a minute: a user is told once why.
+    const onBreak = (problem: string) => {
+      if (!waits) report({ _tag: "note", text: `${referenceText(reference)}: ${problem}; trying again` })
+      waits = true
+    }
+    const common = {
+      ...options,
+      settings,
+      reference,
+      report,
+      onBreak,
+      cache: repositoryCache(settings.cache, reference),
+    }
     return yield* Effect.tryPromise({
       try: (signal) => body({ ...common, signal }),
       catch: (error) => failureOf(error, common),

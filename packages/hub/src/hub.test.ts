@@ -172,7 +172,11 @@ const cut =
 describe("a server that misbehaves", () => {
   test("a broken connection resumes with a range request", async () => {
     using hub = localHub(shardedFiles, cut(1000))
+    told.length = 0
     const { folder } = await get(hub)
+    expect(told.flatMap((report) => (report._tag === "note" ? [report.text] : []))).toEqual([
+      expect.stringMatching(/^hf:small\/model: http:\S+ ended after 1000 of 60000 bytes; trying again$/),
+    ])
     expect(sha256(readFileSync(join(folder, large)))).toBe(sha256(shardedFiles[large]!))
     expect(hub.seen.filter(({ what, file }) => what === "bytes" && file === large).map(({ from }) => from)).toEqual([
       ...[0, 1000],
@@ -276,6 +280,7 @@ describe("out of reach", () => {
     told.length = 0
     expect((await get(hub)).folder).toBe(folder)
     expect(told.map((report) => report._tag === "note" && report.text)).toEqual([
+      expect.stringMatching(/^hf:small\/model: http:\S+ could not be reached: ECONNREFUSED: [^?]*; trying again$/),
       expect.stringMatching(
         /revision\/main could not be reached: ECONNREFUSED: [^?]*; commit 0123456789ab of the cache is used$/,
       ),
