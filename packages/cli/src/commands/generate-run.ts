@@ -105,6 +105,7 @@ export const computeGeneration = Effect.fnUntraced(function* (
     )
   const written = yield* decoding((signal) => writeText(writer, prompt, options, { write, signal }))
   const { tokens, counts, timing, firstTokens } = written
+  const full = `the target's context of ${maxLength} positions is full: of --max-new ${options.maxNew} tokens ${tokens.length} fit behind the prompt`
   const tested = counts.accepted + counts.rejected
   const acceptance = tested === 0 ? null : counts.accepted / tested
   const later = tokens.length - firstTokens
@@ -139,7 +140,7 @@ export const computeGeneration = Effect.fnUntraced(function* (
     tokensPerSecond,
     compared: !alone && request.compare,
     comparison: comparison ?? null,
-    notes,
+    notes: written.finish === "length" && tokens.length < options.maxNew ? [...notes, full] : notes,
   }
   return generated
 }, Effect.scoped)

@@ -95,6 +95,15 @@ test("a text ends with its end token, which is in the tokens and not in the text
   expect(ended.pieces.map(({ text }) => text).join("")).toBe(ended.text)
 })
 
+test("a text that fills the target's context says so", async () => {
+  const { promptTokens, tokens, notes } = await run({ maxNew: 500 })
+  expect(promptTokens + tokens.length).toBe(64)
+  expect(notes).toEqual([
+    `the target's context of 64 positions is full: of --max-new 500 tokens ${tokens.length} fit behind the prompt`,
+  ])
+  expect((await run()).notes).toEqual([])
+})
+
 test("sampled texts follow the seed; gamma may be chosen block by block", async () => {
   const text = async (seed: number, draftLength: number | "auto" = 3) =>
     (await run({ temperature: 1, seed, draftLength })).text
