@@ -96,14 +96,18 @@ const known: Readonly<Record<string, Words>> = {
 /** The tables of drafts by name: their columns are known here. */
 export const draftTables: ReadonlySet<string> = new Set(["acceptance", "cost", "time", "differences"])
 
-/** The words on a column: known ones, or for a measure that only its study knows its name, unit and better direction. */
-export const columnWords = ({ name: table }: Pick<StudyTable, "name">, column: TableColumn): Words => {
+/**
+ * The words on a column: known ones, or for a measure that only its study knows its name, unit and better direction;
+ * undefined where they would only repeat its head.
+ */
+export const columnWords = ({ name: table }: Pick<StudyTable, "name">, column: TableColumn): Words | undefined => {
   const words = draftTables.has(table) && Object.hasOwn(known, column.key) ? known[column.key] : undefined
   if (words !== undefined) return words
   const unit = column.unit === "" ? "" : `, in ${column.unit}`
   const better = column.direction === null ? "" : `; ${column.direction} is better`
   const kind = column.kind === "range" ? ". The middle of the seeds, and their range" : ""
   const text = `${column.name}${unit}${better}${kind}.`
+  if (text === `${column.head}.`) return undefined
   return { says: text.charAt(0).toUpperCase() + text.slice(1) }
 }
 

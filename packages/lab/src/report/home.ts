@@ -98,7 +98,7 @@ const runItem = (run: HomeRun, most: number): string => {
   const says =
     record?.verdict.replace(/^Verdict: /, "") ??
     (entry.schema === null ? "" : "written by another version: see its report")
-  const meta = `${entry.when.slice(0, 10)}, ${seeds}${state}<br>${entry.run} ${shortCommit(entry.commit)}${json}`
+  const meta = `${entry.when.slice(0, 10)}, ${seeds}${state}<br>${entry.part === null ? "" : `${entry.run} `}${shortCommit(entry.commit)}${json}`
   return `<div class="run"><div class="name">${report}<span class="meta">${meta}</span></div>${interval(run, most)}<div class="says">${escapeHtml(says)}</div></div>`
 }
 
@@ -130,7 +130,7 @@ export const renderHome = ({ runs, readmes, benchmarks }: HomePage): string => {
   return page(
     "Winnow: results",
     `${style}<header><p class="slug">Winnow</p><h1>Results</h1>
-<ul class="facts"><li>${experiments.length} experiments</li><li>${runs.length} runs${smoke === 0 ? "" : `, ${smoke} of them smoke runs`}</li><li>in the middle: the verdict's difference with its 95 % interval, in points, one scale for all</li></ul>
+<ul class="facts"><li>${experiments.length} experiments</li><li>${runs.length} runs${smoke === 0 ? "" : `, ${smoke} of them smoke runs`}</li><li>each run: the verdict's difference with its 95 % interval, in points, one scale for all</li></ul>
 <input class="search" type="search" placeholder="search: an experiment, an arm, behind, ahead" aria-label="Search the runs"></header>
 <main>${sections.join("\n")}
 ${timings}</main>${script}`,

@@ -1,7 +1,7 @@
 /** Pieces of HTML: escaped text, tables, figures. */
 import type { StudyTable } from "../study/table.ts"
 import { cellsOf } from "../table/cells.ts"
-import { draftTables } from "./column-words.ts"
+import { columnWords, draftTables } from "./column-words.ts"
 import { escapeHtml } from "./escape-html.ts"
 import { type Plot, widths } from "./plot.ts"
 import { svgOf } from "./svg.ts"
@@ -42,7 +42,9 @@ export const htmlTable = (table: StudyTable, { first, links, about }: TableOptio
   }
   const heads = head!.map((text, i) => {
     const words = escapeHtml(text)
-    const link = i === 0 ? words : `<a href="#${columnAnchor(table, table.columns[i - 1]!.key)}">${words}</a>`
+    const column = table.columns[i - 1]
+    const isSaid = column !== undefined && columnWords(table, column) !== undefined
+    const link = isSaid ? `<a href="#${columnAnchor(table, column.key)}">${words}</a>` : words
     return `<th role="columnheader" scope="col"${classes(i)}>${link}</th>`
   })
   const line = (cells: ReadonlyArray<string>, r: number) => {

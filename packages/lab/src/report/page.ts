@@ -61,13 +61,15 @@ const columnsSection = (tables: ReadonlyArray<StudyTable>, docs: string | null):
     const columns = new Map(
       group.flatMap((table) => table.columns.map((column) => [column.key, { table, column }] as const)),
     )
-    const items = [...columns.values()].map(({ table, column }) => {
-      const { says, at } = columnWords(table, column)
+    const items = [...columns.values()].flatMap(({ table, column }) => {
+      const words = columnWords(table, column)
+      if (words === undefined) return []
+      const { says, at } = words
       const link = docs === null || at === undefined ? "" : ` <a href="${docs}/${at}">${at.replace(/#.*/, "")}</a>`
       return `<dt id="${columnAnchor(table, column.key)}">${escapeHtml(column.head)}</dt><dd>${escapeHtml(says)}${link}</dd>`
     })
     const title = group === ofDrafts ? "Of the drafts" : group[0]!.title
-    return `<h3>${escapeHtml(title)}</h3><dl class="columns">${items.join("")}</dl>`
+    return items.length === 0 ? "" : `<h3>${escapeHtml(title)}</h3><dl class="columns">${items.join("")}</dl>`
   })
   return { id: "columns", title: "The columns", folded: true, parts: [html(lists.join("\n"))] }
 }

@@ -197,6 +197,7 @@ export const severalReport = (files: ReadonlyArray<ReportedRun>): Report => {
   const questions = [...new Set(runs.map(({ record }) => record.question))]
   const settings = settingsTable(runs)
   const over = pooled(runs)
+  const arms = armsTable(runs)
   return {
     slug: experiments.join(", "),
     question: questions.length === 1 ? questions[0]! : `${runs.length} runs beside each other`,
@@ -212,7 +213,7 @@ export const severalReport = (files: ReadonlyArray<ReportedRun>): Report => {
       ...section("over-runs", over?.title ?? "", over === undefined ? [] : [{ kind: "table", table: over }], {
         folded: false,
       }),
-      ...section("arms", "The arms", [{ kind: "table", table: armsTable(runs), first: 5 }], { folded: false }),
+      ...section("arms", arms.title, [{ kind: "table", table: arms, first: 5 }], { folded: false }),
       ...section(
         "questions",
         "The questions",

@@ -68,6 +68,7 @@ table { border-collapse: collapse; width: 100%; font-size: 12.5px; font-variant-
 th { font-weight: 600; text-align: right; vertical-align: bottom; line-height: 1.25; padding: 6px 6px; }
 thead th { color: var(--faint); font-size: 12px; border-bottom: 1.5px solid var(--ink); }
 thead a { color: inherit; text-decoration-style: dotted; }
+td, tbody th { vertical-align: baseline; }
 td { text-align: right; padding: 6px 6px; border-bottom: 1px solid var(--line); white-space: pre; }
 tbody th { font-weight: 500; border-bottom: 1px solid var(--line); white-space: nowrap; } tbody th a { color: inherit; text-decoration-style: dotted; }
 th.l, td.l { text-align: left; } td.l { white-space: normal; }

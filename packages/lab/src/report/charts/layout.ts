@@ -54,11 +54,11 @@ export const quantity = (
   scale: Readonly<Record<string, unknown>> = {},
 ) => ({ field, type: "quantitative", scale: "type" in scale ? scale : { zero: false, ...scale }, axis, title }) as const
 
-/** An axis of shares, in per cent. */
+/** An axis of shares, in whole per cent: closer ticks would have equal labels. */
 export const shares =
   (title: string, scale: Readonly<Record<string, unknown>> = {}, tickCount = 7) =>
   (field: string) =>
-    quantity(field, title, { format: ".0%", tickCount }, scale)
+    quantity(field, title, { format: ".0%", tickCount, tickMinStep: 0.01 }, scale)
 
 /** The colour of each name, with a legend if names are given. */
 export const colour = (
