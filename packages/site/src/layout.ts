@@ -52,16 +52,16 @@ export const framed = (page: Framed, groups: ReadonlyArray<Group>): string => {
 <script defer src="${root}assets/site.js" data-root="${root}"></script>
 </head>
 <body>
-<a class="skip" href="#text">Skip to the text</a>
+<a class="skip" href="#pageText">Skip to the text</a>
 <header class="top">
 <a class="home" href="${root}index.html">Winnow</a>
-<div class="search" role="search"><input id="search" type="search" role="combobox" aria-label="Search these pages" aria-expanded="false" aria-controls="results" aria-autocomplete="list" autocomplete="off" placeholder="Search (press /)"><span id="said" class="said" role="status"></span><ul id="results" role="listbox" aria-label="Sections" hidden></ul></div>
+<div class="search" role="search"><input id="searchWords" type="search" role="combobox" aria-label="Search these pages" aria-expanded="false" aria-controls="searchResults" aria-autocomplete="list" autocomplete="off" placeholder="Search (press /)"><span id="searchSaid" class="said" role="status"></span><ul id="searchResults" role="listbox" aria-label="Sections" hidden></ul></div>
 </header>
 <details class="menu"><summary>Pages</summary><nav aria-label="Pages">
 ${menu(groups, place)}
 </nav></details>
 ${onThisPage(headings)}
-<main id="text" tabindex="-1">
+<main id="pageText" tabindex="-1">
 ${body}
 ${foot}</main>
 </body>

@@ -91,6 +91,23 @@ test("a page has anchors, tables with heads, and no comment but in code", async 
   expect(page).toMatch(/First<\/summary>.*aria-current="page">A page<.*More<\/summary>.*lost\.html">Lost</s)
 })
 
+test("no heading takes an id of the site's own parts", async () => {
+  const headings = ["Results", "Result 0", "Search", "Said", "Text", "Page text", "Search results"]
+  const text = `# A\n\n${headings.map((words) => `## ${words}\n`).join("\n")}`
+  const { files } = await buildSite(repository("ids", { "README.md": "# Home\n", "docs/a.md": text }), noResults)
+  const ids = [...String(files.get("docs/a.html")).matchAll(/ id="([^"]*)"/g)].map(([, id]) => id!)
+  expect(ids.length).toBeGreaterThan(headings.length)
+  expect(ids.filter((id, i) => ids.indexOf(id) < i)).toEqual([])
+  // A heading's id has lower-case letters alone.
+  for (const id of ids.filter((id) => !/^[a-z0-9-]+$/.test(id))) expect(id).toMatch(/[A-Z]/)
+  expect(ids.filter((id) => /[A-Z]/.test(id)).toSorted()).toEqual([
+    "pageText",
+    "searchResults",
+    "searchSaid",
+    "searchWords",
+  ])
+})
+
 test("code has its parts marked, line by line, and the words that it had", () => {
   const code = "/** Two\n * lines < */\nconst a = `b\n`"
   const html = highlighted(code, "ts")
@@ -169,23 +186,23 @@ describe("this repository", () => {
     await view.look(900, 900, "dark")
     await view.navigate(`file://${to}/docs/systems/trees.html`)
     await press(view, "/")
-    expect(await view.evaluate<string>("document.activeElement.id")).toBe("search")
+    expect(await view.evaluate<string>("document.activeElement.id")).toBe("searchWords")
     await view.cdp("Input.insertText", { text: "normalisers" })
-    await until(view, "document.querySelectorAll('#results [role=option]').length > 0")
+    await until(view, "document.querySelectorAll('#searchResults [role=option]').length > 0")
     await press(view, "ArrowDown")
     expect(await view.evaluate<string>("document.querySelector('[aria-selected=true] b').textContent")).toBe(
       "Writing a plugin: Normalisers",
     )
-    expect(await view.evaluate<string>("document.querySelector('#search').getAttribute('aria-activedescendant')")).toBe(
-      "result-0",
-    )
+    expect(
+      await view.evaluate<string>("document.querySelector('#searchWords').getAttribute('aria-activedescendant')"),
+    ).toBe("searchResult-0")
     await press(view, "Enter")
     await until(view, "location.pathname.endsWith('/docs/plugins.html') && location.hash === '#normalisers'")
     await until(view, "document.readyState === 'complete'")
     // Where no section has all words, those with some of them.
     await press(view, "/")
     await view.cdp("Input.insertText", { text: "normalisers xylophone" })
-    await until(view, "document.querySelectorAll('#results [role=option]').length > 0")
+    await until(view, "document.querySelectorAll('#searchResults [role=option]').length > 0")
     const addresses = await view.evaluate<Array<string>>(
       "performance.getEntriesByType('resource').map((one) => one.name)",
     )

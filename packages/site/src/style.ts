@@ -12,10 +12,10 @@ body { max-width: none; padding: 0; display: grid; grid-template: "top top top" 
 .search input { flex: 1; min-width: 0; font: inherit; font-size: 14px; padding: 6px 12px; border: 1px solid var(--line); border-radius: 6px; background: var(--panel); color: var(--ink); }
 .search input:focus-visible { outline: 2px solid var(--link); outline-offset: 1px; }
 .said { position: absolute; right: 34px; color: var(--faint); font-size: 12px; pointer-events: none; }
-#results { position: absolute; top: 100%; left: 0; right: 0; margin: 4px 0 0; padding: 4px; list-style: none; max-height: 70vh; overflow-y: auto; background: var(--page); border: 1px solid var(--line); border-radius: 6px; box-shadow: 0 8px 28px #0003; }
-#results a { display: block; padding: 6px 10px; border-radius: 4px; text-decoration: none; color: var(--faint); font-size: 12.5px; line-height: 1.4; }
-#results b { display: block; color: var(--ink); font-size: 13.5px; font-weight: 600; } #results mark { padding: 0; }
-#results [aria-selected=true] a, #results a:hover { background: var(--panel); outline: 1px solid var(--line); }
+#searchResults { position: absolute; top: 100%; left: 0; right: 0; margin: 4px 0 0; padding: 4px; list-style: none; max-height: 70vh; overflow-y: auto; background: var(--page); border: 1px solid var(--line); border-radius: 6px; box-shadow: 0 8px 28px #0003; }
+#searchResults a { display: block; padding: 6px 10px; border-radius: 4px; text-decoration: none; color: var(--faint); font-size: 12.5px; line-height: 1.4; }
+#searchResults b { display: block; color: var(--ink); font-size: 13.5px; font-weight: 600; } #searchResults mark { padding: 0; }
+#searchResults [aria-selected=true] a, #searchResults a:hover { background: var(--panel); outline: 1px solid var(--line); }
 [hidden] { display: none !important; }
 .menu { grid-area: menu; position: sticky; top: 53px; align-self: start; height: calc(100vh - 53px); overflow-y: auto; padding: 20px 12px 40px 24px; border-right: 1px solid var(--line); font-size: 13.5px; }
 .menu > summary { display: none; } .menu ul { list-style: none; margin: 2px 0 10px; padding: 0; }
@@ -51,7 +51,7 @@ footer { margin-top: 48px; padding-top: 10px; border-top: 1px solid var(--line);
   main { padding: 20px 24px 60px; margin: 0 auto; }
 }
 @media (max-width: 640px) {
-  .top { padding: 8px 16px; gap: 12px; } .menu { padding: 6px 16px; } main { padding: 14px 16px 48px; } main h1 { font-size: 23px; } #results { position: fixed; left: 8px; right: 8px; top: 50px; }
+  .top { padding: 8px 16px; gap: 12px; } .menu { padding: 6px 16px; } main { padding: 14px 16px 48px; } main h1 { font-size: 23px; } #searchResults { position: fixed; left: 8px; right: 8px; top: 50px; }
   .menu a, .menu summary { padding-top: 6px; padding-bottom: 6px; }
   table, :is(thead, tbody, tr, td) { display: block; } thead { position: absolute; left: -9999px; }
   tr { padding: 8px 0; border-bottom: 1px solid var(--line); } td { border: 0; padding: 2px 0; overflow-wrap: anywhere; text-align: left !important; }

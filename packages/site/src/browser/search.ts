@@ -35,7 +35,7 @@ const marked = (text: string, words: ReadonlyArray<string>): Array<Node | string
 
 const item = (result: SearchResult, i: number): HTMLLIElement => {
   const li = document.createElement("li")
-  li.id = `result-${i}`
+  li.id = `searchResult-${i}`
   li.role = "option"
   li.ariaSelected = "false"
   const link = document.createElement("a")
@@ -60,9 +60,9 @@ const resultsFor = (index: MiniSearch<Section>, words: string): ReadonlyArray<Se
 
 /** Makes the field of the page answer. */
 export const startSearch = (): void => {
-  const input = document.querySelector<HTMLInputElement>("#search")!
-  const list = document.querySelector<HTMLUListElement>("#results")!
-  const said = document.querySelector<HTMLElement>("#said")!
+  const input = document.querySelector<HTMLInputElement>("#searchWords")!
+  const list = document.querySelector<HTMLUListElement>("#searchResults")!
+  const said = document.querySelector<HTMLElement>("#searchSaid")!
   let at = -1
   const choose = (next: number) => {
     const items = [...list.querySelectorAll<HTMLLIElement>("[role=option]")]
@@ -70,7 +70,7 @@ export const startSearch = (): void => {
     for (const [i, one] of items.entries()) one.ariaSelected = String(i === at)
     items[at]?.scrollIntoView({ block: "nearest" })
     if (at < 0) input.removeAttribute("aria-activedescendant")
-    else input.setAttribute("aria-activedescendant", `result-${at}`)
+    else input.setAttribute("aria-activedescendant", `searchResult-${at}`)
   }
   const close = () => {
     list.hidden = true

@@ -73,7 +73,7 @@ const panel = (run: SearchedRun & { readonly sweep: SweepRecord }, path: string,
     ? quantity(
         "x",
         titleOf(path),
-        { ...values, format: "~g", grid: false },
+        { ...values, format: "~g", grid: false, labelOverlap: "greedy", labelSeparation: 6 },
         { ...scale, ...(isRange(domain) && { domain: [domain.from, domain.to] }) },
       )
     : { field: "x", type: "nominal", title: titleOf(path), axis: { labelAngle: 0, grid: false } }
