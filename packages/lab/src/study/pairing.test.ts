@@ -138,7 +138,7 @@ test("its tables lead the record: four ways, crossings, before; the run's own fo
     cell("four-held-out-loss-next-token", "encoder-more").value!,
   )
   expect(record.verdict).toMatch(
-    /^Verdict: encoder minus decoder, probe: [a-z ]+ at nano; decoder from encoder minus decoder, held-out-loss next-token: [a-z ]+ at nano; \d seeds, this target\.$/,
+    /^Verdict: encoder minus decoder, probe: two seeds: no comparison at nano; decoder from encoder minus decoder, held-out-loss next-token: two seeds: no comparison at nano; 2 seeds, this (data|target)\.$/,
   )
   // the arms' own verdict would be of a pair that the study leaves out
   expect(record.conclusions.filter((text) => text.includes("No verdict"))).toEqual([])
