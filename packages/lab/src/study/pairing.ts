@@ -5,7 +5,7 @@
  * objective, and each of them that went on with the other's.
  */
 import { type } from "arktype"
-import { armsOf, comparedArms, differenceBetween } from "../record/comparisons.ts"
+import { differenceBetween } from "../record/comparisons.ts"
 import { type MeasuresRecord, measuresOf, measuresRun } from "../record/measures-schema.ts"
 import { count, listed, reading } from "../record/sentences.ts"
 import { writeInterval } from "../table/cells.ts"
@@ -118,12 +118,10 @@ const sentence = (run: MeasuresRecord, sizes: ReadonlyArray<string>, of: TableCo
 const reached = (run: MeasuresRecord, sizes: ReadonlyArray<string>, of: TableColumn, at: number): string => {
   const [, , name, over, under] = comparisons[at]!
   const arms = measuresRun(run)
-  const row = (size: string, model: PairModel) => armsOf(arms).find((arm) => arm.name === pairArm(size, model))
+  const concluded = arms.concluded.find(({ key }) => key === of.key)
   const readings = sizes.map((size) => {
-    const [a, b] = [row(size, over), row(size, under)]
-    const compared = a && b && comparedArms(arms, a, b)
-    const found = compared && [compared.difference, ...compared.others].find((each) => each.of.key === of.key)
-    return { size, reading: found === undefined ? "not known" : reading(found, arms.prompts) }
+    const found = differenceBetween(arms, pairArm(size, over), pairArm(size, under), of.key)
+    return { size, reading: found && concluded ? reading({ ...found, of: concluded }, arms.prompts) : "not known" }
   })
   const groups = [...Map.groupBy(readings, (each) => each.reading)].map(
     ([words, all]) => `${words} at ${listed(all.map(({ size }) => size))}`,
