@@ -37,13 +37,13 @@ const withStudy = (
   const { verdict, conclusions, tables, alone } = instance.report(record, measures, findingsOf(stages, artifacts))
   // The last one states the scope; the verdict is the study's.
   const others = alone ? record.conclusions.slice(-1) : record.conclusions.filter((text) => text !== record.verdict)
-  return wordsOf(record.config, {
+  return {
     ...record,
     study: instance.name,
     verdict,
     conclusions: [...new Set([verdict, ...conclusions, ...others])],
     tables: [...tables, ...record.tables],
-  })
+  }
 }
 
 /**
@@ -102,7 +102,8 @@ export const makeMeasuresRecord = (
       },
     }
     const { verdict, conclusions } = measuresConclusions(record, measuresRun(record))
-    const told = wordsOf(resolved.config, { ...record, verdict, conclusions: [...conclusions] })
+    const told = { ...record, verdict, conclusions: [...conclusions] }
     const attends = new Map(measured.keys.map((key, i) => [key, graph.settled.measures[i]!.attends]))
-    return { record: graph.reading ? withStudy(told, graph.reading, { attends }, artifacts) : told, counts }
+    const whole = graph.reading ? withStudy(told, graph.reading, { attends }, artifacts) : told
+    return { record: wordsOf(resolved.config, whole), counts }
   })
