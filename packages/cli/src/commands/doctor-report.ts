@@ -1,6 +1,7 @@
 /** Formats a diagnosis: facts in two columns, then faults, then passed checks. */
 import { homedir } from "node:os"
 import type { Diagnosis, Finding } from "@winnow/engine"
+import { plural } from "../sized.ts"
 
 const names: Readonly<Record<string, string>> = {
   avx: "AVX",
@@ -29,7 +30,6 @@ const home = (path: string) => (path.startsWith(`${homedir()}/`) ? `~${path.slic
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
 const rate = (gflops: number) => `${gflops >= 100 ? Math.round(gflops) : gflops.toFixed(1)} GFLOP/s`
 const list = (words: ReadonlyArray<string>, none: string) => (words.length === 0 ? none : words.join(", "))
-const count = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`
 
 /** Rows of label and text; a row with an empty label continues the one above. */
 const facts = (diagnosis: Diagnosis): ReadonlyArray<readonly [string, string]> => {
@@ -43,14 +43,14 @@ const facts = (diagnosis: Diagnosis): ReadonlyArray<readonly [string, string]> =
     rows.push(["from", `${library.source}: ${library.origin}`], ["", home(library.directory)])
   }
   const device = engine.device ?? "none, the engine does not open"
-  rows.push(["device", `${device}, ${count(engine.threads, "thread")}`])
+  rows.push(["device", `${device}, ${plural(engine.threads, "thread")}`])
   for (const name of engine.devices) if (engine.devices.length > 1) rows.push(["", name])
   const { native } = diagnosis
   if (native !== null) rows.push(["native code", "missing" in native ? "none" : native.variant])
   if (native !== null && !("missing" in native)) rows.push(["", home(native.path)])
   rows.push([
     "processor",
-    `${processor.model}, ${count(processor.threads, "core")}, ${gigabytes(system.memory)} of memory`,
+    `${processor.model}, ${plural(processor.threads, "core")}, ${gigabytes(system.memory)} of memory`,
   ])
   if (processor.quota !== undefined) rows.push(["", `limited to ${processor.quota} cores' time`])
   rows.push([

@@ -21,6 +21,7 @@ import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
 import { nearby } from "../nearby.ts"
 import { viewed } from "../run-view.ts"
 import { described, jsonFlag, tensorboardFlag, trainingFlags, watchFlag } from "../shared-flags.ts"
+import { plural } from "../sized.ts"
 
 /** The verdict, the folders and the next commands. */
 export const draftReport = (made: MadeDraft, target: string, page: string, columns = 80): string => {
@@ -31,7 +32,7 @@ export const draftReport = (made: MadeDraft, target: string, page: string, colum
     `draft   ${draft}`,
     `page    ${nearby(page)}`,
     `report  ${nearby(join(made.run, "report.html"))}`,
-    `size ${plan.chosen}, ${plan.steps!.count} steps on ${plan.prompts} texts of the target; ${made.computed} ${made.computed === 1 ? "stage" : "stages"} computed`,
+    `size ${plan.chosen}, ${plan.steps!.count} steps on ${plan.prompts} texts of the target; ${plural(made.computed, "stage")} computed`,
     `try it: bun run winnow serve --target ${at} --draft ${draft}`,
   ].join("\n")
 }
