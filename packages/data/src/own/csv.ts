@@ -33,7 +33,7 @@ const delimiters = [",", ";", "\t", "|"]
 
 /** A remedy, where the first line has no such delimiter but another usual one; else nothing. */
 const otherDelimiter = (text: string, delimiter: string): string => {
-  const head = text.slice(0, text.search(/[\r\n]/))
+  const [head = ""] = text.split(/[\r\n]/, 1)
   if (head.startsWith("{")) return "; its first line looks like JSON, which jsonl({ train }) reads"
   const other = head.includes(delimiter) ? undefined : delimiters.find((one) => head.includes(one))
   return other === undefined ? "" : `; its first line has ${JSON.stringify(other)}: set it as the delimiter`
