@@ -24,16 +24,8 @@ const heldOut = heldOutLoss({ objective: nextToken() })
 /** Choices among tokens of the noisy training text, so that the tables tell how much of the noise a filter keeps. */
 const stabilityOf = (text: ReturnType<typeof taskText>) => ({ tokens: 1024, split: "train", text }) as const
 
-/** The values of a search. */
-interface Rates {
-  readonly "optimizer.learningRate": Array<number>
-  readonly "optimizer.schedule"?: Array<"constant" | "cosine">
-}
-
-/** Every arm has its own rate and schedule, the references too. */
-const searched = (prompts: number, over: Rates) => ({ over: { ...over }, prompts })
-
-const smallRates = [1.5e-3, 3e-3, 6e-3, 1.2e-2]
+/** The values of a search: every arm has its own rate and schedule, the references too. */
+type Rates = Readonly<Record<string, Array<number> | Array<string>>>
 
 /** Fine-tuning without a larger model: cross-entropy, judged by the loss on held-out text. */
 const alone = (domain: Domain, shape: Shape, rates: Rates) => {
@@ -68,7 +60,7 @@ const alone = (domain: Domain, shape: Shape, rates: Rates) => {
     about: "clean",
     seeds,
     stability: stabilityOf(noisy),
-    sweep: { ...searched(searchPrompts, rates), by: "loss" },
+    sweep: { over: rates, prompts: searchPrompts, by: "loss" },
     plugins,
   })
 }
@@ -103,7 +95,7 @@ const withTarget = (domain: Domain, shape: Shape, rates: Rates) => {
     primary: "greedy",
     seeds,
     stability: stabilityOf(noisy),
-    sweep: searched(searchPrompts, rates),
+    sweep: { over: rates, prompts: searchPrompts },
     plugins,
   })
 }
@@ -141,7 +133,7 @@ const ratio = (shape: Shape, widths: ReadonlyArray<number>, rates: Rates) => {
     about: `clean-${widths[0]}`,
     primary: "greedy",
     seeds,
-    sweep: searched(searchPrompts / 2, rates),
+    sweep: { over: rates, prompts: searchPrompts / 2 },
     plugins,
   })
 }
@@ -169,7 +161,7 @@ const parts = (shape: Shape, widths: ReadonlyArray<number>, learningRates: Reado
   }
 }
 
-export default parts(small, [48, 16, 128], smallRates)
+export default parts(small, [48, 16, 128], [1.5e-3, 3e-3, 6e-3, 1.2e-2])
 
 /** For a machine with a GPU or many cores. */
 export const large = parts(largeShape, [192, 96, 384], [5e-4, 1e-3, 2e-3, 4e-3])
