@@ -68,7 +68,7 @@ test("the ranking alone is the first table of the run, which has one for each st
   const adapted = tableOf("adaptation").rows.map(({ name }: { name: string }) => name)
   expect(drafts.rows.find(({ name }: { name: string }) => name === "private").from).toBe(`arm ${adapted[0]}`)
   expect(adapted.slice(1)).toEqual(["private", "full", "direct", "head"])
-}, 300_000)
+})
 
 test("each further line of the page leaves what it says", () => {
   const said = others.map(run)
@@ -76,4 +76,4 @@ test("each further line of the page leaves what it says", () => {
   expect(folders.filter((name) => existsSync(join(home, "out", name)))).toEqual(folders)
   expect(readdirSync(join(home, "out", "math")).toSorted()).toEqual(["config.json", "private.safetensors"])
   expect(said.some((text) => text.includes("greedy"))).toBe(true)
-}, 300_000)
+})

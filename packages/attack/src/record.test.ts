@@ -62,4 +62,4 @@ test("a stopped go writes its counts and leaves no files behind", async () => {
   expect(kinds.map(({ kind }) => kind)).toEqual(["tokenizers"])
   expect(goes[0]!.kinds).toEqual([{ kind: "tokenizers", first: 0, tried: kinds[0]!.tried }])
   expect(readdirSync(env.WINNOW_ATTACK_FOLDER)).toEqual([])
-}, 60_000)
+})

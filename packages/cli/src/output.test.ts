@@ -26,7 +26,7 @@ test("a stdout that is full is exit 2 with one line, in every form of output", a
     expect(ended.code).toBe(2)
     expect(ended.err).toMatch(/^error: stdout: the disk is full; [^\n]*\n$/)
   }
-}, 120_000)
+})
 
 test("a reader that closes ends the command quietly", async () => {
   const child = Bun.spawn(
@@ -38,7 +38,7 @@ test("a reader that closes ends the command quietly", async () => {
   )
   expect(await new Response(child.stderr).text()).toBe("")
   expect(await child.exited).toBe(141)
-}, 120_000)
+})
 
 test("an stderr that is full changes no result", async () => {
   const child = Bun.spawn([process.execPath, main, "runs", "--json"], {
@@ -47,4 +47,4 @@ test("an stderr that is full changes no result", async () => {
   })
   expect(JSON.parse(await new Response(child.stdout).text())).toBeArray()
   expect(await child.exited).toBe(0)
-}, 120_000)
+})

@@ -131,7 +131,7 @@ test("each failure of a download has its own message", async () => {
   expect(await failure("/down.jsonl")).toContain("answered 503")
   expect(await failure("/missing.jsonl")).toContain("WINNOW_DATA is not set; set it to a folder that holds set/file")
   expect(await failure("http://127.0.0.1:9/nothing")).toContain("could not be reached")
-}, 20_000)
+})
 
 test("a cache that cannot be written gives an error", async () => {
   const { folder } = await places()

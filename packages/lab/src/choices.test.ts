@@ -82,7 +82,7 @@ test("a run takes the start with the best score, and the best arm as the start o
   expect((await run(experiment)).computed).toBe(0)
   const planned = Effect.flatMap(resolve(experiment), plan).pipe(Effect.provide(layers))
   expect((await Effect.runPromise(planned)).stages.every(({ state }) => state === "cached")).toBe(true)
-}, 60_000)
+})
 
 test("the scores alone are those of the run, and train no arm", async () => {
   const elsewhere = Layer.mergeAll(
@@ -97,7 +97,7 @@ test("the scores alone are those of the run, and train no arm", async () => {
   const stages = (kind: string) =>
     [...new Glob(`**/${kind}/*`).scanSync({ cwd: join(home, "alone"), onlyFiles: false })].length
   expect([stages("start-score"), stages("arm")]).toEqual([3, 0])
-}, 60_000)
+})
 
 test("each stage after a choice has the key that it has where the chosen start is written", async () => {
   const better = { untrained: 1, old: 3, young: 2, slow: 9, all: 8 } as Record<string, number>

@@ -63,4 +63,4 @@ test("examples too long to train or to measure on are counted, noted and in run.
   expect(none.dropped).toEqual({ train: 0, measured: 0 })
   expect(none.notes.some((text) => text.includes("longer than"))).toBe(false)
   expect(none.line).toEqual([])
-}, 60_000)
+})

@@ -55,7 +55,7 @@ let record: MeasuresRecord
 beforeAll(async () => {
   whole = await run()
   record = measuresRecord.assert(JSON.parse(readFileSync(join(whole.directory, "run.json"), "utf8")))
-}, 120_000)
+})
 
 const figureOf = (row: string, column: string): TableFigure =>
   record.tables[0]!.rows.find(({ name }) => name === row)!.cells[column] as TableFigure
@@ -128,7 +128,7 @@ test("runs of other steps are compared by their measures", async () => {
   const text = renderComparison(comparison, a.written, b.written)
   expect(text).toContain("accuracy")
   expect(text).not.toContain("acceptance")
-}, 60_000)
+})
 
 test("a run is repeated from its run.json to the last digit", async () => {
   const repeat = await repeatRun(whole.directory, { home, registry: registryOf(maskedExperiment) }).pipe(
@@ -138,7 +138,7 @@ test("a run is repeated from its run.json to the last digit", async () => {
   expect(repeat).toMatchObject({ reproduced: true, exact: true, deviations: [] })
   expect(repeat.compared).toBeGreaterThan(100)
   expect(renderRepeat(repeat)).toContain("Reproduced: all the same.")
-}, 60_000)
+})
 
 test("an arm that is interrupted ends with the weights of one that was not", async () => {
   const other = mkdtempSync(join(tmpdir(), "winnow-encoders-resumed-"))
@@ -172,7 +172,7 @@ test("an arm that is interrupted ends with the weights of one that was not", asy
   const { key } = record.stages.find(({ label }) => label === stage)!
   const weights = (root: string) => Bun.file(join(root, "artifacts", "arm", key, "model.safetensors")).bytes()
   expect(await weights(other)).toEqual(await weights(home))
-}, 60_000)
+})
 
 const objective = masked({ maskId: 257 })
 test("decoding is refused where nothing is decoded: of settings, searches and studies", async () => {
@@ -243,4 +243,4 @@ test("decoders are judged by measures alone too, and a search may be by one of t
   expect(of.arms.sweep).toMatchObject({ by: "accuracy", better: "higher", arms: [{ name: "all" }] })
   expect(of.tables.map(({ name }) => name)).toEqual(["measures", "cost"])
   expect(of.verdict).toStartWith("No verdict")
-}, 60_000)
+})

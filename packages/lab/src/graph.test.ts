@@ -79,7 +79,7 @@ test("a reference with another text runs, by --set too", async () => {
     },
   })
   expect(record.rows.find(({ name }) => name === "behind")!.budget[0]!.reference!.steps).toBe(2)
-}, 60_000)
+})
 
 test("the text of a reference is checked before anything is trained", async () => {
   const resolved = withReference(trained({ ...training, text: taskText(bare()) }))

@@ -69,4 +69,4 @@ test("a target, a start and a reference in bfloat16 give the figures of float32,
   expect(half).toEqual(await figures(1))
   await Bun.sleep(10)
   expect(nativeDecodingInUse().count).toBe(before)
-}, 60_000)
+})

@@ -100,7 +100,7 @@ test("the shared head keeps its bits, the private part moves, a further training
   // Frozen matrices have no gradient of their own.
   expect(costs("private").arm.flops).toBeLessThan(costs("shared").arm.flops)
   expect(record.arms.rows.find(({ name }) => name === "own")!.budget[0]!.arm.steps).toBe(6)
-}, 300_000)
+})
 
 test("other adapters, and heads without a place for a private part, are refused before any work", async () => {
   const refusal = async (changed: Experiment["arms"][string]) =>

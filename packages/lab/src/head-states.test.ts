@@ -101,7 +101,7 @@ test("arms on stored states end with the weights of arms that run the target; a 
   expect(costs("stored").arm.flops).toBeLessThan(costs("live").arm.flops)
   expect(costs("stored").total.flops).toBe(costs("stored").arm.flops + cache!.flops)
   expect(notes.some((note) => /caches of signals: .* to write in 6 stages/.test(note))).toBe(true)
-}, 300_000)
+})
 
 test("a plan tells the bytes of states that are not in the store", async () => {
   const layers = runLayers(home)

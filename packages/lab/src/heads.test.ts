@@ -88,7 +88,7 @@ let record: MeasuresRecord
 beforeAll(async () => {
   whole = await Effect.runPromise(runIn(home))
   record = measuresRecord.assert(JSON.parse(readFileSync(join(whole.directory, "run.json"), "utf8")))
-}, 120_000)
+})
 
 const figureOf = (row: string, column: string): TableFigure =>
   record.tables[0]!.rows.find(({ name }) => name === row)!.cells[column] as TableFigure
@@ -149,7 +149,7 @@ test("again, nothing is computed; an experiment rebuilt from its config is the s
   const again = await Effect.runPromise(runIn(home, () => {}, rebuilt))
   expect([again.computed, again.directory]).toEqual([0, whole.directory])
   expect(tf.memory().numTensors).toBe(tensors)
-}, 60_000)
+})
 
 test("a head that is interrupted ends with the weights of one that was not", async () => {
   const other = mkdtempSync(join(tmpdir(), "winnow-heads-resumed-"))
@@ -175,7 +175,7 @@ test("a head that is interrupted ends with the weights of one that was not", asy
   expect(steps[0]).toBe(last + 1)
   const weights = (folder: string) => Bun.file(join(artifactOf(stage, folder), "head.safetensors")).bytes()
   expect(await weights(other)).toEqual(await weights(home))
-}, 60_000)
+})
 
 test("an exported head is the bytes of the run, or vLLM's layout of them; its folder opens on the target", async () => {
   const out = mkdtempSync(join(tmpdir(), "winnow-heads-export-"))
@@ -235,7 +235,7 @@ test("a search tries heads by their measure", async () => {
   }
   const { study } = await Effect.runPromise(runIn(home, () => {}, searched))
   expect(measuresRecord.assert(JSON.parse(JSON.stringify(study))).arms.sweep!.arms[0]!.tried).toHaveLength(2)
-}, 60_000)
+})
 
 test("measured by decoding: acceptance, tau and speed-up as of a draft; docs/recheck.py finds every figure", async () => {
   const { measures: _, ...rest } = experiment
@@ -267,7 +267,7 @@ test("measured by decoding: acceptance, tau and speed-up as of a draft; docs/rec
   for (const part of ["kept", "dropped", "baselineKept"]) expect(chosen.kept[part].value).toBeWithin(0, 1.001)
   const recheck = Bun.spawnSync(["python3", join(import.meta.dir, "../../../docs/recheck.py"), directory])
   expect(recheck.stdout.toString()).toContain("0 differ")
-}, 120_000)
+})
 
 for (const by of ["greedyAcceptance", "expectedAcceptance"] as const)
   test(`a search tries heads by ${by}, which decoding with the target's states gives`, async () => {
@@ -285,4 +285,4 @@ for (const by of ["greedyAcceptance", "expectedAcceptance"] as const)
     const run = JSON.parse(readFileSync(join(directory, "run.json"), "utf8"))
     const [slow, fast] = run.sweep.arms[0].tried.map(({ score }: { score: number }) => score)
     expect(fast).toBeGreaterThan(slow)
-  }, 120_000)
+  })

@@ -76,4 +76,4 @@ test("every loss runs as an arm, and focus-finetune on the gold tokens alone: al
   // The losses differ: each has its own curve.
   const firsts = Object.keys(losses).map((name) => lossesOf(name)[0])
   expect(new Set(firsts).size).toBe(firsts.length)
-}, 60_000)
+})

@@ -59,7 +59,7 @@ let written: {
 beforeAll(async () => {
   const { directory } = await Effect.runPromise(Effect.provide(run, runLayers(home)))
   written = JSON.parse(readFileSync(join(directory, "run.json"), "utf8"))
-}, 120_000)
+})
 
 test("arms train against it, from a cache bit by bit as live; an arm of all tokens has other weights", () => {
   expect(written.missing).toEqual([])

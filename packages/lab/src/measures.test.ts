@@ -74,7 +74,7 @@ test("every trained model is measured, by objectives of two kinds; the counts gi
   const again = await run(measures)
   expect([again.computed, again.record.tables]).toEqual([0, record.tables!])
   expect(tf.memory().numTensors).toBe(tensors)
-}, 120_000)
+})
 
 test("a measure that breaks its contract is named with its rule; the run has no figure of it", async () => {
   const short = defineMeasure({
@@ -88,4 +88,4 @@ test("a measure that breaks its contract is named with its rule; the run has no 
   expect(record.tables![0]!.rows.every(({ cells }) => cells["short"] === null)).toBe(true)
   expect(record.missing[0]).toMatchObject({ name: "start", stage: "short of start, seed 1" })
   expect(record.missing[0]!.message).toMatch(/measure short: returned 0 entries; expected 6 pairs of a finite sum/)
-}, 60_000)
+})

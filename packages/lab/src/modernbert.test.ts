@@ -76,7 +76,7 @@ beforeAll(async () => {
   const finished = await Effect.runPromise(Effect.provide(run, runLayers(home)))
   directory = finished.directory
   record = measuresRecord.assert(JSON.parse(readFileSync(join(directory, "run.json"), "utf8")))
-}, 120_000)
+})
 
 const figureOf = (row: string, column: string) =>
   (record.tables[0]!.rows.find(({ name }) => name === row)!.cells[column] as TableFigure).value!
@@ -147,5 +147,4 @@ test.skipIf(python === "")(
     expect([exitCode, stdout.toString()]).toEqual([0, expect.stringContaining("missing or unexpected keys: none")])
     expect(stdout.toString()).toContain("ModernBertForMaskedLM")
   },
-  120_000,
 )

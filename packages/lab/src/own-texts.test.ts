@@ -69,7 +69,7 @@ test("an arm reads what its draft writes, alone or as a part: its seconds and FL
   expect(whole.flops).toBeGreaterThan(steps * whole.tokensSeen)
   const again = await run({ ...base, arms: { own: arm({ ...distil, text: own }) } })
   expect(again.computed).toBeLessThan(3)
-}, 60_000)
+})
 
 test("the rest of a mixture is a stage without the draft's part; its weight is a setting, and 0 leaves the draft out", async () => {
   const three = mixture({

@@ -62,4 +62,4 @@ test("an arm on packed rows sees and trains the same tokens as on padded ones, i
   const line = `Padding: ${shares[0]} to ${shares[1]} % of the positions of the arms' batches.`
   expect(caption(record)).toContain(line)
   expect(readFileSync(join(directory, "report.html"), "utf8")).toContain("of the positions of the arms")
-}, 60_000)
+})

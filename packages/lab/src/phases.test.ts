@@ -187,7 +187,7 @@ test("a run with the next token's loss on plain text alone: the arm's text is to
   expect(record.missing).toEqual([])
   const flops = (name: string) => record.rows.find((row) => row.name === name)!.budget[0]!.arm.flops
   expect(flops("own")).toBeGreaterThan(flops("none"))
-}, 60_000)
+})
 
 test("a start that is untrained is the drafts' own: their weights before pretraining, and it writes no text", async () => {
   const { measured } = await graph("arms.aligned.start=untrained")
@@ -244,4 +244,4 @@ test("a run of all phases counts what was written; where arms begin with differe
   expect(cost("equal").arm.steps).toBeGreaterThan(6)
   expect(caption(record).join("\n")).toContain("its start, reference, caches and texts. The target is excluded.")
   expect(record.conclusions.join("\n")).toContain("starts, references, caches and texts counted")
-}, 60_000)
+})

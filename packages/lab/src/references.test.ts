@@ -94,7 +94,7 @@ test("target, drafts, a reference and the tokenizer from a hub are the stages of
   const again = resolveConfig(JSON.parse(JSON.stringify(ofHub.config)), registryOf(tiny))
   expect((await Effect.runPromise(again)).config).toEqual(ofHub.config)
   expect(hub.seen.length).toBe(asked)
-}, 60_000)
+})
 
 test("a repository that there is not is refused with the experiment's name; an experiment without one asks no hub", async () => {
   using hub = serve(await saved())

@@ -64,7 +64,7 @@ test("a target that was saved with the run's own tokenizer runs; one note lists 
   const { record, notes } = await noted(target(folder), "seeds=[1]", "arms.all.steps=2", "arms.behind.steps=2")
   expect(record.rows.map(({ name }) => name)).toContain("behind")
   expect(notes.filter((note) => note.includes('"my_key": not a setting of llama that is known here'))).toHaveLength(1)
-}, 60_000)
+})
 
 test("vocabularies that cannot go together are refused when a run is planned, before any work", async () => {
   const refused = async (...settings: ReadonlyArray<string>) => {
@@ -105,7 +105,7 @@ test("a draft with a shorter context than the target's texts gives a note, and t
   expect(
     notes.filter((note) => note.includes("the context of the draft is 16: near its end it proposes less")),
   ).toHaveLength(1)
-}, 60_000)
+})
 
 test("prompts that leave the target no room are refused; less room than maxNew is noted", async () => {
   const architectures = async (target: number, draft: number) => {

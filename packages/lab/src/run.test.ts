@@ -115,7 +115,7 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
   expect(html).toContain("<mark>")
   expect(html).not.toMatch(/(src|href)="(?!#|run.json|counts.json|metrics.jsonl|tokens.html)/) // The page is self-contained.
   expect(existsSync(join(folder, "artifacts", "target"))).toBe(true)
-}, 60_000)
+})
 
 test("references that follow the draft, one trained by cross-entropy, and earlier ones of the start run", async () => {
   const steps: Readonly<Record<string, number>> = {
@@ -137,7 +137,7 @@ test("references that follow the draft, one trained by cross-entropy, and earlie
       ["trained", "earlier"].includes(row.reference!) && reference !== "earlier:4",
     )
   }
-}, 60_000)
+})
 
 test("an earlier checkpoint of the start is its state at that step; one that it never had is refused", async () => {
   const weightsOf = async (name: string, ...settings: ReadonlyArray<string>) =>
@@ -164,7 +164,7 @@ test("an earlier checkpoint of the start is its state at that step; one that it 
     "is an earlier checkpoint of a fresh llama, which has no pretraining; give it one",
   )
   expect(await refused("reference=earlier:soon")).toContain("step must be a number")
-}, 60_000)
+})
 
 for (const damaged of [false, true])
   test(`a run that is interrupted in the middle of an arm${damaged ? ", its checkpoint then damaged," : ""} ends as one that was not`, async () => {
@@ -226,4 +226,4 @@ for (const damaged of [false, true])
     expect(resumed.record.rows.map(({ greedyAcceptance }) => greedyAcceptance)).toEqual(
       whole.record.rows.map(({ greedyAcceptance }) => greedyAcceptance),
     )
-  }, 60_000)
+  })

@@ -140,7 +140,7 @@ test("arms are tried at the same rates; each rung is the best of the last, and i
   const method = (seed: number) => ({ ...searched, sweep: { ...searched.sweep!, method: halving({ draws: 4, seed }) } })
   expect((await settledBy(method(0), rateOf)).calls[0]!.map(rateOf)).toEqual(tried(0))
   expect((await settledBy(method(1), rateOf)).calls[0]!.map(rateOf)).not.toEqual(tried(0))
-}, 30_000)
+})
 
 test("a decayed rate, and a loss that changes over the steps, are trained anew with fewer steps", async () => {
   const decayed = { ...all, optimizer: { ...budget.optimizer, schedule: "cosine" as const } }
@@ -205,7 +205,7 @@ test("a longer rung has the bits of a training without a break, and the record h
   const html = await renderReport(record, [])
   expect(html).toContain("Learning rates")
   expect(html).toContain("Trials of the search")
-}, 120_000)
+})
 
 test("a budget holds for each arm, and one without room for a point is refused", async () => {
   const of = (sweep: object, more: object = {}) =>
@@ -233,7 +233,7 @@ test("a budget holds for each arm, and one without room for a point is refused",
   expect(settled.arms[0]!.optimizer.learningRate).toBe(
     settled.sweep!.arms[1]!.tried[0]!.set["optimizer.learningRate"] as number,
   )
-}, 30_000)
+})
 
 test("settings from outside, a smoke run, and what is refused", async () => {
   const json =

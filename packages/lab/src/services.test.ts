@@ -59,7 +59,7 @@ test("a filter and a loss that ask a judge work in an arm, and in workers, byte 
 
   await run(judgedExperiment, two, 2)
   expect(storeContents(two)).toEqual(storeContents(one))
-}, 120_000)
+})
 
 test("the options and the code of a service are in the keys of what asks it, and in no other", async () => {
   const keysOf = async (experiment: Experiment) => {
@@ -111,7 +111,7 @@ test("a service that says its FLOPs is in the cost of what asks it: planned, cou
   const counted = (of(two).total.flops - of(one).total.flops) / 1e6
   // All texts are as long as each other. The pass has thirteen, and 24 sequences ask about each of them once.
   expect((24 * counted) / of(one).arm.tokensSeen).toBeCloseTo(13, 6)
-}, 120_000)
+})
 
 test("a service that is missing, or is there twice, is refused before any work", async () => {
   const refused = async (more: Partial<Experiment>) =>

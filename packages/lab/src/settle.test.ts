@@ -189,7 +189,7 @@ test("every control runs, and spends what it says; rates are chosen for each on 
     chosen: { "optimizer.learningRate": 1e-3 },
     edges: ["optimizer.learningRate"],
   })
-}, 60_000)
+})
 
 test("a training that stops itself loses its own row alone", async () => {
   const doomed = arm({ filter: everything(), loss: squares(), ...budget, optimizer: { learningRate: 1e30, warmup: 0 } })
@@ -197,4 +197,4 @@ test("a training that stops itself loses its own row alone", async () => {
   expect(record.rows.map(({ name }) => name)).toContain("behind")
   const text = readFileSync(join(directory, "run.json"), "utf8")
   expect(JSON.parse(text).missing).toMatchObject([{ name: "doomed", seed: 1, stage: "arm doomed, seed 1" }])
-}, 60_000)
+})

@@ -69,7 +69,7 @@ test("caches in three shards have the entries of one, and give the same weights 
   const { signals } = record.rows.find(({ name }) => name === "behind")!.budget[0]!
   const seconds = kinds("signals", record).reduce((sum, stage) => sum + stage.seconds, 0)
   expect(signals!.reduce((sum, cache) => sum + cache.seconds, 0)).toBeCloseTo(seconds, 9)
-}, 240_000)
+})
 
 test.skipIf(process.platform === "win32")(
   "a process killed in the third shard leaves two, and a piece of the third: the next run computes the rest alone",
@@ -102,7 +102,6 @@ test.skipIf(process.platform === "win32")(
     expect(bytesOf(home)).toEqual(bytesOf(one.home))
     expect(figuresOf(record.rows)).toEqual(one.rows)
   },
-  240_000,
 )
 
 test("a plan tells the bytes of the caches and the free space; too little space is refused before any stage", async () => {
@@ -134,4 +133,4 @@ test("a plan tells the bytes of the caches and the free space; too little space 
   expect(refused.message).toContain(
     `caches of signals: 2794.0 GiB to write in 1 stage; 1862.6 GiB are free on the disk of ${home}: free some`,
   )
-}, 120_000)
+})

@@ -84,7 +84,7 @@ test("a draft of more rows than its target is trained and measured over the rows
   expect(notes.filter((text) => text.includes("rows of the vocabulary"))).toEqual([
     `${large} has 384 rows of the vocabulary; the first 320 are read, as the others have no token`,
   ])
-}, 60_000)
+})
 
 test("a target of more rows than its draft is read to the draft's; rows that are no padding are refused", async () => {
   const [large, small] = [await saved(384), await saved(257)]
@@ -102,4 +102,4 @@ test("a target of more rows than its draft is read to the draft's; rows that are
   expect(await message(await saved(300))).toContain("vocabularies differ: draft 257; target 300")
   // Nothing tells which rows are tokens.
   expect(await message(await saved(384, false))).toContain("vocabularies differ: draft 257; target 384")
-}, 60_000)
+})

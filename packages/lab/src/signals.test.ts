@@ -117,7 +117,7 @@ test("arms with and without caches have the same losses; caches are shared, coun
   expect(again.computed).toBe(0)
   const planned = await Effect.runPromise(Effect.flatMap(resolve(whole), plan).pipe(Effect.provide(layers)))
   expect(planned.stages.find(({ stage }) => stage === "target signals, top 1")!.work.bytes).toBe(target!.bytes)
-}, 120_000)
+})
 
 const planOf = () => Effect.runPromise(Effect.flatMap(resolve(whole), plan).pipe(Effect.provide(layers)))
 const folderOf = async (label: string) => {
@@ -150,7 +150,7 @@ test("a damaged cache is computed again; one of other weights is refused", async
   await expect(open(found("start"))).rejects.toThrow(
     /was made of something else: weights is [0-9a-f]{64}, this run has/,
   )
-}, 60_000)
+})
 
 test("an interrupted cache resumes, with the same bytes", async () => {
   const folder = await folderOf("target signals, full")
@@ -176,7 +176,7 @@ test("an interrupted cache resumes, with the same bytes", async () => {
   expect(events.find((e) => e._tag === "note" && e.text.startsWith("target signals, full"))).toMatchObject({
     text: expect.stringContaining("0.0 MiB of it still to be written"),
   })
-}, 60_000)
+})
 
 const refused = async (...settings: ReadonlyArray<string>) => {
   const error = await Effect.runPromise(

@@ -61,7 +61,7 @@ test("a run records the choices of its filters, and trains the same drafts as wi
   expect(readFileSync(join(first.directory, "report.html"), "utf8")).toContain("How stable the choice is")
   const again = await run(probed)
   expect([again.computed, tablesIn(again)]).toEqual([0, tablesIn(first)])
-}, 60_000)
+})
 
 test("the artifact has the points and says their cost, which the arm's own leaves out", async () => {
   const finished = await run(probed)
@@ -91,7 +91,7 @@ test("the artifact has the points and says their cost, which the arm's own leave
   const { rows } = (await run(tiny)).record!
   const ofProbed = finished.record!.rows
   expect(ofProbed.map(({ budget }) => budget[0]!.total.flops)).toEqual(rows.map(({ budget }) => budget[0]!.total.flops))
-}, 60_000)
+})
 
 test("a run without acceptance, with cached signals and other references, records too", async () => {
   const { maxNew: _, gammas: __, gamma: ___, timedPrompts: ____, ...measure } = tiny.measure as Record<string, never>
@@ -125,7 +125,7 @@ test("a run without acceptance, with cached signals and other references, record
   expect(cells(judged, "stability-course", "average 0")["kept"]!.value).toBe(1)
   expect(cells(judged, "stability-course", "few 6")["kept"]!.value).toBeWithin(0.1, 0.5)
   expect(readFileSync(join(judged.directory, "report.html"), "utf8")).toContain("How stable the choice is")
-}, 60_000)
+})
 
 test("a probe of text with corrupted answers tells how many of their tokens are kept", async () => {
   const marked = defineTask({
@@ -145,7 +145,7 @@ test("a probe of text with corrupted answers tells how many of their tokens are 
   // Two texts of eleven tokens, of which the second is corrupted: as many are kept there as are not of the first.
   expect(11 * ofNoise).toBeCloseTo(Math.round(11 * ofNoise), 9)
   expect(ofAll).toBeWithin(ofNoise / 2, (1 + ofNoise) / 2 + 1e-9)
-}, 60_000)
+})
 
 test("trials of a search record nothing; settings that make no sense are refused", async () => {
   const searched: Experiment = {

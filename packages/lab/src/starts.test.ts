@@ -80,7 +80,7 @@ test("a draft begins with a folder: measured as it stands, trained from there, t
   const again = resolved(tiny, `draft.start=folder:${elsewhere}`, ...settings)
   const { stages } = await Effect.runPromise(Effect.flatMap(again, plan).pipe(Effect.provide(layers)))
   expect(stages.filter(({ state }) => state !== "cached").map(({ stage }) => stage)).toEqual([])
-}, 60_000)
+})
 
 test("a draft's folder of another tokenizer or vocabulary is refused before anything is trained", async () => {
   const other = makeTokenizer(JSON.parse(JSON.stringify(byteTokenizer.json).replaceAll("<|endoftext|>", "</s>")))
@@ -148,7 +148,7 @@ test("a draft of all of the target's layers is the target, bit by bit; of some i
   expect(await refused(deepTarget, "draft.start=layers:2,1")).toContain(
     "layers must be numbers of layers in ascending order, the first layer is 0 (was [2,1])",
   )
-}, 60_000)
+})
 
 test("arms and references may begin with models of different sizes, and a chain of arms counts the cost of all", async () => {
   const path = await saved(tinyModel(12))
@@ -196,7 +196,7 @@ test("arms and references may begin with models of different sizes, and a chain 
   expect(row("random").mbsu.value).not.toBe(null)
   const stages = inOrder([of("layers")]).map(({ kind }) => kind)
   expect(stages.filter((kind) => kind === "start")).toHaveLength(1)
-}, 90_000)
+})
 
 test("a draft of other widths than the target, or than a folder, is trained and measured; a wider target is the target", async () => {
   const path = await saved(
@@ -248,7 +248,7 @@ test("a draft of other widths than the target, or than a folder, is trained and 
     "draft.start.widths must be widths by their keys in config.json (was none)",
   )
   expect(await message("target=resized:hidden_size=20")).toContain('target.kind must be "folder", "fresh" or "tuned"')
-}, 60_000)
+})
 
 test("an arm that begins with no other arm that can be begun with is refused, with those that can", async () => {
   const arms = (more: Experiment["arms"]): Experiment => ({ ...deepTarget, arms: { all: arm(trained), ...more } })

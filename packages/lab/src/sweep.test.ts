@@ -82,7 +82,7 @@ test("k and the learning rate are searched together: each training at the points
   expect((await run(searched)).computed).toBe(0)
   const planned = Effect.flatMap(resolve(searched), plan).pipe(Effect.provide(layers))
   expect((await Effect.runPromise(planned)).stages.every(({ state }) => state === "cached")).toBe(true)
-}, 90_000)
+})
 
 test("a search by the loss takes the lowest, and its figure is that of dense logits", async () => {
   const byLoss: Experiment = { ...searched, sweep: { over: { "filter.k": [0.25, 1] }, by: "loss", prompts: 5 } }
@@ -109,7 +109,7 @@ test("a search by the loss takes the lowest, and its figure is that of dense log
   model.dispose()
   expect(scores[0]).toBeCloseTo(sum / tokens, 5)
   expect(store.find(trial.kind, trial.key)!.manifest.summary["testedTokens"]).toBe(tokens)
-}, 60_000)
+})
 
 test("a search under two seeds scores a point by their mean and tells its noise; each seed's scores are those of it alone", async () => {
   const grid = { over: { "filter.k": [0.25, 1] }, by: "loss" as const, prompts: 5 }
@@ -130,7 +130,7 @@ test("a search under two seeds scores a point by their mean and tells its noise;
   expect(sentence).toContain("(5 prompts, seeds 0, 7)")
   expect(sentence).toContain("Two points of a search differ by chance with a standard error of")
   await expect(run({ ...searched, sweep: { ...grid, seeds: [3] } })).rejects.toThrow("two seeds or more, all different")
-}, 60_000)
+})
 
 test("a search by expected acceptance runs on the target's sampled texts", async () => {
   const { record } = await run({
@@ -143,7 +143,7 @@ test("a search by expected acceptance runs on the target's sampled texts", async
       expect(score!).toBeLessThan(1)
     }
   expect(record.conclusions.join(" ")).toContain("Learning rates were chosen from 0.001, 0.01")
-}, 60_000)
+})
 
 test("a measure of a plugin chooses too, by its own better end", async () => {
   const size = defineMeasure({
@@ -171,7 +171,7 @@ test("a measure of a plugin chooses too, by its own better end", async () => {
   const config = JSON.parse(JSON.stringify(record.config))
   const again = Effect.flatMap(fromConfig(config, registryOf(experiment)), (e) => resolve(e))
   expect((await Effect.runPromise(again)).config).toEqual(config)
-}, 60_000)
+})
 
 test("of equal scores the first point counts, whose numbers are the smallest; of none known the middle", async () => {
   const tried = pointsOf(arm({ filter: behind({ k: 0.5 }), loss: squares(), ...budget }), { over }).map(

@@ -66,7 +66,7 @@ beforeAll(async () => {
   )
   const { directory } = await Effect.runPromise(Effect.provide(run, runLayers(home)))
   record = measuresRecord.assert(JSON.parse(readFileSync(join(directory, "run.json"), "utf8")))
-}, 120_000)
+})
 
 const figureOf = (row: string, column: string) =>
   (record.tables[0]!.rows.find(({ name }) => name === row)!.cells[column] as TableFigure).value!

@@ -101,7 +101,7 @@ let record: MeasuresRecord
 beforeAll(async () => {
   whole = await Effect.runPromise(runIn(home))
   record = measuresRecord.assert(JSON.parse(readFileSync(join(whole.directory, "run.json"), "utf8")))
-}, 120_000)
+})
 
 const figureOf = (row: string, column: string, table = "measures"): number =>
   (
@@ -158,7 +158,7 @@ test("an experiment rebuilt from its config is the same run", async () => {
   const rebuilt = await Effect.runPromise(fromConfig(JSON.parse(JSON.stringify(config)), registryOf(experiment)))
   const again = await Effect.runPromise(runIn(home, rebuilt))
   expect([again.computed, again.directory]).toEqual([0, whole.directory])
-}, 60_000)
+})
 
 test("a number in bins has an error in its own unit", async () => {
   const { study } = await Effect.runPromise(
@@ -173,7 +173,7 @@ test("a number in bins has an error in its own unit", async () => {
   const { value } = found.tables.find(({ name }) => name === "measures")!.rows.find(({ name }) => name === "end")!
     .cells["absolute-error"] as TableFigure
   expect(value).toBeLessThan(3) // 3 is the mean distance from the middle
-}, 60_000)
+})
 
 test("the target's own loss is a variable: a head tells it from the state before a token, in nats", async () => {
   const { study } = await Effect.runPromise(
@@ -192,7 +192,7 @@ test("the target's own loss is a variable: a head tells it from the state before
   const told = (cellsOf("variables", "target-loss")["told"] as TableFigure).value!
   expect(told).toBeGreaterThan(0)
   expect(told).toBeLessThan(1)
-}, 60_000)
+})
 
 test("losses and measures that read the target's tokens are refused before any work", async () => {
   const arms = { kl: arm({ ...training, loss: kl() }) }

@@ -87,25 +87,21 @@ test("an arm with some of the ids: its cost, its figures, its files, and the exp
   expect(file.tensors.get("d2t")!.shape).toEqual([4])
   expect(file.tensors.get("t2d")!.shape).toEqual([257])
   file.close()
-}, 60_000)
+})
 
-test.skipIf(python === "")(
-  "torch reads the mapping as EAGLE-3's, and gives the same ids",
-  async () => {
-    const model = await Effect.runPromise(loadDecoder(to, [llama]))
-    const ids = [[97, 58, 97, 97, 97, 98, 99, 58]]
-    const logits = tf.tidy(() => logitsOf(model, tf.tensor2d(ids, undefined, "int32")).arraySync())[0]!
-    const best = logits.map((row) => model.headIds!.id_U[row.indexOf(Math.max(...row))])
-    model.dispose()
-    const ours = join(home, "ours.json")
-    writeFileSync(ours, JSON.stringify({ ids, best }))
-    const script = join(import.meta.dir, "../interop/smaller_head_side.py")
-    const { exitCode, stdout, stderr } = Bun.spawnSync([python, script, to, ours])
-    expect(`${stdout}${exitCode === 0 ? "" : stderr}`).toContain("most probable ids: 8 of 8 the same")
-    expect(exitCode).toBe(0)
-  },
-  60_000,
-)
+test.skipIf(python === "")("torch reads the mapping as EAGLE-3's, and gives the same ids", async () => {
+  const model = await Effect.runPromise(loadDecoder(to, [llama]))
+  const ids = [[97, 58, 97, 97, 97, 98, 99, 58]]
+  const logits = tf.tidy(() => logitsOf(model, tf.tensor2d(ids, undefined, "int32")).arraySync())[0]!
+  const best = logits.map((row) => model.headIds!.id_U[row.indexOf(Math.max(...row))])
+  model.dispose()
+  const ours = join(home, "ours.json")
+  writeFileSync(ours, JSON.stringify({ ids, best }))
+  const script = join(import.meta.dir, "../interop/smaller_head_side.py")
+  const { exitCode, stdout, stderr } = Bun.spawnSync([python, script, to, ours])
+  expect(`${stdout}${exitCode === 0 ? "" : stderr}`).toContain("most probable ids: 8 of 8 the same")
+  expect(exitCode).toBe(0)
+})
 
 test("the drafts' start has it, and so have arms and references that begin with it; signals are cached", async () => {
   const settings = [
@@ -118,7 +114,7 @@ test("the drafts' start has it, and so have arms and references that begin with 
   for (const name of ["start", "whole", "small", "reference"])
     expect(record.rows.find((row) => row.name === name)!.seeds[0]!.vocabulary!.ids).toBe(9)
   expect(record.missing).toEqual([])
-}, 60_000)
+})
 
 test("refused before any work, with the remedy", async () => {
   expect(await refused("arms.small.start.vocabulary=257")).toContain(

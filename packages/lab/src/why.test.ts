@@ -52,7 +52,7 @@ test("a plan says of each stage why it is to do: nothing like it, an option, an 
   expect(reasons(await planOf())["draft start, seed 1"]).toMatch(
     /config\.json: has 2 bytes; expected \d+ by its manifest$/,
   )
-}, 60_000)
+})
 
 test("a plan without any data gives the run's message, and no invented times", async () => {
   const settings = ["maxLength=8"]

@@ -103,7 +103,7 @@ test("an arm reads what the target writes: each text up to its end, as one promp
   expect(row("task").total.flops).toBe(row("task").arm.flops)
   expect(row("greedy").arm.passes).toBeCloseTo(row("greedy").arm.tokensValid / passSize(encoded).trained, 6)
   expect((await run(experiment)).computed).toBe(0)
-}, 60_000)
+})
 
 test("sampled text follows its seed, a cut number of prompts is the first ones, a mixture has its shares", async () => {
   const sampled = { by: "target", temperature: 2 } as const
@@ -134,7 +134,7 @@ test("sampled text follows its seed, a cut number of prompts is the first ones, 
   const { record } = await run({ ...experiment, arms: { mixed: experiment.arms["mixed"]!, task: arm(distil) } })
   expect(record.missing).toEqual([])
   expect(record.rows.find(({ name }) => name === "mixed")!.budget[0]!.arm.tokensTrained).toBeGreaterThan(0)
-}, 60_000)
+})
 
 test("starts, references and their own models read written text too, live and from caches", async () => {
   const path = mkdtempSync(join(home, "model-"))
@@ -173,7 +173,7 @@ test("starts, references and their own models read written text too, live and fr
   const caches = compared.signals.reduce((sum, { flops }) => sum + flops, 0)
   const others = compared.arm.flops + compared.start!.flops + compared.reference!.flops + caches
   expect(compared.total.flops).toBeCloseTo(others + text, 0)
-}, 60_000)
+})
 
 test("stopped writing resumes with the next portion, and a damaged portion is written again, with the same bytes", async () => {
   const many = defineTask({
@@ -213,7 +213,7 @@ test("stopped writing resumes with the next portion, and a damaged portion is wr
   expect(said).toEqual([expect.stringMatching(/portion-00000512\.json is damaged; its texts are written again$/)])
   expect(whole.least).toBeLessThan(512)
   expect(resumed.least).toBeGreaterThanOrEqual(512)
-}, 60_000)
+})
 
 /** A model that only writes the end token: all other rows of the head are 0, so the prompt has no influence. */
 const silent = (model: Decoder): void => {
@@ -247,7 +247,7 @@ test("texts that are empty, or do not end, are counted and left out; where none 
   expect([...notes, ...ofShort.missing.map(({ message }) => message)].join("\n")).toMatch(
     /text by the target, temperature 1: .*of 12 texts 0 are empty, \d+ did not end within 5 tokens/,
   )
-}, 60_000)
+})
 
 test("a text that cannot be is refused before any work", async () => {
   const refused = async (experiment: Experiment, ...settings: ReadonlyArray<string>) =>

@@ -156,4 +156,4 @@ test("200 steps on masked letters: both ways finds the twin that stands behind, 
   expect(both).toBeGreaterThan(0.9)
   expect(decoder).toBeLessThan(0.3) // Chance is 1 in 12.
   expect(tf.memory().numTensors).toBe(before)
-}, 60_000)
+})

@@ -172,7 +172,6 @@ describe.skipIf(native() === undefined)("native decoding", () => {
           }
           for (const state of states) state.dispose()
         }),
-        30_000,
       )
 
       test(
@@ -203,7 +202,6 @@ describe.skipIf(native() === undefined)("native decoding", () => {
             )
           state.dispose()
         }),
-        30_000,
       )
 
       test(
@@ -232,7 +230,6 @@ describe.skipIf(native() === undefined)("native decoding", () => {
           expect(check()).not.toEqual(before)
           for (const state of [exact, half, other]) state.dispose()
         }),
-        30_000,
       )
 
       test(
@@ -293,7 +290,6 @@ describe.skipIf(native() === undefined)("native decoding", () => {
           state.dispose()
           expect(() => extend(state, block, B)).toThrow("disposed")
         }),
-        30_000,
       )
     })
 

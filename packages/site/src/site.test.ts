@@ -151,7 +151,7 @@ describe("this repository", () => {
     expect(site.issues.map(issueText)).toEqual([])
     files = site.files
     await writeSite(files, to)
-  }, 120_000)
+  })
 
   test("every address and anchor in its HTML is there", () => {
     const ids = (place: string) => new Set([...String(files.get(place)).matchAll(/ id="([^"]+)"/g)].map(([, id]) => id))

@@ -20,4 +20,4 @@ test("one JSON object on stdout: counts of both suites, and what they ran on", (
   expect(suites[0].passed).toBeGreaterThan(0)
   expect([exitCode, worse]).toEqual([0, false])
   expect(stderr.toString()).toContain("core (@tensorflow/tfjs-core): ")
-}, 60_000)
+})

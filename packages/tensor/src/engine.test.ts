@@ -70,7 +70,7 @@ const product = `tf.matMul(tf.ones([512, 512]), tf.ones([512, 512])).dataSync();
 test("it opens and works without a word on stderr", async () => {
   const { said, err } = await elsewhere(`await openEngine(); ${product} console.log(JSON.stringify("worked"))`)
   expect([said, err]).toEqual(["worked", ""])
-}, 60_000)
+})
 
 test("messages are shown when asked for, threads are as many as asked for, products as asked for", async () => {
   // The threads of an op inherit the name of their creator.
@@ -84,7 +84,7 @@ test("messages are shown when asked for, threads are as many as asked for, produ
   expect(one.err).toContain("TensorFlow")
   expect(five.said.mode).toBe("BF16")
   if (process.platform === "linux") expect(five.said.threads - one.said.threads).toBe(4)
-}, 60_000)
+})
 
 test("native code is left aside when asked so, and a variant that does not exist is refused", async () => {
   const off = await elsewhere(
@@ -97,7 +97,7 @@ test("native code is left aside when asked so, and a variant that does not exist
     { WINNOW_NATIVE: "best" },
   )
   expect(wrong.said).toStartWith('WINNOW_NATIVE is "best", expected one of off, amx, ')
-}, 60_000)
+})
 
 test("after a failure the next call tries again", async () => {
   const { said } = await elsewhere(
@@ -110,4 +110,4 @@ test("after a failure the next call tries again", async () => {
     { WINNOW_LIBTENSORFLOW: "/nowhere" },
   )
   expect(said).toEqual(["LibraryNotFound", "tensorflow"])
-}, 60_000)
+})

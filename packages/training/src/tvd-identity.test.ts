@@ -133,7 +133,7 @@ describe("gradient descent", () => {
     ] as const)
       expect(apart(await descended(use, () => rateOf), ofTvd)).toBeGreaterThan(0.2 * travelled)
     expect(tf.memory().numTensors).toBe(tensors)
-  }, 30_000)
+  })
 })
 
 /** TVD times a constant, differentiated by TFJS. */
@@ -161,5 +161,5 @@ describe("AdamW", () => {
     expect(await off(tvdPlusPlus(), { ...free, learningRate: 4e-3 })).toBeGreaterThan(2 * exact)
     for (const use of [tvdPlusPlus({ expectation: "sampled" }), tvdPlusPlus({ expectation: "uniform" }), kl()])
       expect(await off(use)).toBeGreaterThan(0.5)
-  }, 30_000)
+  })
 })

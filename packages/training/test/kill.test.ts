@@ -45,4 +45,4 @@ test("killed four times at random moments", async () => {
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}, 120_000)
+})

@@ -48,4 +48,4 @@ test("killed five times, the cache ends with the same bytes, and what was whole 
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-}, 60_000)
+})

@@ -186,5 +186,4 @@ print(json.dumps({"class": type(config).__name__, **{key: getattr(config, key) f
     }
     rmSync(dir, { recursive: true })
   },
-  60_000,
 )

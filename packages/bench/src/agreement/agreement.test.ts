@@ -63,52 +63,44 @@ describe("beside a peer", () => {
   const bench = (peer: string, ...more: ReadonlyArray<string>) =>
     runBench("agreement", "--peer", peer, ...args, "--prompts", join(folder, "prompts.jsonl"), "--new", "20", ...more)
 
-  test(
-    "the same tokens, calls and acceptance at every gamma: equal",
-    () =>
-      withPeer(`${follow}\nreturn { seconds: 1, tokens, targetCalls, blocks }`, (peer) => {
-        const { exitCode, stdout, stderr } = bench(peer, "--gamma", "1,4", "--json")
-        expect([exitCode, stderr]).toEqual([0, ""])
-        const { pairs, equal, command } = JSON.parse(stdout) as AgreementReport
-        expect(equal).toBe(true)
-        expect(command).not.toContain(peer)
-        const { lengths, prompts: files, eos } = pairs[0]!
-        expect([files.count, files.tokens, eos]).toEqual([3, 12, null])
-        expect(lengths.map(({ gamma }) => gamma)).toEqual([0, 1, 4])
-        for (const { identical, sameCounts, ours, peer } of lengths) {
-          expect([identical, sameCounts]).toEqual([3, 3])
-          expect(ours).toEqual(peer)
-          expect(ours.emitted).toBe(60)
-        }
-        expect(lengths[0]!.ours).toMatchObject({ blocks: 60, greedyAcceptance: null, tokensPerCall: 1 })
-        expect(lengths[2]!.ours.greedyAcceptance!).toBeWithin(0.3, 1)
-        expect(lengths[2]!.ours.tokensPerCall).toBeGreaterThan(lengths[1]!.ours.tokensPerCall)
-      }),
-    60_000,
-  )
+  test("the same tokens, calls and acceptance at every gamma: equal", () =>
+    withPeer(`${follow}\nreturn { seconds: 1, tokens, targetCalls, blocks }`, (peer) => {
+      const { exitCode, stdout, stderr } = bench(peer, "--gamma", "1,4", "--json")
+      expect([exitCode, stderr]).toEqual([0, ""])
+      const { pairs, equal, command } = JSON.parse(stdout) as AgreementReport
+      expect(equal).toBe(true)
+      expect(command).not.toContain(peer)
+      const { lengths, prompts: files, eos } = pairs[0]!
+      expect([files.count, files.tokens, eos]).toEqual([3, 12, null])
+      expect(lengths.map(({ gamma }) => gamma)).toEqual([0, 1, 4])
+      for (const { identical, sameCounts, ours, peer } of lengths) {
+        expect([identical, sameCounts]).toEqual([3, 3])
+        expect(ours).toEqual(peer)
+        expect(ours.emitted).toBe(60)
+      }
+      expect(lengths[0]!.ours).toMatchObject({ blocks: 60, greedyAcceptance: null, tokensPerCall: 1 })
+      expect(lengths[2]!.ours.greedyAcceptance!).toBeWithin(0.3, 1)
+      expect(lengths[2]!.ours.tokensPerCall).toBeGreaterThan(lengths[1]!.ours.tokensPerCall)
+    }))
 
-  test(
-    "one different token or one extra call is found and reported, with exit code 1",
-    () =>
-      withPeer(
-        `${follow}
+  test("one different token or one extra call is found and reported, with exit code 1", () =>
+    withPeer(
+      `${follow}
       if (gamma === 2 && ids[0] === ${prompts[1]![0]}) tokens[7] = -1
       return { seconds: 1, tokens, targetCalls: gamma === 3 ? targetCalls + 1 : targetCalls, blocks }`,
-        (peer) => {
-          const { exitCode, stdout } = bench(peer, "--gamma", "1,2,3", "--limit", "2")
-          expect(exitCode).toBe(1)
-          const verdicts = stdout.split("\n").filter((line) => /of 2 .* of 2/.test(line))
-          expect(verdicts.map((line) => line.trim().split(/ {2,}/).at(-1))).toEqual([
-            "equal",
-            "equal",
-            "NOT EQUAL",
-            "NOT EQUAL",
-          ])
-          expect(stdout).toContain("gamma 2, prompt 2: token 8 is")
-        },
-      ),
-    60_000,
-  )
+      (peer) => {
+        const { exitCode, stdout } = bench(peer, "--gamma", "1,2,3", "--limit", "2")
+        expect(exitCode).toBe(1)
+        const verdicts = stdout.split("\n").filter((line) => /of 2 .* of 2/.test(line))
+        expect(verdicts.map((line) => line.trim().split(/ {2,}/).at(-1))).toEqual([
+          "equal",
+          "equal",
+          "NOT EQUAL",
+          "NOT EQUAL",
+        ])
+        expect(stdout).toContain("gamma 2, prompt 2: token 8 is")
+      },
+    ))
 })
 
 describe("refused", () => {

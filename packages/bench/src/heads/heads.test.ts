@@ -22,7 +22,7 @@ for (const head of headNames)
     expect([full!.cacheMegabytes, frozen!.cacheMegabytes]).toEqual([0, 0])
     // two batches of 2 sequences of 20 positions, 32 numbers each
     expect(cached!.cacheMegabytes * 2 ** 20).toBe(2 * 2 * 20 * 32 * 4)
-  }, 60_000)
+  })
 
 test("sizes that no model has are refused in one line", () => {
   const { exitCode, stdout, stderr } = runBench("heads", "--target", "33,2,2,64")

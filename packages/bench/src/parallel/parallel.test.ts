@@ -14,7 +14,7 @@ test("one process and two: seconds, tokens and efficiency", () => {
   expect([one.processes, several.processes, several.seconds.length]).toEqual([1, 2, 2])
   expect(several.tokensPerSecond * several.secondsPerStep).toBeCloseTo(2 * one.tokensPerSecond * one.secondsPerStep)
   expect(efficiency.each).toHaveLength(2)
-}, 120_000)
+})
 
 test("one process alone is refused", () => {
   const { exitCode, stderr } = runBench("parallel", "--processes", "1")

@@ -166,7 +166,7 @@ describe("a sweep", () => {
       expect(microsecondsPerToken).toBeCloseTo((1e6 * ours.secondsPerStep) / 8, 6)
       expect(ours.peakMegabytes).toBeGreaterThan(0)
     }
-  }, 60_000)
+  })
 })
 
 describe("bad options give one line on stderr and exit code 2", () => {

@@ -84,7 +84,7 @@ test("two targets have one shared file and a private one each; a repeated run co
   const lines = adaptReport(law, "law").split("\n")
   expect(lines[0]).toMatch(/^law: a private part of 88 parameters, \d+\.\d % of the draft$/)
   expect(lines.every((line) => line.length <= 200)).toBe(true)
-}, 60_000)
+})
 
 test("a head of the first target gets a private part for the second, beside one shared file; other heads have no place", async () => {
   const target = await Effect.runPromise(loadModel(at("law"), [llama]))
@@ -115,14 +115,14 @@ test("a head of the first target gets a private part for the second, beside one 
   expect(await refusal({ ...asked, draft: at("medusa"), head: medusa({ heads: 1 }), to: at("none") })).toContain(
     "head medusa is trained whole; leave adapters out",
   )
-}, 60_000)
+})
 
 test("examples are chosen beside general text", async () => {
   const general = prompts({ file: at("general.jsonl") })
   const half = await run({ name: "half", examples: mahalanobis({ general, k: 0.5 }) })
   const all = 60 - half.texts.leftOut
   expect(half.texts.read).toBe(Math.floor(0.5 * (all - 1)) + 1)
-}, 60_000)
+})
 
 test("worker processes write the text, and two train the part of one process together, to the last byte", async () => {
   const plugins = [Bun.resolveSync("@winnow/loss-kl", import.meta.dir)]
@@ -140,7 +140,7 @@ test("worker processes write the text, and two train the part of one process tog
   expect(ours).toBe(theirs!)
   const one = adapt(request({ to: at("by-none"), plugins })).pipe(Effect.provide(there), Effect.flip)
   expect((await Effect.runPromise(one)).message).toContain("a step has one; add --micro-batches 2 with a smaller")
-}, 120_000)
+})
 
 test("taken folders, another draft, a private draft and lines that are no prompts are refused before any work", async () => {
   await run()
@@ -155,4 +155,4 @@ test("taken folders, another draft, a private draft and lines that are no prompt
   expect(bad).toContain("line 1: prompt must be a string")
   expect(bad).toContain("line 2: found no json, no JSON")
   expect(await refusal({ prompts: at("none.jsonl"), name: "new" })).toContain("none.jsonl")
-}, 60_000)
+})

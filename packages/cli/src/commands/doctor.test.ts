@@ -100,7 +100,7 @@ test("an engine that cannot work ends with 1, says why on stdout, and logs nothi
   expect(code).toBe(1)
   expect(JSON.parse(out)).toMatchObject({ works: false, library: null, versions: { effect: "4.1.0" } })
   expect(err).toBe("")
-}, 60_000)
+})
 
 test("without native code the report says so in one word, the finding why", () => {
   const report = doctorReport({ ...diagnosis, native: { missing: "no C++ compiler was found" } })
@@ -114,4 +114,4 @@ test("an engine that works ends with 0", async () => {
   expect(measured.product.gflops).toBeGreaterThan(0)
   expect(engine.devices.length).toBeGreaterThan(0)
   expect(library.tensorflow).toMatch(/^2\./)
-}, 120_000)
+})

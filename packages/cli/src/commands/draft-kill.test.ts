@@ -113,4 +113,4 @@ test("stopped in each step, the same command ends as if it had not been", async 
     // Nothing was computed twice: after the last stop nothing was left, or the figures alone.
     expect(end.out).toMatch(name === "killed" ? / 0 stages computed/ : / 1 stage computed/)
   }
-}, 240_000)
+})

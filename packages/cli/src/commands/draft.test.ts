@@ -88,7 +88,7 @@ test("a draft in the budget, with figures and a page; the same request computes 
   expect(await refusal({ maxNew: 17 })).toContain("has a draft of another maxNew (16, not 17); give another folder")
   writeFileSync(at("to", "plan.json"), "{}")
   expect(await refusal({})).toContain("is no plan")
-}, 60_000)
+})
 
 test("a plan writes nothing; a size may be named", async () => {
   const plan = await Effect.runPromise(planDraft(request({ to: at("nothing"), size: "half-1" })))
@@ -130,4 +130,4 @@ test("the command: the table by --plan; the page, the folders and the figures", 
   expect(readFileSync(page, "utf8")).toContain("## To use it")
   expect(readdirSync(at("cli")).toSorted()).toEqual(["README.md", "draft", "plan.json", "run"])
   expect([directory, typeof figures.tau]).toEqual([at("cli", "draft"), "number"])
-}, 60_000)
+})

@@ -179,4 +179,4 @@ test("the command: JSON alone on stdout, a table with its caption; progress on s
   expect([lookUp.code, lookUp.out]).toEqual([0, expect.stringContaining("Proposer: ngram")])
   const wrong = winnow("--draft-length", "2,x")
   expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining("--draft-length 2,x: expected whole numbers")])
-}, 120_000)
+})

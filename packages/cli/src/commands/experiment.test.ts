@@ -57,7 +57,7 @@ test("--list names the experiments; --json prints JSON alone", async () => {
   const { out } = await winnow("--list", "--json")
   const listed = JSON.parse(out) as ReadonlyArray<{ slug: string; arms: ReadonlyArray<string> }>
   expect(listed.find(({ slug }) => slug === "001-quickstart")!.arms).toContain("adaspec")
-}, 60_000)
+})
 
 test("wrong input exits 1 and says what there is", async () => {
   const [name, path, seeds, arms] = await Promise.all([
@@ -72,13 +72,13 @@ test("wrong input exits 1 and says what there is", async () => {
   expect(seeds.err).toContain("expected integers")
   expect(arms.err).toMatch(/no arm named 'other'; it has random, all-tokens, /)
   for (const { out } of [name, path, seeds, arms]) expect(out).toBe("")
-}, 60_000)
+})
 
 test("a missing file exits 2, and the message names the places that were searched", async () => {
   const { code, err } = await winnow("--set", `target=folder:${home}/no-model`)
   expect(code).toBe(2)
   expect(err).toContain("no-model is not a directory: there is nothing of this name; a model is a directory with")
-}, 60_000)
+})
 
 test("--dry-run tells stages, sizes and time, and runs nothing", async () => {
   const { out, code } = await winnow(...tiny, "--dry-run")
@@ -92,7 +92,7 @@ test("--dry-run tells stages, sizes and time, and runs nothing", async () => {
   expect(existsSync(join(home, "artifacts"))).toBe(false)
   const plan = JSON.parse((await winnow(...tiny, "--dry-run", "--json")).out)
   expect(plan.stages.find((s: { stage: string }) => s.stage === "target").work.steps).toBe(4)
-}, 60_000)
+})
 
 test("a run prints its summary, with --verbose everything; a second run computes nothing and prints the same; an interrupted one resumes", async () => {
   const long = [...tiny, "--set", "target.pretraining.steps=100000"]
@@ -149,7 +149,7 @@ test("a run prints its summary, with --verbose everything; a second run computes
   expect(full.err).toContain("nothing had to be computed")
   const record = runRecord(JSON.parse((await winnow(...alone, "--json")).out))
   expect(record).not.toBeInstanceOf(type.errors)
-}, 120_000)
+})
 
 test("--repeat makes a run again from its record alone: 0 where it is the same, 5 and the figure where it is not", async () => {
   const made = await winnow(...alone)
@@ -173,7 +173,7 @@ test("--repeat makes a run again from its record alone: 0 where it is the same, 
   ])
   const settings = await winnow("--repeat", file, "--seeds", "1")
   expect([settings.code, settings.err]).toEqual([1, expect.stringContaining("leave out --seeds")])
-}, 120_000)
+})
 
 test("a stage that fails costs its own figures, in workers too: the rest is printed, the exit code is 6", async () => {
   const failing = [...tiny, "--set", "arms.adaspec.optimizer.learningRate=1e30"]
@@ -204,4 +204,4 @@ test("a stage that fails costs its own figures, in workers too: the rest is prin
   ])
   const most = await winnow(...failing, "--jobs", "999")
   expect(most.err).toMatch(/^--jobs 999, \d+ stages? runs? at once: (there|a worker takes)/m)
-}, 120_000)
+})

@@ -27,7 +27,7 @@ test("a fresh clone has no weights: exit 2 and the command that trains them; a w
   expect(unknown.err).toContain("did you mean adaspec?")
   expect(both.err).toContain("has one target for all seeds; leave out the seed")
   expect(existsSync(to)).toBe(false)
-}, 60_000)
+})
 
 test("the report fits 80 columns and says the sizes, the source of the weights, and what to do next", () => {
   const exported = {

@@ -62,7 +62,7 @@ test("the target's own text, by a head; nothing is left in memory", async () => 
   const sampled = await run({ temperature: 1, seed: 3 })
   expect(sampled.counts.proposed).toBeGreaterThan(10)
   expect(tf.memory().numTensors).toBe(before)
-}, 30_000)
+})
 
 test("a server with a head: several texts at once are those of the command", async () => {
   const text = async (url: string, seed: number) => {
@@ -79,7 +79,7 @@ test("a server with a head: several texts at once are those of the command", asy
   }).pipe(Effect.scoped, Effect.runPromise)
   const alone = await Promise.all(seeds.map((seed) => run({ temperature: 1, seed })))
   expect(texts).toEqual(alone.map(({ text }) => text))
-}, 30_000)
+})
 
 test("refusals: a head of another target, an unknown head, a damaged head.json", async () => {
   const refused = (changes: Partial<GenerateRequest>) =>

@@ -226,4 +226,4 @@ test("the command: the text alone on stdout, marked where asked; all else on std
   expect(shown.err).toContain("[corrected by the target]: ")
   expect(JSON.parse(json.out)).toMatchObject({ text, comparison: null, compared: false })
   expect(json.err).toBe("")
-}, 60_000)
+})

@@ -71,7 +71,7 @@ test("model, logits and evaluate take a reference", async () => {
     "--json",
   ])
   expect(JSON.parse(evaluated.out)).toMatchObject({ target: { reference: pinned }, draft: { folder } })
-}, 60_000)
+})
 
 test("a repository that there is not has exit code 2 and a remedy", async () => {
   const { code, out, err } = await winnow(["logits", "hf:large/model", "--ids", "[[1]]"])

@@ -91,7 +91,7 @@ test("notes on the folder come with the answer; the command says them on stderr,
   const child = Bun.spawnSync(["bun", join(import.meta.dir, "../main.ts"), "logits", noted, "--ids", "[[1]]", "--json"])
   expect(child.stderr.toString()).toContain(`note: ${said}`)
   expect(Object.keys(JSON.parse(child.stdout.toString()))).toEqual(["shape", "logits"])
-}, 30_000)
+})
 
 test("a folder of a family from anywhere is read where --plugin names its file", async () => {
   const gpt2 = readFileSync(join(houseRoot, "plugins/model-gpt2/src/index.ts"), "utf8")
@@ -110,4 +110,4 @@ test("a folder of a family from anywhere is read where --plugin names its file",
   const command = ["bun", join(import.meta.dir, "../main.ts"), "logits", folder, "--ids", "[[1,2]]", "--json"]
   const child = Bun.spawnSync([...command, "--plugin", file])
   expect(Float32Array.from(JSON.parse(child.stdout.toString()).logits)).toEqual(Float32Array.from(values))
-}, 30_000)
+})

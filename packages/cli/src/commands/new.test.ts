@@ -36,7 +36,7 @@ test("a folder of every kind, outside of the checkout, type-checks and passes it
   expect([types.code, types.out]).toEqual([0, ""])
   const laws = await run(join(folder, "filter-shy-filter"), "test")
   expect([laws.code, laws.err]).toEqual([0, expect.stringContaining("2 pass\n 0 fail")])
-}, 120_000)
+})
 
 test("an experiment and a plugin from elsewhere run in this process and in workers; the plugin's files are in the key", async () => {
   const [experiment, plugin] = [join(folder, "shy-experiment"), join(folder, "filter-shy-filter")]
@@ -73,7 +73,7 @@ test("an experiment and a plugin from elsewhere run in this process and in worke
   const codes = JSON.stringify(record.stages.filter(({ kind }) => kind === "arm").map(({ code }) => code))
   expect(codes).toContain("shy-filter")
   expect(existsSync(join(results, "shy-experiment"))).toBe(true)
-}, 240_000)
+})
 
 test("a name that is taken or none, a kind, a path or a plugin that there is not: refused with what there is", async () => {
   const refusals = [
@@ -92,4 +92,4 @@ test("a name that is taken or none, a kind, a path or a plugin that there is not
     expect([args, code]).toEqual([args, 1])
     expect(err).toContain(problem)
   }
-}, 120_000)
+})

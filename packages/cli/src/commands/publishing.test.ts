@@ -80,7 +80,7 @@ test("a plugin becomes a package by the page's commands: sources and words, no t
   const manifest = JSON.parse(await files.get("package/package.json")!.text())
   expect(manifest).toMatchObject({ name: "winnow-filter-shy", license: "Apache-2.0", keywords: ["winnow-plugin"] })
   expect([manifest.private, manifest.dependencies]).toEqual([undefined, undefined])
-}, 240_000)
+})
 
 test("the package is installed from the registry, outside of the workspace, and an experiment runs with it", async () => {
   const script = block("a package in use")
@@ -95,4 +95,4 @@ test("the package is installed from the registry, outside of the workspace, and 
   expect(out).toContain("shy")
   const record = JSON.parse(out.slice(out.indexOf("\n{") + 1))
   expect(record.config.arms.random.filter.name).toBe("shy")
-}, 240_000)
+})

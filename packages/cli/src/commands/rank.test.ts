@@ -64,13 +64,13 @@ test("scores alone write no results and train no arm; the whole study adds what 
   expect(whole.out).not.toContain("What the target accepted")
   for (const line of whole.out.split("\n").filter((line) => /^(start|score|old|young|tmi) {2}/.test(line)))
     expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80)
-}, 240_000)
+})
 
 test("an experiment without a ranking is refused, with those that have one", async () => {
   const { code, err } = await rank("quickstart")
   expect(code).toBe(1)
   expect(err).toContain("rank starts quickstart: it has no study, and expected is ranking; there are: 006-three-starts")
-}, 60_000)
+})
 
 const ofLayers = join(home, "layers.ts")
 writeFileSync(
@@ -126,4 +126,4 @@ test("layers: scores alone, then beside what the heads reached; a ranking of sta
     expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80)
   const other = await layers(file)
   expect([other.code, other.err.includes("it has the study ranking, and expected is layers")]).toEqual([1, true])
-}, 240_000)
+})

@@ -38,7 +38,7 @@ test("the runs of a clone are there: listed, shown, compared; JSON is alone on s
   expect(compare.out).toMatch(new RegExp(`^A  \\S+ ${a.run}, .*\nB  \\S+ ${b.run}, `))
   expect(JSON.parse(json.out)).toMatchObject({ a: { run: a.run }, b: { run: b.run } })
   expect(JSON.parse(json.out).figures.length).toBeGreaterThan(0)
-}, 60_000)
+})
 
 test("a run that is not there exits 1 and lists the newest of those that are", async () => {
   const { code, err, out } = await winnow("runs", "show", "nope")
@@ -48,7 +48,7 @@ test("a run that is not there exits 1 and lists the newest of those that are", a
   const newest = JSON.parse(all).slice(0, 8) as ReadonlyArray<{ readonly run: string; readonly experiment: string }>
   for (const { run, experiment } of newest) expect(err).toContain(`${run} (${experiment})`)
   expect(err).toContain(`and ${records.length - newest.length} more, which \`winnow runs\` lists`)
-}, 60_000)
+})
 
 test("a picture of several runs needs a file that ends with .svg, and runs with the control", async () => {
   const [a, b] = [records[0]!, records[1]!]
@@ -60,7 +60,7 @@ test("a picture of several runs needs a file that ends with .svg, and runs with 
   expect(png.err).toContain("name a file that ends with .svg")
   expect(nobody.err).toContain("--minus nobody: run")
   expect(await Bun.file(to).exists()).toBe(false)
-}, 60_000)
+})
 
 test("a run's tables and plots as files, a report of several runs, and the home page of the results", async () => {
   const arms = records.filter(({ experiment }) => experiment.startsWith("005"))
@@ -95,7 +95,7 @@ test("a run's tables and plots as files, a report of several runs, and the home 
   expect(await Bun.file(join(copy, "report.html")).text()).toContain(`<h1>`)
   const refused = await winnow("runs", "report", arms[0]!.run, arms[1]!.run, "--to", join(home, "several.pdf"))
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("name a file that ends with .html")])
-}, 120_000)
+})
 
 test("a smoke run is marked wherever runs are listed, and stands in no report beside others", async () => {
   const arms = records.filter(({ experiment }) => experiment.startsWith("004"))
@@ -136,7 +136,7 @@ test("a smoke run is marked wherever runs are listed, and stands in no report be
     expect([code, err]).toEqual([1, expect.stringContaining("run 5m0ke: is a smoke run, cut by --limit 2")])
   expect(await Bun.file(page).exists()).toBe(false)
   expect([one.code, one.err]).toEqual([0, ""])
-}, 120_000)
+})
 
 test("lists fit the terminal: no line is longer, and none is broken", async () => {
   const [a, b] = [records[0]!.run, records[1]!.run]
@@ -156,4 +156,4 @@ test("lists fit the terminal: no line is longer, and none is broken", async () =
     for (const line of out.split("\n")) expect([line, Bun.stringWidth(line) <= columns]).toEqual([line, true])
   }
   for (const { out } of outs.slice(0, 2)) expect(out.trimEnd().split("\n").length).toBe(records.length + 2)
-}, 120_000)
+})

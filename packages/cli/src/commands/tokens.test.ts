@@ -22,4 +22,4 @@ test("a fresh clone has no weights: exit 2 and the command that trains them; a w
   expect(gone.err).toContain(`\`bun run experiment --repeat ${run}\` computes it again`)
   expect(unknown.err).toContain("did you mean adaspec?")
   expect(existsSync(to)).toBe(false)
-}, 60_000)
+})

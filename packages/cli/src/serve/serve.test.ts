@@ -245,7 +245,7 @@ test("the command: one line with its address; Ctrl-C ends it; a port that is tak
   child.kill("SIGINT")
   expect(await child.exited).toBe(130)
   expect(await new Response(child.stderr).text()).toContain("no chat template")
-}, 60_000)
+})
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5))
 const until = async (holds: () => Promise<boolean>) => {
@@ -290,4 +290,4 @@ test("texts share the time, others wait in order, too many are refused, and a cl
   await expect(Array.fromAsync(second)).rejects.toThrow("the server was stopped")
   expect(tf.memory().numTensors).toBe(before)
   await expect(fetch(url.replace("/v1", "/health"))).rejects.toThrow()
-}, 30_000)
+})

@@ -41,7 +41,7 @@ describe("the exact enumeration", () => {
   for (const [name, flaw] of Object.entries(flaws))
     test(`fails by ${name}`, () => {
       for (const seed of seeds) expect(exactly(seed, flaw)).toBeGreaterThan(1e-4)
-    }, 30_000)
+    })
 })
 
 describe("the test on sampled 4-grams", () => {
@@ -51,5 +51,5 @@ describe("the test on sampled 4-grams", () => {
   for (const [name, flaw] of Object.entries(flaws))
     test(`fails by ${name}`, () => {
       for (const seed of seeds) expect(sampled(seed, flaw)).toBeGreaterThan(1)
-    }, 30_000)
+    })
 })

@@ -83,7 +83,7 @@ test("greedy: one pass of the draft gives exactly the counts of the runs, prompt
     expect(estimateAcceptance(evidence, draftLength, "tables")).toEqual({ ...record, source: "teacher-forced" })
   }
   dispose()
-}, 30_000)
+})
 
 for (const [name, instance] of architectures)
   test(`greedy, ${name}: the same for a transformer, whose products round`, async () => {
@@ -102,7 +102,7 @@ for (const [name, instance] of architectures)
       expect(Math.min(sum(counts.map((k) => k.accepted)), sum(counts.map((k) => k.rejected)))).toBeGreaterThan(5)
     }
     for (const m of [target, draft]) m.dispose()
-  }, 30_000)
+  })
 
 describe("sampled: counts of a pass and of runs have the same expectation", () => {
   const PROMPTS = 6000
@@ -157,7 +157,7 @@ describe("sampled: counts of a pass and of runs have the same expectation", () =
         }
       }
       dispose()
-    }, 30_000)
+    })
 
   test("measured alpha of first tokens is their teacher-forced sum min(p, q)", async () => {
     const { target, draft, dispose } = tablePair(6, 43, 0.8, 0, true)

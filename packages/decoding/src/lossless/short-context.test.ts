@@ -62,7 +62,7 @@ for (const [path, on] of paths)
         draft.dispose()
       }
       target.dispose()
-    }, 30_000)
+    })
 
 test("a draft equal to the target has every proposal accepted up to its context, greedy and sampled", async () => {
   const [target, draft] = [100, 12].map((maxLength) => tableModel({ V: 8, states: 16, seed: 1, maxLength }))
@@ -117,7 +117,7 @@ describe("sampled", () => {
       for (let v = 0; v < V; v++) expect(Math.abs(surplus_V[v]!)).toBeLessThan(5 * Math.sqrt(variance_V[v]!) + 1e-9)
     }
     for (const model of [target, draft]) model.dispose()
-  }, 30_000)
+  })
 
   test("overlap and KL are means over the positions that the draft can read", async () => {
     const [target, whole, short] = [modelOf("llama", 48, 0), modelOf("llama", 48, 0.02), modelOf("llama", 10, 0.02)]
@@ -161,4 +161,4 @@ test("an evaluation with a short draft: runs agree with passes, figures cover th
     draft.dispose()
   }
   target.dispose()
-}, 30_000)
+})

@@ -71,7 +71,7 @@ describe("whole texts have the target's distribution, exactly", () => {
         expect(worstError(everyText(decoded), texts)).toBeLessThan(1e-12)
         dispose()
       }
-    }, 30_000)
+    })
 })
 
 describe("joint 4-grams, by the generator", () => {
@@ -92,7 +92,7 @@ describe("joint 4-grams, by the generator", () => {
         expect(nGramExcess(decoded, 4000, seed)).toBeLessThan(1)
         dispose()
       }
-    }, 30_000)
+    })
 })
 
 describe("flaws of a proposer, found by both", () => {
@@ -136,7 +136,7 @@ describe("flaws of a proposer, found by both", () => {
         return excess
       })
       expect(Math.max(...excesses)).toBeGreaterThan(1)
-    }, 30_000)
+    })
 })
 
 const shapes: ReadonlyArray<Tree> = [
@@ -176,7 +176,7 @@ test("greedy texts are the target's own, with end token, stop rule and length li
   }
   expect(Math.min(ended, cut)).toBeGreaterThan(50)
   expect(tf.memory().numTensors).toBe(before)
-}, 30_000)
+})
 
 for (const [name, instance] of architectures)
   for (const [path, on] of paths)

@@ -1,11 +1,8 @@
 /** Several processes and killed ones: real processes, since the lock and the renames exist for them. */
-import { expect, setDefaultTimeout, test } from "bun:test"
+import { expect, test } from "bun:test"
 import { mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { makeWheel, temporaryFolder } from "./fixtures.ts"
-
-// Each test starts several processes, possibly on a busy machine.
-setDefaultTimeout(60_000)
 
 const setUp = async (folder: string) => {
   const [cache, wheel] = [join(folder, "cache"), join(folder, "a.whl")]

@@ -1,14 +1,11 @@
 /** Building and opening: real compilers on tiny sources, in separate caches. */
-import { describe, expect, setDefaultTimeout, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { thisOwner } from "@winnow/files"
 import { temporaryFolder } from "../library/fixtures.ts"
 import { answering, processors, realCompiler, setUp, type table } from "./fixtures.ts"
 import type { MissingNative, OpenedNative } from "./open.ts"
-
-// Compilers are slow on busy machines.
-setDefaultTimeout(60_000)
 
 const x64 = process.arch === "x64"
 const opened = (found: OpenedNative<typeof table> | MissingNative): OpenedNative<typeof table> => {

@@ -53,5 +53,4 @@ test.skipIf(python === "")(
     expect(theirs.out.match(/missing or unexpected keys: none/g)).toHaveLength(2)
     expect(theirs.out).toContain("counts: 3 of 3 the same")
   },
-  120_000,
 )

@@ -151,7 +151,7 @@ test("a run as jobs has the bytes of one process; a pod that dies is tried again
   const alone = await Effect.runPromise(run(theirs, local))
   expect(storeContents(ours)).toEqual(storeContents(theirs))
   expect(finished.computed).toBe(alone.computed)
-}, 240_000)
+})
 
 test("a job past its limit of deaths or of time is a failure that names it", async () => {
   jobs.clear()
@@ -165,7 +165,7 @@ test("a job past its limit of deaths or of time is a failure that names it", asy
   const ended = await Effect.runPromise(Effect.flip(run(newHome(), kubernetes(plainJobs, "winnow:1", { poll: 0.05 }))))
   late = ""
   expect(ended.message).toMatch(/^target: job winnow-[0-9a-f]{20} failed \(DeadlineExceeded\): kubectl logs/)
-}, 120_000)
+})
 
 test.skipIf(official === undefined)(
   "the official client creates jobs, leaves those that are there, and reads their status (WINNOW_KUBERNETES)",
@@ -187,5 +187,4 @@ test.skipIf(official === undefined)(
     await expect(ofCluster.create({ ...there, metadata: { name: "Not a name" } })).rejects.toThrow("422")
     await expect(ofCluster.status("winnow-none")).rejects.toThrow("404")
   },
-  30_000,
 )

@@ -56,4 +56,4 @@ test("in two worker processes, and in the jobs of a launch", async () => {
     const { record } = await Effect.runPromise(run(launcher))
     expect(record.rows.map(({ name }) => name)).toContain("all")
   }
-}, 240_000)
+})

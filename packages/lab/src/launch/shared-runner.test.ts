@@ -63,7 +63,6 @@ test.skipIf(process.platform !== "linux")(
     const arms = join(makeStore(join(root, "shared")).root, "arm")
     expect(readdirSync(arms).map((key) => resumesOf(join(arms, key)).length)).toEqual([1])
   },
-  240_000,
 )
 
 test("processes that no training can use are refused before any work", async () => {

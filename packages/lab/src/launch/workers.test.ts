@@ -78,7 +78,7 @@ test("two workers make what one process makes, byte by byte, and one stage reads
     if ([...open].some((stage) => /^measure (all|behind)/.test(stage))) expect(open.size).toBe(1)
   }
   expect(together).toBe(2)
-}, 120_000)
+})
 
 test("a worker that dies is replaced once; a stage that kills that one too fails alone, and is named", async () => {
   const home = newHome()
@@ -94,7 +94,7 @@ test("a worker that dies is replaced once; a stage that kills that one too fails
   expect(readFileSync(join(home, "deaths-1"), "utf8")).toBe("x")
   expect(readFileSync(join(home, "deaths-1000"), "utf8")).toBe("xx")
   expect(notes.filter((text) => text.includes("tried once more")).length).toBe(2)
-}, 120_000)
+})
 
 test("an interruption waits for the workers, which leave checkpoints; no process stays", async () => {
   const home = newHome()
@@ -112,23 +112,19 @@ test("an interruption waits for the workers, which leave checkpoints; no process
   await Effect.runPromise(Fiber.await(fiber))
   expect([...checkpointsIn(home).keys()].map((name) => name.split("/")[0]).toSorted()).toEqual(["start", "target"])
   if (existsSync("/proc")) expect(workersOf(home)).toEqual([])
-}, 120_000)
+})
 
-test.skipIf(!existsSync("/proc"))(
-  "workers whose run is killed end by themselves",
-  async () => {
-    const home = newHome()
-    const run: KillRun = { home, seeds: "1,2", jobs: 2 }
-    const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../test/kill-child.ts")], {
-      stdin: new Blob([JSON.stringify(run)]),
-      stdout: "ignore",
-      stderr: "inherit",
-      env: { ...process.env, WINNOW_TEST_MARK: home },
-    })
-    await until(() => workersOf(home).length === 2)
-    child.kill("SIGKILL")
-    await child.exited
-    await until(() => workersOf(home).length === 0)
-  },
-  120_000,
-)
+test.skipIf(!existsSync("/proc"))("workers whose run is killed end by themselves", async () => {
+  const home = newHome()
+  const run: KillRun = { home, seeds: "1,2", jobs: 2 }
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../test/kill-child.ts")], {
+    stdin: new Blob([JSON.stringify(run)]),
+    stdout: "ignore",
+    stderr: "inherit",
+    env: { ...process.env, WINNOW_TEST_MARK: home },
+  })
+  await until(() => workersOf(home).length === 2)
+  child.kill("SIGKILL")
+  await child.exited
+  await until(() => workersOf(home).length === 0)
+})

@@ -187,5 +187,4 @@ test.skipIf(browser === undefined)(
     })
     await way.cut()
   },
-  120_000,
 )

@@ -301,7 +301,7 @@ describe("faults that only real data brings out", () => {
       expect(said.get("lost")).toMatch(
         /^arm lost, seed 1, step 1: loss late: value returned a tensor of shape \[\]; expected a float32 tensor of shape \[\d+\]/,
       )
-    }, 120_000)
+    })
 
   test("in a score: the run ends as wrong input does", async () => {
     const error = await Effect.runPromise(Effect.flip(run("score", 1)))
@@ -309,5 +309,5 @@ describe("faults that only real data brings out", () => {
     expect(error.message).toMatch(
       /task bad-score: score threw RangeError: no idea what .* is \(packages\/lab\/test\/faulty-experiment\.ts:\d+\)$/,
     )
-  }, 120_000)
+  })
 })

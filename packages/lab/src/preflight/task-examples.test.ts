@@ -158,5 +158,5 @@ describe("tasks", () => {
     expect(events.join("\n")).toContain(
       "the training split has 3 examples, so a step has some of them several times over: target.pretraining takes 8; draft.start.pretraining takes 4; arms.all takes 4",
     )
-  }, 60_000)
+  })
 })

@@ -93,7 +93,7 @@ test("a run repeats from its run.json alone, to the last digit; a stopped repeat
   const text = renderRepeat(other)
   expect(text).toMatch(/rows\[behind\]\.seeds\[2\]\.expectedAcceptance +0\.\d+ +0\.\d+ +OUT/)
   expect(text).toContain(`NOT reproduced: 2 of ${other.compared} are other figures, ${path} first.`)
-}, 120_000)
+})
 
 test("a record whose config an earlier version wrote is repeated, and its settings are the same", async () => {
   const old = changed((copy) => {
@@ -102,7 +102,7 @@ test("a record whose config an earlier version wrote is repeated, and its settin
     copy.config = { ...rest, draft: { model, pretraining } }
   })
   expect(await Effect.runPromise(repeat(old))).toMatchObject({ reproduced: true, deviations: [] })
-}, 60_000)
+})
 
 test("another arithmetic must give intervals that overlap, and a figure beyond its own is named", async () => {
   const program = join(import.meta.dir, "../../test/repeat-process.ts")
@@ -149,7 +149,7 @@ test("another arithmetic must give intervals that overlap, and a figure beyond i
     copy.config = { ...copy.config, maxLength: 7 }
   })
   expect(other.map(({ path }) => path)).toEqual(["config.maxLength"])
-}, 120_000)
+})
 
 test("a record of another version is refused with where it can be repeated; so is one whose plugins are not here", async () => {
   const old = changed((copy) => {

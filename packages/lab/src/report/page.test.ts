@@ -31,14 +31,11 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const inBrowser = (name: string, use: (view: PageView) => Promise<void>) =>
-  test.skipIf(browser === undefined)(
-    name,
-    () =>
-      withBrowserPage(async (view) => {
-        await view.navigate(`file://${file}`)
-        await use(view)
-      }),
-    30_000,
+  test.skipIf(browser === undefined)(name, () =>
+    withBrowserPage(async (view) => {
+      await view.navigate(`file://${file}`)
+      await use(view)
+    }),
   )
 
 const unfold = (view: PageView) => view.evaluate("document.querySelector('[data-unfold]').click()")

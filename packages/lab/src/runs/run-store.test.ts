@@ -185,7 +185,7 @@ test("processes that write at once, killed ones among them, lose no entry and le
   expect(entries.filter(({ state }) => state === "running")).toEqual([])
   expect(entries.filter(({ state }) => state === "done")).toHaveLength(5)
   for (const line of readFileSync(join(home, "attempts.jsonl"), "utf8").split("\n")) if (line !== "") JSON.parse(line)
-}, 30_000)
+})
 
 test("an index that is damaged, no file, or may not be written stops nothing, and is named", async () => {
   const said: Array<string> = []

@@ -148,7 +148,7 @@ test("means by example are those of a plain computation; training reads the chos
       expect(input("all", "selection").manifest.summary).toMatchObject({ flops: 0, tokens: 0 })
     }).pipe(Effect.scoped, Effect.provide(layers)),
   )
-}, 60_000)
+})
 
 test("a choice goes through JSON and --set, and is refused where it cannot work", async () => {
   const resolved = await Effect.runPromise(resolve(experiment))
@@ -187,7 +187,7 @@ test("a choice goes through JSON and --set, and is refused where it cannot work"
     ).pipe(Effect.provide(layers)),
   )
   expect(error.message).toContain("3 examples are chosen, fewer than a batch of 4; keep more of them")
-}, 60_000)
+})
 
 test("a loss that asks a judge has it in the choice of examples too, and the judge is in its key", async () => {
   const asking = (last: number): Experiment => ({
@@ -212,7 +212,7 @@ test("a loss that asks a judge has it in the choice of examples too, and the jud
     }).pipe(Effect.provide(layers)),
   )
   for (const [e, twice] of losses[0]!.entries()) expect(twice / losses[1]![e]!).toBeCloseTo(2, 4)
-}, 60_000)
+})
 
 test("a score of states gets the target's states of the general text, then those of each example, at its valid tokens", async () => {
   const general: Array<Float32Array> = []
@@ -284,4 +284,4 @@ test("a score of states gets the target's states of the general text, then those
       expect(summary["flops"]).toBeGreaterThan(0)
     }).pipe(Effect.scoped, Effect.provide(layers)),
   )
-}, 60_000)
+})

@@ -180,7 +180,7 @@ test("four processes that want one artifact: one makes it, the others wait and f
   expect(answers.filter(({ reused }) => !reused).length).toBe(1)
   expect(new Set(answers.map(({ text }) => text)).size).toBe(1)
   expect(readFileSync(join(folder, "runs"), "utf8").trim().split("\n").length).toBe(1)
-}, 60_000)
+})
 
 test("a killed process holds no lock: the next one continues its folder at once", async () => {
   const folder = home()
@@ -191,7 +191,7 @@ test("a killed process holds no lock: the next one continues its folder at once"
   const answer = JSON.parse(await new Response(spawn(folder, "0").stdout).text()) as { reused: boolean; text: string }
   expect(answer.reused).toBe(false)
   expect(readFileSync(join(folder, "runs"), "utf8").trim().split("\n").length).toBe(2)
-}, 60_000)
+})
 
 test("an attempt that was killed between its manifest and its place is put there, and not run again", async () => {
   const store = makeStore(home())

@@ -96,7 +96,7 @@ let record: MeasuresRecord
 beforeAll(async () => {
   whole = await run(experiment)
   record = measuresRecord.assert(JSON.parse(readFileSync(join(whole.directory, "run.json"), "utf8")))
-}, 120_000)
+})
 
 const table = (name: string) => record.tables.find((one) => one.name === name)!
 const figureOf = (name: string, row: string, key: string) =>
@@ -132,7 +132,7 @@ test("again, nothing is computed and the record stays", async () => {
   expect(JSON.parse(readFileSync(join(again.directory, "run.json"), "utf8"))).toEqual(
     JSON.parse(JSON.stringify(record)),
   )
-}, 60_000)
+})
 
 test("scores alone train no head", async () => {
   const tables = await provided(
@@ -165,7 +165,7 @@ test("draft heads on each layer are a group, by the target's tokens: what they r
   const measured = tables.find(({ name }) => name === "measures")!.rows.filter(({ name }) => name.startsWith("medusa"))
   expect(measured.map(({ cells }) => (cells["agreement"] as TableFigure).value!)).toEqual(reached)
   for (const value of reached) expect(value).toBeGreaterThan(0.6)
-}, 60_000)
+})
 
 test("arms without a head, a head on one layer, a score of no layer, a run without figures: refused before any work", async () => {
   const refused = (of: Experiment) =>
@@ -185,4 +185,4 @@ test("arms without a head, a head on one layer, a score of no layer, a run witho
   expect(
     await refused({ ...rest, study: layers({ scores: { size: size() }, reached: accuracy({ objective }) }) }),
   ).toContain("scores.size reads no states of a layer")
-}, 60_000)
+})

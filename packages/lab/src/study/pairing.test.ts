@@ -108,7 +108,7 @@ beforeAll(async () => {
   ;({ directory } = await Effect.runPromise(run()))
   tensors = tf.memory().numTensors
   record = measuresRecord.assert(JSON.parse(readFileSync(join(directory, "run.json"), "utf8")))
-}, 120_000)
+})
 
 const tableOf = (name: string) => record.tables.find((table) => table.name === name)!
 

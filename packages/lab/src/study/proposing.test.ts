@@ -94,7 +94,7 @@ test("look-up stands beside the drafts, measured on the same texts; a setting pu
     ),
   )
   expect(repeated).toMatchObject({ reproduced: true, exact: true, deviations: [] })
-}, 120_000)
+})
 
 test("a proposer that is none, and options that make no sense, are refused before any work", async () => {
   const refusal = async (...settings: ReadonlyArray<string>) =>
@@ -108,7 +108,7 @@ test("a proposer is measured where every arm failed", async () => {
   expect(study!.missing.map(({ name }) => name)).toContain("all")
   expect(study!.tables[0]!.rows.map(({ name }) => name)).toEqual(["ngram"])
   expect(study!.verdict).toContain("no draft was trained")
-}, 60_000)
+})
 
 test("a record is written again where the study's report says something else of the same stages", async () => {
   const written = ({ directory }: { readonly directory: string }) =>
@@ -118,4 +118,4 @@ test("a record is written again where the study's report says something else of 
   said.verdict = "Second."
   const again = await Effect.runPromise(run("study=speaking"))
   expect([again.computed, written(again).verdict]).toEqual([0, "Second."])
-}, 60_000)
+})

@@ -128,7 +128,7 @@ test("three starts are scored, distilled alike, and ranked by each score beside 
     ),
   )
   expect(repeated).toMatchObject({ reproduced: true, exact: true, deviations: [] })
-}, 120_000)
+})
 
 test("the scores alone, without training an arm, are those of the whole run; another study has none", async () => {
   const only = (experiment: typeof starts) =>
@@ -146,7 +146,7 @@ test("the scores alone, without training an arm, are those of the whole run; ano
   expect((await Effect.runPromise(Effect.flip(only(none as typeof starts)))).message).toContain(
     "its study is no ranking",
   )
-}, 60_000)
+})
 
 test("a measure in the place of acceptance, and answers as classes of the training split", async () => {
   const study = ranking({
@@ -166,7 +166,7 @@ test("a measure in the place of acceptance, and answers as classes of the traini
   for (const { cells } of by.rows) expect(figure(cells["score"]).value).toBe(0)
   for (const { cells } of by.rows) expect(figure(cells["reached"]).value!).toBeWithin(0, 1.001)
   expect(scores!.rows[0]!.cells["tau"]).toBe(null)
-}, 60_000)
+})
 
 test("a study or score that is none is refused, and says what there is", async () => {
   const refusal = async (...settings: ReadonlyArray<string>) =>
@@ -202,4 +202,4 @@ test("a ranking of which every arm failed has a record that says so", async () =
   const { study } = await Effect.runPromise(run("seeds=[1]", ...rates))
   expect(study!.verdict).toBe("No verdict: no start was distilled.")
   expect(study!.missing).toHaveLength(3)
-}, 60_000)
+})

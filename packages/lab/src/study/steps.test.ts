@@ -71,7 +71,7 @@ test("each step has its table, the clock and the export have theirs, and a folde
     expect.arrayContaining(["model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"]),
   )
   expect((await Effect.runPromise(run)).computed).toBe(0)
-}, 60_000)
+})
 
 test("names of steps and of exports are checked before any work", async () => {
   const refused = async (options: Parameters<typeof steps>[0]) => {

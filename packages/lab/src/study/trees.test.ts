@@ -60,7 +60,7 @@ test("a chain and trees stand side by side: tokens a call, acceptance by rank an
   expect(other.computed).toBe(2)
   expect(computed).toBeGreaterThan(6)
   expect(tf.memory().numTensors).toBe(tensors)
-}, 120_000)
+})
 
 test("a shape that is none is refused before any work", async () => {
   const refusal = async (...settings: ReadonlyArray<string>) =>

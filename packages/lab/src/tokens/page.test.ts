@@ -26,17 +26,14 @@ beforeAll(async () => void (await Bun.write(file, await tokensPage(document))))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const inBrowser = (name: string, use: (view: PageView) => Promise<void>) =>
-  test.skipIf(browser === undefined)(
-    name,
-    () =>
-      withBrowserPage(async (view) => {
-        await view.look(1500, 1000, "light")
-        await view.navigate(`file://${file}`)
-        await use(view)
-        // The page asks for nothing beside itself.
-        expect(await view.evaluate<number>("performance.getEntriesByType('resource').length")).toBe(0)
-      }),
-    30_000,
+  test.skipIf(browser === undefined)(name, () =>
+    withBrowserPage(async (view) => {
+      await view.look(1500, 1000, "light")
+      await view.navigate(`file://${file}`)
+      await use(view)
+      // The page asks for nothing beside itself.
+      expect(await view.evaluate<number>("performance.getEntriesByType('resource').length")).toBe(0)
+    }),
   )
 
 /** The classes of all tokens of an arm. */

@@ -65,7 +65,7 @@ beforeAll(async () => {
   const tensors = tf.memory().numTensors
   document = await Effect.runPromise(ask())
   expect(tf.memory().numTensors).toBe(tensors)
-}, 60_000)
+})
 
 const setOf = (i: number): Texts => pageOf(document).sets[i]!
 const armOf = (texts: Texts, name: string) => texts.arms.find((arm) => arm.name === name)!

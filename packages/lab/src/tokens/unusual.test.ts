@@ -32,7 +32,7 @@ beforeAll(async () => {
   const { document, left } = await Effect.runPromise(ran.pipe(Effect.provide(layers)))
   expect(left).toBe(0)
   sets = pageOf(document).sets
-}, 60_000)
+})
 
 const armOf = (set: number, name: string) => sets[set]!.arms.find((arm) => arm.name === name)!
 

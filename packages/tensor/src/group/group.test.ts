@@ -85,7 +85,7 @@ for (const [size, way] of [
       expect(answer.empty).toEqual(answers.map(() => null))
       expect(answer.inMemory).toEqual([way === "memory" && existsSync("/dev/shm") && native() !== undefined])
     }
-  }, 150_000)
+  })
 
 for (const [how, signal, name] of [
   ["was killed", "SIGKILL", "exchange-lost"],
@@ -101,7 +101,7 @@ for (const [how, signal, name] of [
     expect(answer.text).toContain("a process of the group does not answer")
     expect(answer.seconds).toBeLessThan(20)
     members[1]!.kill("SIGKILL")
-  }, 150_000)
+  })
 
 test("a member that does not start is named", async () => {
   const meeting = { folder: join(root, "alone"), rank: 1, size: 3, host: "127.0.0.1", limit: 200 }

@@ -1,12 +1,10 @@
 /** The command that runs the C++ tests, on a library of one function and tests of it, with the real driver. */
-import { expect, setDefaultTimeout, test } from "bun:test"
+import { expect, test } from "bun:test"
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { nativeCheck } from "@winnow/engine"
 import { nativeSources } from "./sources.ts"
-
-setDefaultTimeout(60_000)
 
 const compiler = Bun.which("c++") ?? Bun.which("g++") ?? Bun.which("clang++")
 

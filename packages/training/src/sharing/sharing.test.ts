@@ -50,7 +50,7 @@ test("two processes and three train, stop, lose one of them and resume as one pr
   expect(await trained({ directory: join(root, "lost") })).toEqual(whole)
   cpSync(join(root, "begun"), join(root, "resumed"), { recursive: true })
   for (const [answer] of await answersOf(3, "resume")) expect(answer).toEqual(whole)
-}, 240_000)
+})
 
 test("more processes than micro-batches are refused", async () => {
   const group = { rank: 0, size: microBatches + 1 } as never

@@ -302,7 +302,7 @@ for (const [path, by] of Object.entries(paths))
       for (const [i, x] of sum.entries()) averaged = Math.max(averaged, Math.abs(x / draws - exact[i]!) / largest)
       expect(averaged).toBeLessThan(single / 3) // Noise falls by sqrt(60) = 7.7.
       tf.dispose(plain.gradients)
-    }, 30_000)
+    })
 
     test("a loss that draws at random at each step is not computed beforehand", async () => {
       const { fused: _, ...given } = await losses["kl"]!

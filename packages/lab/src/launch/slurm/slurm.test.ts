@@ -32,7 +32,7 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
     await openEngine()
     cluster = await startCluster(folder, { nodes: [1, 1] })
     Object.assign(process.env, cluster.env, { WINNOW_CHECKPOINT_SECONDS: "0.1" })
-  }, 60_000)
+  })
   afterAll(async () => {
     await cluster?.stop()
     for (const name of ["SLURM_CONF", "WINNOW_CHECKPOINT_SECONDS"]) {
@@ -40,7 +40,7 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
       else process.env[name] = before[name]
     }
     rmSync(folder, { recursive: true, force: true })
-  }, 60_000)
+  })
 
   /** Running jobs: the id and the node by the comment, which names the stage. */
   const runningJob = (stage: string): { readonly id: string; readonly node: string } | undefined => {
@@ -169,7 +169,7 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
     stop = () => fiber.interruptUnsafe()
     await Effect.runPromise(Fiber.await(fiber))
     await waitFor("an empty queue", 60, () => cluster.run("squeue", "--noheader").trim() === "")
-  }, 120_000)
+  })
 
   test("a cluster that refuses the resources is told before any work", async () => {
     const home = join(folder, "refused")
@@ -177,5 +177,5 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
     expect(error.message).toMatch(
       /^sbatch .*--cpus-per-task=64.*: the cluster refuses it \(.+\); set what it takes in slurm\.json/,
     )
-  }, 60_000)
+  })
 })

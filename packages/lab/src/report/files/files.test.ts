@@ -127,5 +127,4 @@ test.skipIf(browser === undefined)(
       rmSync(folder, { recursive: true, force: true })
     }
   },
-  60_000,
 )
