@@ -1,4 +1,5 @@
 /** The fields that a schema knows, for errors that list them. */
+import { insideOf } from "./later.ts"
 
 /** One form of a schema. */
 interface Branch {
@@ -40,7 +41,7 @@ const branchesOf = (node: Node, value: unknown): ReadonlyArray<Branch> => {
  * @param value the value of the schema: its `kind` selects a form of a union
  */
 export const fieldsAt = (schema: unknown, path: ReadonlyArray<string> = [], value?: unknown): ReadonlyArray<string> => {
-  const branches = branchesOf(schema as Node, value)
+  const branches = branchesOf(insideOf(schema) as Node, value)
   const [key, ...deeper] = path
   if (key === undefined)
     return [...new Set(branches.flatMap(({ props = [] }) => props.map((prop) => String(prop.key))))]

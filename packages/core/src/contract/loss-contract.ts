@@ -5,6 +5,7 @@
  */
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
+import { later } from "../later.ts"
 import type { LossChunk, LossFunctions } from "../loss-functions.ts"
 import { temperatureSchedule } from "../schedule-value.ts"
 import type { SparseChunk } from "../sparse-target.ts"
@@ -15,21 +16,23 @@ import { placeOf } from "./place.ts"
 import { strict } from "./strict.ts"
 
 const nonNegative = "number >= 0"
-const fused = type({ "+": "reject", form: "'cross-entropy' | 'reverse-kl' | 'tvd' | 'neg-log-acceptance'" })
-  .or({ "+": "reject", form: "'kl'", temperature: "number > 0", factor: "number > 0" })
-  .or({ "+": "reject", form: "'sharpened-kl'", temperature: temperatureSchedule })
-  .or({ "+": "reject", form: "'jsd'", beta: "0 < number < 1" })
-  .or({ "+": "reject", form: "'skewed-kl'", a: "0 < number < 1", direction: "'forward' | 'reverse'" })
-  .or({ "+": "reject", form: "'lk'", eta: nonNegative })
-  .or({ "+": "reject", form: "'rewards'", expectation: "'exact'", epsilon: nonNegative })
-  .or({
-    "+": "reject",
-    form: "'rewards'",
-    expectation: "'uniform'",
-    normalise: "'batch' | 'position'",
-    epsilon: nonNegative,
-  })
-  .or({ "+": "reject", form: "'sampled-rewards'", samples: "number.integer >= 1", epsilon: nonNegative })
+const fused = later(() =>
+  type({ "+": "reject", form: "'cross-entropy' | 'reverse-kl' | 'tvd' | 'neg-log-acceptance'" })
+    .or({ "+": "reject", form: "'kl'", temperature: "number > 0", factor: "number > 0" })
+    .or({ "+": "reject", form: "'sharpened-kl'", temperature: temperatureSchedule })
+    .or({ "+": "reject", form: "'jsd'", beta: "0 < number < 1" })
+    .or({ "+": "reject", form: "'skewed-kl'", a: "0 < number < 1", direction: "'forward' | 'reverse'" })
+    .or({ "+": "reject", form: "'lk'", eta: nonNegative })
+    .or({ "+": "reject", form: "'rewards'", expectation: "'exact'", epsilon: nonNegative })
+    .or({
+      "+": "reject",
+      form: "'rewards'",
+      expectation: "'uniform'",
+      normalise: "'batch' | 'position'",
+      epsilon: nonNegative,
+    })
+    .or({ "+": "reject", form: "'sampled-rewards'", samples: "number.integer >= 1", epsilon: nonNegative }),
+)
 
 /** Names of the fields of chunks. */
 export const chunkNames = ["draft", "target", "sparse", "gold_R", "uniform_R", "step", "steps", "batch"]

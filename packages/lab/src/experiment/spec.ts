@@ -7,6 +7,7 @@ import {
   isUse,
   kindOf,
   type LossUse,
+  later,
   lossUse,
   serviceUse,
   type Target,
@@ -24,7 +25,8 @@ import {
   type ArmStartSpec,
   armStart,
   type DraftStartSpec,
-  draftStart,
+  draftForms,
+  modelForms,
   modelStart,
   referenceStart,
   type StartSpec,
@@ -38,153 +40,167 @@ import { type DistillingSpec, distillingFields, type TrainingSpec, trainingField
 /** How text that spells a special token is encoded: as text if left out. "ids" is for chat templates. */
 const specialTokens = { "specialTokens?": "'text' | 'ids'" } as const
 
-export const tokenizerSpec = type({
-  "+": "reject",
-  ...specialTokens,
-  kind: "'bpe'",
-  vocabulary: "number.integer >= 257",
-  // True if each digit is a token of its own, which helps models with arithmetic on large numbers.
-  splitDigits: "boolean = true",
-})
-  .or({ "+": "reject", ...specialTokens, kind: "'byte'" })
-  .or({ "+": "reject", ...specialTokens, kind: "'file'", path: "string", "eos?": "string" })
-
-export const draftSpec = type({ "+": "reject", start: draftStart.or(scoredStart) })
-
-export const referenceSpec = type({
-  "+": "reject",
-  kind: "'distilled'",
-  filter: filterUse,
-  loss: lossUse,
-  // The weights that it begins with: the drafts' start if left out.
-  "start?": referenceStart,
-  ...distillingFields,
-})
-  .or({
+export const tokenizerSpec = later(() =>
+  type({
     "+": "reject",
-    kind: "'trained'",
+    ...specialTokens,
+    kind: "'bpe'",
+    vocabulary: "number.integer >= 257",
+    // True if each digit is a token of its own, which helps models with arithmetic on large numbers.
+    splitDigits: "boolean = true",
+  })
+    .or({ "+": "reject", ...specialTokens, kind: "'byte'" })
+    .or({ "+": "reject", ...specialTokens, kind: "'file'", path: "string", "eos?": "string" }),
+)
+
+export const draftSpec = type({ "+": "reject", start: later(() => draftForms().or(scoredStart)) })
+
+export const referenceSpec = later(() =>
+  type({
+    "+": "reject",
+    kind: "'distilled'",
+    filter: filterUse,
+    loss: lossUse,
     // The weights that it begins with: the drafts' start if left out.
     "start?": referenceStart,
-    // A model that attends both ways tells each token of a text from all others: it is masked with every so many-th one.
-    "masking?": { "+": "reject", maskId: "number.integer >= 0", every: "number.integer >= 2 = 7" },
-    ...trainingFields,
+    ...distillingFields,
   })
-  // The start as it was after so many steps of its own pretraining: the drafts' start if left out.
-  .or({ "+": "reject", kind: "'earlier'", step: natural, "start?": modelStart })
-  .or({ "+": "reject", kind: "'checkpoint'", every: natural })
-  .or({ "+": "reject", kind: "'average'", decay: "0 < number < 1" })
-  // A model with its own weights; no stage of the run trains it.
-  .or(modelStart)
+    .or({
+      "+": "reject",
+      kind: "'trained'",
+      // The weights that it begins with: the drafts' start if left out.
+      "start?": referenceStart,
+      // A model that attends both ways tells each token of a text from all others: it is masked with every so many-th one.
+      "masking?": { "+": "reject", maskId: "number.integer >= 0", every: "number.integer >= 2 = 7" },
+      ...trainingFields,
+    })
+    // The start as it was after so many steps of its own pretraining: the drafts' start if left out.
+    .or({ "+": "reject", kind: "'earlier'", step: natural, "start?": modelStart })
+    .or({ "+": "reject", kind: "'checkpoint'", every: natural })
+    .or({ "+": "reject", kind: "'average'", decay: "0 < number < 1" })
+    // A model with its own weights; no stage of the run trains it.
+    .or(modelForms()),
+)
 
 /** The number of steps that costs as many FLOPs as that arm, its reference and caches included. */
 const stepsOfCompute = type({ "+": "reject", computeOf: "string" })
 
-export const armSpec = type({
-  "+": "reject",
-  filter: filterUse,
-  loss: lossUse,
-  // The examples that the training reads; one choice holds for the whole training.
-  "examples?": examplesUse,
-  "reference?": referenceSpec,
-  ...distillingFields,
-  steps: type(natural).or(stepsOfCompute),
-  // Another target than the experiment's, to distil from and to write text: measures stay those of the experiment's.
-  "target?": targetStart,
-  // The weights that the arm begins with: the drafts' start if left out.
-  start: armStart.default(() => ({ kind: "draft" })),
-})
+export const armSpec = later(() =>
+  type({
+    "+": "reject",
+    filter: filterUse,
+    loss: lossUse,
+    // The examples that the training reads; one choice holds for the whole training.
+    "examples?": examplesUse,
+    "reference?": referenceSpec,
+    ...distillingFields,
+    steps: type(natural).or(stepsOfCompute),
+    // Another target than the experiment's, to distil from and to write text: measures stay those of the experiment's.
+    "target?": targetStart,
+    // The weights that the arm begins with: the drafts' start if left out.
+    start: armStart.default(() => ({ kind: "draft" })),
+  }),
+)
 
-export const measureSpec = type({
-  "+": "reject",
-  // The split that measures read; training never reads it.
-  split: "'validation' | 'test' = 'test'",
-  // The number of prompts of the rollouts, from the split's beginning.
-  prompts: "number.integer >= 2 = 100",
-  // The largest number of tokens that the target writes after a prompt.
-  maxNew: "number.integer >= 2 = 128",
-  // Draft lengths of the curves of tau; 4 is a usual length.
-  gammas: different(type("1 <= number.integer <= 4096").array().atLeastLength(1)).default(() => [1, 2, 4, 8]),
-  // The draft length of the table.
-  gamma: "1 <= number.integer <= 4096 = 4",
-  // Temperature of the sampled rollouts; 1 is the target's own distribution.
-  temperature: temperature.default(1),
-  "topK?": natural,
-  "topP?": "0 < number <= 1",
-  // Prompts for the measured speed-up: the target decodes them one at a time, alone and with the draft.
-  timedPrompts: "number.integer >= 1 = 12",
-  seed: seed.default(0),
-})
+export const measureSpec = later(() =>
+  type({
+    "+": "reject",
+    // The split that measures read; training never reads it.
+    split: "'validation' | 'test' = 'test'",
+    // The number of prompts of the rollouts, from the split's beginning.
+    prompts: "number.integer >= 2 = 100",
+    // The largest number of tokens that the target writes after a prompt.
+    maxNew: "number.integer >= 2 = 128",
+    // Draft lengths of the curves of tau; 4 is a usual length.
+    gammas: different(type("1 <= number.integer <= 4096").array().atLeastLength(1)).default(() => [1, 2, 4, 8]),
+    // The draft length of the table.
+    gamma: "1 <= number.integer <= 4096 = 4",
+    // Temperature of the sampled rollouts; 1 is the target's own distribution.
+    temperature: temperature.default(1),
+    "topK?": natural,
+    "topP?": "0 < number <= 1",
+    // Prompts for the measured speed-up: the target decodes them one at a time, alone and with the draft.
+    timedPrompts: "number.integer >= 1 = 12",
+    seed: seed.default(0),
+  }),
+)
 
 const armName = /^[a-z0-9][a-z0-9-]{0,39}$/
 const armNames = "named in lower-case letters, digits and hyphens, at most 40 and no hyphen first"
 
-export const experimentSpec = type({
-  "+": "reject",
-  name: "string >= 1",
-  question: "string >= 1",
-  task: taskUse,
-  tokenizer: tokenizerSpec,
-  // Tokens of a training sequence, the end included. Encoding leaves out longer examples and counts them.
-  maxLength: "number.integer >= 8",
-  target: targetStart,
-  draft: draftSpec,
-  "reference?": referenceSpec,
-  arms: type("Record<string, unknown>"),
-  seeds: seed.array().atLeastLength(1),
-  // The arm that the run is about; the verdict judges it.
-  "about?": "string",
-  // The kind of acceptance that the verdict reads; the other kind gets a conclusion beside it.
-  "primary?": "'greedy' | 'expected'",
-  measure: measureSpec.default(() => ({})),
-  // Stages and tables beside those of a distillation: a ranking of the arms' starts.
-  "study?": studyUse,
-  // Chooses settings of each arm and reference on the validation split before the runs of the seeds.
-  "sweep?": sweepSpec,
-  // Figures of each trained draft: "acceptance" alone if left out; the first leads.
-  "measures?": measuresSpec,
-  // The record of the tokens that filters keep, and its tables.
-  "stability?": stabilitySpec,
-  // A long run on all tokens under the first seed: it shows the lowest KL that a draft of this size reaches.
-  "capacity?": armSpec,
-  // Services that filters and losses ask for.
-  "services?": type({ "[string]": serviceUse }),
-  "plugins?": "unknown[]",
-}).narrow((spec, ctx) => {
-  const names = Object.keys(spec.arms)
-  if (names.length === 0) return ctx.reject({ path: ["arms"], expected: "at least one arm", actual: "none" })
-  if (Object.getPrototypeOf(spec.arms) !== Object.prototype)
-    return ctx.reject({ path: ["arms"], expected: "a plain object (no arm can be named __proto__)", actual: "another" })
-  const odd = names.find((name) => !armName.test(name))
-  if (odd !== undefined) return ctx.reject({ path: ["arms"], expected: armNames, actual: brief(odd, 60) })
-  const taken = names.find((name) => /^(start|reference|capacity)( |$)/.test(name))
-  if (taken !== undefined)
-    return ctx.reject({
-      path: ["arms"],
-      expected: "not named start, reference or capacity: those rows are the lab's own",
-      actual: brief(taken),
-    })
-  for (const [i, plugin] of (spec.plugins ?? []).entries())
-    if (typeof plugin !== "function" || !("use" in plugin))
+export const experimentSpec = later(() =>
+  type({
+    "+": "reject",
+    name: "string >= 1",
+    question: "string >= 1",
+    task: taskUse,
+    tokenizer: tokenizerSpec,
+    // Tokens of a training sequence, the end included. Encoding leaves out longer examples and counts them.
+    maxLength: "number.integer >= 8",
+    target: targetStart,
+    draft: draftSpec,
+    "reference?": referenceSpec,
+    arms: type("Record<string, unknown>"),
+    seeds: seed.array().atLeastLength(1),
+    // The arm that the run is about; the verdict judges it.
+    "about?": "string",
+    // The kind of acceptance that the verdict reads; the other kind gets a conclusion beside it.
+    "primary?": "'greedy' | 'expected'",
+    measure: measureSpec.default(() => ({})),
+    // Stages and tables beside those of a distillation: a ranking of the arms' starts.
+    "study?": studyUse,
+    // Chooses settings of each arm and reference on the validation split before the runs of the seeds.
+    "sweep?": sweepSpec,
+    // Figures of each trained draft: "acceptance" alone if left out; the first leads.
+    "measures?": measuresSpec,
+    // The record of the tokens that filters keep, and its tables.
+    "stability?": stabilitySpec,
+    // A long run on all tokens under the first seed: it shows the lowest KL that a draft of this size reaches.
+    "capacity?": armSpec,
+    // Services that filters and losses ask for.
+    "services?": type({ "[string]": serviceUse }),
+    "plugins?": "unknown[]",
+  }).narrow((spec, ctx) => {
+    const names = Object.keys(spec.arms)
+    if (names.length === 0) return ctx.reject({ path: ["arms"], expected: "at least one arm", actual: "none" })
+    if (Object.getPrototypeOf(spec.arms) !== Object.prototype)
       return ctx.reject({
-        path: ["plugins", i],
-        expected: "a plugin, not called",
-        actual: isUse(plugin) ? `${plugin.kind} ${plugin.name} with its options` : kindOf(plugin),
+        path: ["arms"],
+        expected: "a plain object (no arm can be named __proto__)",
+        actual: "another",
       })
-  if (Array.isArray(spec.services))
-    return ctx.reject({ path: ["services"], expected: "an object of services by name", actual: "a list" })
-  if (spec.about !== undefined && !names.includes(spec.about))
-    return ctx.reject({ path: ["about"], expected: `one of the arms: ${names.join(", ")}`, actual: spec.about })
-  if (new Set(spec.seeds).size < spec.seeds.length)
-    return ctx.reject({ path: ["seeds"], expected: "all different", actual: brief(spec.seeds) })
-  const both = spec.sweep && seedsOf(spec.sweep).find((seed) => spec.seeds.includes(seed))
-  if (both !== undefined)
-    return ctx.reject({
-      path: ["sweep", spec.sweep?.seeds ? "seeds" : "seed"],
-      expected: `none of the measured seeds ${brief(spec.seeds)}`,
-      actual: brief(both),
-    })
-  return true
-})
+    const odd = names.find((name) => !armName.test(name))
+    if (odd !== undefined) return ctx.reject({ path: ["arms"], expected: armNames, actual: brief(odd, 60) })
+    const taken = names.find((name) => /^(start|reference|capacity)( |$)/.test(name))
+    if (taken !== undefined)
+      return ctx.reject({
+        path: ["arms"],
+        expected: "not named start, reference or capacity: those rows are the lab's own",
+        actual: brief(taken),
+      })
+    for (const [i, plugin] of (spec.plugins ?? []).entries())
+      if (typeof plugin !== "function" || !("use" in plugin))
+        return ctx.reject({
+          path: ["plugins", i],
+          expected: "a plugin, not called",
+          actual: isUse(plugin) ? `${plugin.kind} ${plugin.name} with its options` : kindOf(plugin),
+        })
+    if (Array.isArray(spec.services))
+      return ctx.reject({ path: ["services"], expected: "an object of services by name", actual: "a list" })
+    if (spec.about !== undefined && !names.includes(spec.about))
+      return ctx.reject({ path: ["about"], expected: `one of the arms: ${names.join(", ")}`, actual: spec.about })
+    if (new Set(spec.seeds).size < spec.seeds.length)
+      return ctx.reject({ path: ["seeds"], expected: "all different", actual: brief(spec.seeds) })
+    const both = spec.sweep && seedsOf(spec.sweep).find((seed) => spec.seeds.includes(seed))
+    if (both !== undefined)
+      return ctx.reject({
+        path: ["sweep", spec.sweep?.seeds ? "seeds" : "seed"],
+        expected: `none of the measured seeds ${brief(spec.seeds)}`,
+        actual: brief(both),
+      })
+    return true
+  }),
+)
 
 /** An arm's settings beside its filter, loss and reference. */
 export interface ArmTraining extends Omit<DistillingSpec, "steps"> {

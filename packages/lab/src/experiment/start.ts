@@ -3,7 +3,7 @@
  *
  * Its JSON is an object with a `kind`. `--set` takes a short text too, such as "hf:owner/name" or "folder:DIR".
  */
-import { type Attends, brief, type HeadUse, headUse, type ModelUse, modelUse } from "@winnow/core"
+import { type Attends, brief, type HeadUse, headUse, later, type ModelUse, modelUse } from "@winnow/core"
 import { isHubReference, shortReference } from "@winnow/hub"
 import { type } from "arktype"
 import { natural, seed } from "./numbers.ts"
@@ -54,13 +54,15 @@ const ofResized = type({
 const ofTuned = type({
   "+": "reject",
   kind: "'tuned'",
-  of: ofFresh
-    .or(ofFolder)
-    .narrow(
-      ({ vocabulary, turned }, ctx) =>
-        (vocabulary === undefined && turned === undefined) ||
-        ctx.reject({ expected: "a model without changes of its own: make them to the tuned one", actual: "one" }),
-    ),
+  of: later(() =>
+    ofFresh
+      .or(ofFolder)
+      .narrow(
+        ({ vocabulary, turned }, ctx) =>
+          (vocabulary === undefined && turned === undefined) ||
+          ctx.reject({ expected: "a model without changes of its own: make them to the tuned one", actual: "one" }),
+      ),
+  ),
   /** The training that tunes it; `of` may have a pretraining of its own. */
   pretraining: trainingSpec,
   "seed?": seed,
@@ -120,28 +122,34 @@ export type OwnStart = ModelStart | HeadStart
 /** Every start, checked and filled in. */
 export type ResolvedStart = OwnStart | typeof ofDraft.infer | typeof ofReference.infer | typeof ofArm.infer
 
-const freshOrFolder = ofFresh.or(ofFolder)
+const freshOrFolder = () => ofFresh.or(ofFolder)
 /** The start of a target: a fresh model, a folder, or one of both trained further. */
-export const targetStart = freshOrFolder.or(ofTuned).narrow(({ vocabulary, turned }, ctx) => {
-  if (turned !== undefined)
-    return ctx.reject({ path: ["turned"], expected: "left out, as a target is as it was trained", actual: "true" })
-  return (
-    vocabulary === undefined ||
-    ctx.reject({
-      path: ["vocabulary"],
-      expected: "left out, as a target predicts every id",
-      actual: brief(vocabulary),
-    })
-  )
-})
+export const targetStart = later(() =>
+  freshOrFolder()
+    .or(ofTuned)
+    .narrow(({ vocabulary, turned }, ctx) => {
+      if (turned !== undefined)
+        return ctx.reject({ path: ["turned"], expected: "left out, as a target is as it was trained", actual: "true" })
+      return (
+        vocabulary === undefined ||
+        ctx.reject({
+          path: ["vocabulary"],
+          expected: "left out, as a target predicts every id",
+          actual: brief(vocabulary),
+        })
+      )
+    }),
+)
+/** The forms of a model, for unions with more of them. */
+export const modelForms = () => freshOrFolder().or(ofLayers).or(ofResized).or(ofTuned)
 /** A model: a reference that no stage trains. */
-export const modelStart = freshOrFolder.or(ofLayers).or(ofResized).or(ofTuned)
-/** The start of the drafts: a model, or a head on the target. */
-export const draftStart = modelStart.or(ofHead)
+export const modelStart = later(modelForms)
+/** The forms of the drafts' start: a model, or a head on the target. */
+export const draftForms = () => modelForms().or(ofHead)
 /** The start of a reference that the run trains. */
-export const referenceStart = modelStart.or(ofDraft)
+export const referenceStart = later(() => modelForms().or(ofDraft))
 /** The start of an arm: every start. `resolve` puts the drafts' start without its pretraining in the place of "untrained". */
-export const armStart = draftStart.or(ofDraft).or(ofUntrained).or(ofReference).or(ofArm)
+export const armStart = later(() => draftForms().or(ofDraft).or(ofUntrained).or(ofReference).or(ofArm))
 
 const fromFolder = (path: string) => ({ kind: "folder", path })
 

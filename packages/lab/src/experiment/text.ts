@@ -4,7 +4,7 @@
  *
  * As JSON it is an object with a `kind`; `--set` also accepts a short text, such as "written:target".
  */
-import { type LossUse, lossUse, type TaskUse, taskUse, temperature } from "@winnow/core"
+import { type LossUse, later, lossUse, type TaskUse, taskUse, temperature } from "@winnow/core"
 import { type Traversal, type } from "arktype"
 import { natural, seed } from "./numbers.ts"
 import type { ShortForms } from "./short-forms.ts"
@@ -65,7 +65,8 @@ const ofWriting = type({
   )
 })
 
-const ofOne = taskTextSpec.or(ofPlain).or(ofWriting)
+const oneForms = () => taskTextSpec.or(ofPlain).or(ofWriting)
+const ofOne = later(oneForms)
 
 type Part = {
   readonly weight: number
@@ -116,7 +117,7 @@ const ofSet = type({
 export const partSpec = type({
   "+": "reject",
   weight,
-  text: ofOne.or(ofSet),
+  text: later(() => oneForms().or(ofSet)),
   // On the part's tokens, in the place of the loss of the arm.
   "loss?": lossUse,
 })
@@ -136,7 +137,7 @@ export type MixedText = typeof ofMixture.infer
 export type ResolvedText = TaskText | PlainText | WrittenText | MixedText
 
 /** The text of a training. */
-export const textSpec = ofOne.or(ofMixture)
+export const textSpec = later(() => oneForms().or(ofMixture))
 
 /** The short texts of `--set`. */
 export const shortTexts: ShortForms = {

@@ -1,5 +1,5 @@
 /** The settings of a training: steps, batch, optimizer, and for distillations the signals of frozen models. */
-import { type ObjectiveUse, objectiveUse } from "@winnow/core"
+import { later, type ObjectiveUse, objectiveUse } from "@winnow/core"
 import { usualBucket } from "@winnow/data"
 import { type LoraOptions, loraOptions, privateOptions } from "@winnow/models"
 import type { Precision } from "@winnow/tensor"
@@ -19,7 +19,7 @@ export const batchSpec = type({
 export type BatchSettings = typeof batchSpec.infer
 
 /** A small part that is trained in the place of all parameters. */
-export const adaptersSpec = loraOptions.or(privateOptions)
+export const adaptersSpec = later(() => loraOptions.or(privateOptions))
 
 /** Steps, batch and optimizer: the settings of every training stage. */
 export const trainingFields = {
@@ -29,7 +29,7 @@ export const trainingFields = {
   microBatches: "number.integer >= 1 = 1",
   // Padded rows of sequences of like length if left out.
   "batch?": batchSpec,
-  optimizer: optimizerOptions.default(() => ({})),
+  optimizer: later(() => optimizerOptions).default(() => ({})),
   // Rounding of the operands of matrix products: bfloat16 is faster on processors that support it, and must be stated
   // in a paper.
   precision: "'float32' | 'bfloat16' = 'float32'",
@@ -43,11 +43,11 @@ export const trainingFields = {
   "adapters?": adaptersSpec,
 } as const
 
-export const trainingSpec = type({ "+": "reject", ...trainingFields })
+export const trainingSpec = later(() => type({ "+": "reject", ...trainingFields }))
 export type Training = typeof trainingSpec.infer
 
 /** Fields of the stages that distil: these read frozen models, live or from a cache. */
-export const distillingFields = { ...trainingFields, signals: signalsOptions.default(() => ({})) } as const
+export const distillingFields = { ...trainingFields, signals: later(() => signalsOptions).default(() => ({})) } as const
 
 /** Steps, batch size and optimizer of a stage; the optimizer's defaults are those of `optimizerOptions`. */
 export interface TrainingSpec {

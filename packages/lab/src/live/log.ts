@@ -6,64 +6,68 @@
  */
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { later } from "@winnow/core"
 import { fileErrorOf, parseJson, thisProcess } from "@winnow/files"
 import { type } from "arktype"
 import type { ProgressEvent, RunFacts } from "../progress.ts"
-import { passedEvent } from "../schedule/messages.ts"
+import { eventForms } from "../schedule/messages.ts"
 
 const at = { stage: "string", index: "number", of: "number", unit: "string" } as const
 
-const runEvent = type({
-  _tag: "'begun'",
-  experiment: "string",
-  part: "string | null",
-  preset: "string | null",
-  question: "string",
-  run: "string",
-  directory: "string",
-  seeds: "number[]",
-  arms: "string[]",
-  command: "string[]",
-  log: "string | null",
-})
-  .or({ _tag: "'named'", run: "string", directory: "string" })
-  .or({
-    _tag: "'rows'",
-    rows: type({
-      name: "string",
-      role: "'start' | 'reference' | 'arm' | 'capacity' | 'study'",
-      seed: "number",
-      trained: "string | null",
-      figures: type({ key: "string", measure: "string | null" }).array(),
-    }).array(),
+const runEvent = () =>
+  type({
+    _tag: "'begun'",
+    experiment: "string",
+    part: "string | null",
+    preset: "string | null",
+    question: "string",
+    run: "string",
+    directory: "string",
+    seeds: "number[]",
+    arms: "string[]",
+    command: "string[]",
+    log: "string | null",
   })
-  .or({ _tag: "'ended'", state: "'done' | 'incomplete' | 'stopped' | 'failed'", message: "string | null" })
-  .or({
-    _tag: "'planned'",
-    beginning: "boolean",
-    slots: "number | null",
-    stages: type({
-      stage: "string",
-      kind: "string",
-      key: "string",
-      unit: "string",
-      flops: "number",
-      expected: "number | null",
-      alone: "boolean",
-      after: "string[]",
-    }).array(),
-  })
-  .or({ _tag: "'done'", reused: "boolean", seconds: "number", key: "string", ...at })
-  .or({ _tag: "'failed'", message: "string", ...at })
-  .or({ _tag: "'queue'", text: "string" })
+    .or({ _tag: "'named'", run: "string", directory: "string" })
+    .or({
+      _tag: "'rows'",
+      rows: type({
+        name: "string",
+        role: "'start' | 'reference' | 'arm' | 'capacity' | 'study'",
+        seed: "number",
+        trained: "string | null",
+        figures: type({ key: "string", measure: "string | null" }).array(),
+      }).array(),
+    })
+    .or({ _tag: "'ended'", state: "'done' | 'incomplete' | 'stopped' | 'failed'", message: "string | null" })
+    .or({
+      _tag: "'planned'",
+      beginning: "boolean",
+      slots: "number | null",
+      stages: type({
+        stage: "string",
+        kind: "string",
+        key: "string",
+        unit: "string",
+        flops: "number",
+        expected: "number | null",
+        alone: "boolean",
+        after: "string[]",
+      }).array(),
+    })
+    .or({ _tag: "'done'", reused: "boolean", seconds: "number", key: "string", ...at })
+    .or({ _tag: "'failed'", message: "string", ...at })
+    .or({ _tag: "'queue'", text: "string" })
 
-const logLine = type({
-  /** Milliseconds since 1970. */
-  at: "number",
-  event: passedEvent.or(runEvent),
-  /** With the first event. */
-  "process?": { host: "string", pid: "number.integer", started: "string", "table?": "string" },
-})
+const logLine = later(() =>
+  type({
+    /** Milliseconds since 1970. */
+    at: "number",
+    event: later(() => eventForms().or(runEvent())),
+    /** With the first event. */
+    "process?": { host: "string", pid: "number.integer", started: "string", "table?": "string" },
+  }),
+)
 /** A line of a log. */
 export type LogLine = typeof logLine.infer
 

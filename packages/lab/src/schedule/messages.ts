@@ -1,5 +1,5 @@
 /** Messages between a run and its workers: one JSON object a line. */
-import { DataError, InvalidInput, PeerLost, TrainingStopped } from "@winnow/core"
+import { DataError, InvalidInput, later, PeerLost, TrainingStopped } from "@winnow/core"
 import { FileError } from "@winnow/files"
 import { type } from "arktype"
 import type { ProgressEvent } from "../progress.ts"
@@ -9,30 +9,34 @@ import { StageCrashed } from "./outcome.ts"
 
 const at = { stage: "string", index: "number", of: "number", unit: "string" } as const
 
-const artifact = type({
-  "+": "reject",
-  key: "string",
-  directory: "string",
-  manifest: Manifest,
-  reused: "boolean",
-  "part?": type({ name: "string", key: "string" }).or("undefined"),
-})
+const artifact = later(() =>
+  type({
+    "+": "reject",
+    key: "string",
+    directory: "string",
+    manifest: Manifest,
+    reused: "boolean",
+    "part?": type({ name: "string", key: "string" }).or("undefined"),
+  }),
+)
 
 /** An experiment in the form in which another process builds its stages again. */
-export const opened = type({
-  "+": "reject",
-  slug: "string",
-  /** Defines the experiment, and so the plugins that `config` names. */
-  file: "string",
-  preset: "string | null",
-  /** Further files whose plugins `config` may name. */
-  plugins: "string[]",
-  part: "string | null",
-  /** The experiment in the form of `resolve`. */
-  config: "object",
-  /** Hashes of its texts, in the order of `tasksOf`. */
-  texts: type({ train: "string", validation: "string", test: "string" }).array(),
-})
+export const opened = later(() =>
+  type({
+    "+": "reject",
+    slug: "string",
+    /** Defines the experiment, and so the plugins that `config` names. */
+    file: "string",
+    preset: "string | null",
+    /** Further files whose plugins `config` may name. */
+    plugins: "string[]",
+    part: "string | null",
+    /** The experiment in the form of `resolve`. */
+    config: "object",
+    /** Hashes of its texts, in the order of `tasksOf`. */
+    texts: type({ train: "string", validation: "string", test: "string" }).array(),
+  }),
+)
 export type Opened = typeof opened.infer
 
 /** To a worker, the first message: the experiment whose stages it will run, and the folder of the store. */
@@ -55,25 +59,32 @@ export type Run = typeof run.infer
 const part = type({ "+": "reject", _tag: "'part'", key: "string", inputs: artifact.array() })
 export type Part = typeof part.infer
 
-export const toWorker = open.or(run).or(part)
+export const toWorker = later(() => open.or(run).or(part))
 
-/** An event that a worker passes on. */
-export const passedEvent = type({ _tag: "'started'", resuming: "boolean", ...at })
-  .or({ _tag: "'progress'", done: "number", total: "number", detail: "string", ...at })
-  .or({ _tag: "'waiting'", holder: "string", ...at })
-  .or({ _tag: "'download'", file: "string", done: "number", total: "number" })
-  .or({ _tag: "'note'", text: "string", "detail?": "true" })
+/** The forms of an event that a worker passes on, for a union with more of them. */
+export const eventForms = () =>
+  type({ _tag: "'started'", resuming: "boolean", ...at })
+    .or({ _tag: "'progress'", done: "number", total: "number", detail: "string", ...at })
+    .or({ _tag: "'waiting'", holder: "string", ...at })
+    .or({ _tag: "'download'", file: "string", done: "number", total: "number" })
+    .or({ _tag: "'note'", text: "string", "detail?": "true" })
 
-const failure = type({ _tag: "'DataError' | 'StageCrashed'", message: "string" })
-  .or({ _tag: "'InvalidInput'", what: "string", problems: "string[]" })
-  .or({ _tag: "'TrainingStopped' | 'PeerLost'", message: "string", step: "number" })
-  .or({ _tag: "'FileError'", message: "string", path: "string", code: "string | null" })
+export type PassedEvent = ReturnType<typeof eventForms>["infer"]
+
+const failure = later(() =>
+  type({ _tag: "'DataError' | 'StageCrashed'", message: "string" })
+    .or({ _tag: "'InvalidInput'", what: "string", problems: "string[]" })
+    .or({ _tag: "'TrainingStopped' | 'PeerLost'", message: "string", step: "number" })
+    .or({ _tag: "'FileError'", message: "string", path: "string", code: "string | null" }),
+)
 
 /** From a worker: its progress, and the result of a stage. */
-export const fromWorker = type({ "+": "reject", _tag: "'event'", event: passedEvent })
-  .or({ "+": "reject", _tag: "'made'", artifact })
-  .or({ "+": "reject", _tag: "'tookPart'" })
-  .or({ "+": "reject", _tag: "'failed'", error: failure })
+export const fromWorker = later(() =>
+  type({ "+": "reject", _tag: "'event'", event: later(eventForms) })
+    .or({ "+": "reject", _tag: "'made'", artifact })
+    .or({ "+": "reject", _tag: "'tookPart'" })
+    .or({ "+": "reject", _tag: "'failed'", error: failure }),
+)
 export type FromWorker = typeof fromWorker.infer
 
 /** The error of a stage in the form of a message. */
@@ -102,16 +113,10 @@ export const errorFrom = (plain: typeof failure.infer): StageError | StageCrashe
   }
 }
 
-const passed: ReadonlySet<string> = new Set<(typeof passedEvent.infer)["_tag"]>([
-  "started",
-  "progress",
-  "waiting",
-  "download",
-  "note",
-])
+const passed: ReadonlySet<string> = new Set<PassedEvent["_tag"]>(["started", "progress", "waiting", "download", "note"])
 
 /** True if a worker passes an event of its progress on; the run itself reports the end of a stage. */
-export const isPassedOn = (e: ProgressEvent): e is typeof passedEvent.infer => passed.has(e._tag)
+export const isPassedOn = (e: ProgressEvent): e is PassedEvent => passed.has(e._tag)
 
 /** A line as a message; undefined for a line that is none. */
 export const parsed = <A>(schema: (value: unknown) => A | type.errors, line: string): A | undefined => {
