@@ -124,7 +124,7 @@ const labelled = (
   const steps = longer * short
   const measure: MeasureUse = exactAnswers()
   const starts = startsOf(labelledStarts(Object.keys(domains)), shape, domains, { unit: 25 * longer, batchSize: 32 })
-  const budget = { steps, batchSize: 32, optimizer: { warmup: Math.round(steps / 10) } }
+  const budget = { steps, batchSize: 32, optimizer: { warmup: Math.round(steps / 10), schedule: "cosine" } } as const
   const { vocabulary } = shape
   const sized = ({ width, layers, heads }: LabelledSize["target"]) =>
     llama({
@@ -209,7 +209,7 @@ const small: LabelledSize = {
   shape: { vocabulary: 1024, width: 48, layers: 2, heads: 2, length: 192 },
   target: { width: 96, layers: 3, heads: 4 },
   longer: 1,
-  learningRates: [3e-3, 9e-3],
+  learningRates: [1.5e-3, 4.5e-3, 1.35e-2],
 }
 
 export default {
@@ -240,6 +240,6 @@ export const large = {
     shape: { vocabulary: 4096, width: 128, layers: 4, heads: 4, length: 192 },
     target: { width: 384, layers: 6, heads: 6 },
     longer: 8,
-    learningRates: [1e-3, 3e-3],
+    learningRates: [5e-4, 1.5e-3, 4.5e-3],
   }),
 }
