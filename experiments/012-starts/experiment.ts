@@ -83,7 +83,7 @@ const drafts = (
     }),
     primary: "greedy",
     seeds: [1, 2, 3, 4, 5],
-    sweep: { over: { "optimizer.learningRate": [1.5e-3, 4.5e-3, 1.35e-2] }, prompts: 100 },
+    sweep: { over: { "optimizer.learningRate": [1.5e-3, 4.5e-3, 1.35e-2, 4.05e-2] }, prompts: 100 },
     measure: { ...setup.measure, prompts: 100, timedPrompts: 1 },
   })
 }
