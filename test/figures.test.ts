@@ -22,6 +22,7 @@ const put = (path: string, document: unknown) => {
 const interval = (value: number, low: number, high: number) => ({ value, low, high, seeds: 5 })
 put("results/004-compared/gsm8k-0123456789/run.json", {
   created: "2026-11-21",
+  "with blanks": { value: 3 },
   rows: [
     { name: "start", acceptance: interval(0.41, 0.39, 0.45), seeds: [{ speed: 1 }, { speed: 3 }, { speed: 2 }] },
     { name: "all-equal-steps", acceptance: interval(0.52, 0.5, 0.54), seeds: [{ speed: 4 }] },
@@ -63,6 +64,7 @@ describe("expressions", () => {
     expect(value("count(004/gsm8k:rows) - (1 + 1)")).toEqual([0])
     expect(value('count(004/gsm8k#metrics:[stage^="arm a,",norm>1].*) / count([stage^="arm a,"].*)')).toEqual([0.5])
     expect(value("004/gsm8k:created")).toEqual(["2026-11-21"])
+    expect(value('004/gsm8k:["with blanks"].value * 2')).toEqual([6])
   })
   test("take a difference of either sign", () => {
     const [up, down] = value("004/gsm8k:all-equal-steps~start.acceptance, start~all-equal-steps.acceptance")

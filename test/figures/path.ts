@@ -68,6 +68,8 @@ const fail = (message: string): never => {
 }
 
 const step = (value: Json, part: string, root: boolean, all: boolean): Json => {
+  const quoted = /^\["([^"]*)"\]$/.exec(part)?.[1]
+  if (quoted !== undefined) return own(value, quoted) ?? fail(`no field ${part}`)
   if (part.startsWith("[")) return filtered(value, part, all)
   if (isArray(value))
     return named(value, part) ?? fail(`no "${part}" among ${value.map((item) => own(item, "name")).join(", ")}`)
@@ -83,8 +85,8 @@ const step = (value: Json, part: string, root: boolean, all: boolean): Json => {
 /**
  * The value at `path` of a record. Parts are names of fields. In a list a part is the `name` of an item, or
  * `[key=value]`, `[key^=beginning]` or `[key>number]` for the only item that fits, or for all that fit with `.*` after
- * it, or `*` for each. At the beginning of a run's path `adaspec` is the row of that name and `adaspec~random` the
- * difference of the two arms, of either sign.
+ * it, or `*` for each. `["a field"]` is a name with blanks. At the beginning of a run's path `adaspec` is the row of
+ * that name and `adaspec~random` the difference of the two arms, of either sign.
  * @error for a missing part, with the existing ones
  */
 export const valueAt = (document: Json, path: string): Json => {
