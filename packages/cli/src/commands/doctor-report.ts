@@ -1,6 +1,7 @@
 /** Formats a diagnosis: facts in two columns, then faults, then passed checks. */
 import { homedir } from "node:os"
 import type { Diagnosis, Finding } from "@winnow/engine"
+import { wrap } from "@winnow/lab/outside"
 import { plural } from "../sized.ts"
 
 const names: Readonly<Record<string, string>> = {
@@ -79,12 +80,14 @@ const facts = (diagnosis: Diagnosis): ReadonlyArray<readonly [string, string]> =
 const mark = { ok: "ok   ", warn: "warn ", error: "ERROR" } as const
 const colour = { ok: 32, warn: 33, error: 31 } as const
 
+/** Columns of the report; a path that is longer stays whole, to be copied. */
+const columns = 80
+
 const finding = ({ level, text, remedy }: Finding, colours: boolean): string => {
-  const word = colours ? `\x1b[${colour[level]}m${mark[level]}\x1b[0m` : mark[level]
-  const [first, ...rest] = text.split("\n")
-  const lines = [`  ${word}  ${first}`, ...rest.map((line) => `         ${line}`)]
-  for (const way of remedy?.split("\n") ?? []) lines.push(`         -> ${way}`)
-  return lines.join("\n")
+  const lines = text.split("\n").map((line, i) => wrap(line, columns, i === 0 ? `  ${mark[level]}  ` : "         "))
+  const ways = (remedy?.split("\n") ?? []).map((way) => wrap(way, columns, "         -> "))
+  const plain = [...lines, ...ways].join("\n")
+  return colours ? plain.replace(mark[level], `\x1b[${colour[level]}m${mark[level]}\x1b[0m`) : plain
 }
 
 /** The report, without a newline at its end; `colours` for a terminal. */
@@ -93,7 +96,7 @@ export const doctorReport = (diagnosis: Diagnosis, colours = false): string => {
   const width = Math.max(...rows.map(([label]) => label.length))
   const verdict = diagnosis.works ? "The engine works." : "The engine cannot work."
   return [
-    ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`),
+    ...rows.map(([label, text]) => wrap(text, columns, `  ${label.padEnd(width)}  `)),
     "",
     ...diagnosis.findings.map((one) => finding(one, colours)),
     "",

@@ -75,6 +75,20 @@ test("facts stand in two columns, findings below", () => {
 The engine works.`)
 })
 
+test("no line has more than 80 columns but by a path, which stays whole", () => {
+  const path = `/cache/native/${"x".repeat(90)}/libwinnow.so`
+  const long = Array.from({ length: 30 }, (_, i) => `word${i}`).join(" ")
+  const report = doctorReport({
+    ...diagnosis,
+    native: { variant: "amx", path, sources: "0", notes: [] },
+    versions: { bun: "1.4.5", "@tensorflow/tfjs-node-gpu": "4.22.0", "@winnow/cli": "0.1.0", effect: "4.1.0" },
+    findings: [{ level: "warn", about: "threads", text: long, remedy: long }],
+  })
+  const over = report.split("\n").filter((line) => Bun.stringWidth(line) > 80)
+  expect(over).toEqual([`                ${path}`])
+  expect(report.replace(/\s+/g, " ")).toContain(`warn ${long} -> ${long}`)
+})
+
 test("colours only where they are asked for", () => {
   expect(doctorReport(diagnosis)).not.toContain("\x1b")
   expect(doctorReport(diagnosis, true)).toContain("\x1b[33mwarn \x1b[0m  two")
