@@ -23,6 +23,8 @@ export interface RunFacts {
   readonly directory: string
   readonly seeds: ReadonlyArray<number>
   readonly arms: ReadonlyArray<string>
+  /** Steps of `--limit`: the figures of a smoke run have no meaning. Null, or left out by earlier versions, of others. */
+  readonly limit?: number | null
   /** Arguments of the process. */
   readonly command: ReadonlyArray<string>
   /** The file that its events are written to; null where that is not possible. */

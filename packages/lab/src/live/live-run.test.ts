@@ -12,6 +12,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { stateHtml } from "./browser/views.ts"
 import { Curve } from "./curve.ts"
 import { writtenRun } from "./live.fixture.ts"
 import { LiveRun } from "./live-run.ts"
@@ -29,6 +30,16 @@ const stagesOf = ({ log }: { readonly log: string }) => {
   live.readLog()
   return live.state.stages
 }
+
+test("a smoke run says so beside its state, any other run does not", () => {
+  const shown = (limit?: number) => {
+    const live = new LiveRun(writtenRun(home, limit === undefined ? {} : { limit }).log, root)
+    live.refresh()
+    return stateHtml(live.snapshot())
+  }
+  expect(shown(2)).toContain("<b>Smoke run</b>, cut by --limit 2: its figures have no meaning.")
+  expect(shown()).not.toContain("Smoke")
+})
 
 test("stages, curves, figures and errors are those that the run has written, at each moment", () => {
   const run = writtenRun(home)

@@ -189,6 +189,7 @@ export class LiveRun {
         ? {
             ...{ experiment: facts.experiment, part: facts.part, preset: facts.preset, run: facts.run },
             ...{ question: facts.question, directory: facts.directory, seeds: facts.seeds },
+            limit: facts.limit ?? null,
             command: facts.command.join(" "),
           }
         : null,

@@ -21,17 +21,18 @@ interface Wanted {
   readonly run?: string
   readonly arms?: ReadonlyArray<string>
   readonly seeds?: ReadonlyArray<number>
+  readonly limit?: number
   readonly command?: ReadonlyArray<string>
 }
 
 /** A run of some arms under some seeds, two of each if left out. */
 export const writtenRun = (home: string, wanted: Wanted = {}) => {
   const { experiment = "001-quickstart", run = "0123456789", command = ["experiment", "quickstart"] } = wanted
-  const { arms = ["all-tokens", "adaspec"], seeds = [1, 2] } = wanted
+  const { arms = ["all-tokens", "adaspec"], seeds = [1, 2], limit = null } = wanted
   const names = { experiment, run }
   const directory = join(home, "results", names.experiment, names.run)
   const facts = {
-    ...{ ...names, directory, part: null, preset: null, seeds, arms, command },
+    ...{ ...names, directory, part: null, preset: null, seeds, arms, command, limit },
     question: "Do chosen tokens make a <better> draft?",
   }
   const log = openLog(home, facts, (text) => {

@@ -25,6 +25,7 @@ const runEvent = () =>
     directory: "string",
     seeds: "number[]",
     arms: "string[]",
+    "limit?": "number | null",
     command: "string[]",
     log: "string | null",
   })

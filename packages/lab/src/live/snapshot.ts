@@ -35,6 +35,8 @@ export interface LiveSnapshot {
     readonly directory: string
     readonly command: string
     readonly seeds: ReadonlyArray<number>
+    /** Steps of `--limit`; null of a run that is no smoke run. */
+    readonly limit: number | null
   } | null
   readonly state: LiveRunState
   readonly message: string | null

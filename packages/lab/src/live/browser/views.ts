@@ -25,6 +25,11 @@ export const stateText = ({ state, over, of, left, elapsed }: LiveSnapshot): str
   return `${state === "jobs" ? `${ends.jobs}; ` : ""}${over} of ${of} stages done${rest}, ${clock(elapsed)} so far`
 }
 
+const smokeHtml = ({ run }: LiveSnapshot): string =>
+  run === null || run.limit === null
+    ? ""
+    : `<p class="note"><b>Smoke run</b>, cut by --limit ${run.limit}: its figures have no meaning.</p>`
+
 /** The line of the title. */
 export const titleText = ({ state, fraction, left, run }: LiveSnapshot): string => {
   const name = run === null ? "winnow" : [run.experiment, run.part].filter(Boolean).join("/")
@@ -34,7 +39,7 @@ export const titleText = ({ state, fraction, left, run }: LiveSnapshot): string 
 }
 
 export const stateHtml = (snapshot: LiveSnapshot): string =>
-  `${bar(snapshot.fraction, "the run")}<p class="state ${snapshot.state}">${escapeHtml(stateText(snapshot))}</p>${
+  `${smokeHtml(snapshot)}${bar(snapshot.fraction, "the run")}<p class="state ${snapshot.state}">${escapeHtml(stateText(snapshot))}</p>${
     snapshot.message === null ? "" : `<pre class="error">${escapeHtml(snapshot.message)}</pre>`
   }`
 
