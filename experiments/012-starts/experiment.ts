@@ -209,7 +209,7 @@ const small: LabelledSize = {
   shape: { vocabulary: 1024, width: 48, layers: 2, heads: 2, length: 192 },
   target: { width: 96, layers: 3, heads: 4 },
   longer: 1,
-  learningRates: [1.5e-3, 4.5e-3, 1.35e-2],
+  learningRates: [5e-4, 1.5e-3, 4.5e-3, 1.35e-2, 4.05e-2],
 }
 
 export default {
