@@ -58,7 +58,7 @@ beforeAll(() => {
       expect([file, existsSync(join(lab, file!))]).toEqual([file, true])
       writeFileSync(join(lab, file!), text)
     } else for (const line of text.trim().split("\n")) if (!isLeftOut(line)) run(line)
-}, 400_000)
+}, 1_200_000)
 
 test("the page has files and commands, and the run compares the filter with its controls", () => {
   expect(said.size).toBeGreaterThan(9)

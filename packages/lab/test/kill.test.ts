@@ -75,4 +75,4 @@ test(`killed ${kills} times, runs end as if they had not been`, async () => {
   for (const { name } of moments) expect(killedIn.get(name) ?? 0).toBeGreaterThan(0)
   expect(resumed).toBeGreaterThan(5)
   rmSync(folder, { recursive: true, force: true })
-}, 600_000)
+}, 1_200_000)
