@@ -139,22 +139,14 @@ const ratio = (shape: Shape, widths: ReadonlyArray<number>, rates: Rates) => {
 }
 
 /** On code each arm takes the cosine, a budget's own, at the highest of these rates: two doublings more are searched. */
-const forCode = (rates: ReadonlyArray<number>) => {
-  const last = rates.at(-1)!
-  return { "optimizer.learningRate": [...rates.slice(2), 2 * last, 4 * last] }
-}
+const forCode = (rates: ReadonlyArray<number>) => [...rates.slice(2), 2 * rates.at(-1)!, 4 * rates.at(-1)!]
 
 /** Widths differ in their best rate: one doubling more at either end. */
-const forWidths = ({
-  "optimizer.learningRate": rates,
-}: {
-  readonly "optimizer.learningRate": ReadonlyArray<number>
-}) => ({
-  "optimizer.learningRate": [rates[0]! / 2, ...rates, 2 * rates.at(-1)!],
-})
+const forWidths = (rates: ReadonlyArray<number>) => [rates[0]! / 2, ...rates, 2 * rates.at(-1)!]
 
 const parts = (shape: Shape, widths: ReadonlyArray<number>, learningRates: ReadonlyArray<number>) => {
-  const code = forCode(learningRates)
+  const codeRates = forCode(learningRates)
+  const code: Rates = { "optimizer.learningRate": codeRates }
   const rates: Rates = {
     "optimizer.learningRate": [...learningRates],
     "optimizer.schedule": ["constant", "cosine"],
@@ -166,7 +158,7 @@ const parts = (shape: Shape, widths: ReadonlyArray<number>, learningRates: Reado
     "coding-target": withTarget("coding", shape, code),
     "legal-target": withTarget("legal", shape, rates),
     "medical-target": withTarget("medical", shape, rates),
-    ratio: ratio(shape, widths, forWidths(code)),
+    ratio: ratio(shape, widths, { "optimizer.learningRate": forWidths(codeRates) }),
   }
 }
 

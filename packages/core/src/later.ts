@@ -7,6 +7,8 @@ const builders = new WeakMap<object, () => Type<never>>()
  * A type that arktype builds at its first check, and that is one opaque node to the types around it. arktype copies,
  * hashes and compares every node of a type again in each type that holds it, so types of types of types take seconds.
  *
+ * A check copies its value once more: not for large values that are checked often, such as records.
+ *
  * A union tells its forms apart by their fields: build it inside, of types that are not opaque themselves.
  *
  * @param build the type, with its defaults and transformations

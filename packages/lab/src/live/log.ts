@@ -64,7 +64,7 @@ const logLine = later(() =>
   type({
     /** Milliseconds since 1970. */
     at: "number",
-    event: later(() => eventForms().or(runEvent())),
+    event: eventForms().or(runEvent()),
     /** With the first event. */
     "process?": { host: "string", pid: "number.integer", started: "string", "table?": "string" },
   }),

@@ -1,5 +1,4 @@
 /** The form of the record of a run that measures no acceptance: the header that all have, tables of its measures, and how each draft was trained. */
-import { later } from "@winnow/core"
 import { type } from "arktype"
 import { type StudyTable, studyTable } from "../study/table.ts"
 import type { ArmsRun } from "./comparisons.ts"
@@ -9,32 +8,30 @@ import { measureDifference, sweepRecord, trainedRow } from "./schema.ts"
 /** The name of the table of a run's measures. */
 export const measuresTableName = "measures"
 
-export const measuresRecord = later(() =>
-  type({
-    schema: "4",
-    /** The kind of the study; "measures" without one. */
-    study: "string",
-    ...recordHeader,
-    /** The examples that were measured on. */
-    data: { dataset: "string", prompts: "number" },
-    /** Tables of the study, then figures of the measures, differences of arms, costs. */
-    tables: studyTable.array().atLeastLength(1),
-    arms: {
-      /** The arm that others are held against: the first of the experiment. */
-      baseline: "string",
-      about: "string | null",
-      /** Null where no stage reads a target. */
-      target: type({ parameters: "number" }).or("null"),
-      draftParameters: "number",
-      /** Examples that are longer than maxLength. */
-      dropped: { train: "number", measured: "number" },
-      rows: trainedRow.array(),
-      /** Of all pairs of arms in each measure; a measure is named as its column is. */
-      differences: measureDifference.array(),
-      sweep: sweepRecord.or("null"),
-    },
-  }),
-)
+export const measuresRecord = type({
+  schema: "4",
+  /** The kind of the study; "measures" without one. */
+  study: "string",
+  ...recordHeader,
+  /** The examples that were measured on. */
+  data: { dataset: "string", prompts: "number" },
+  /** Tables of the study, then figures of the measures, differences of arms, costs. */
+  tables: studyTable.array().atLeastLength(1),
+  arms: {
+    /** The arm that others are held against: the first of the experiment. */
+    baseline: "string",
+    about: "string | null",
+    /** Null where no stage reads a target. */
+    target: type({ parameters: "number" }).or("null"),
+    draftParameters: "number",
+    /** Examples that are longer than maxLength. */
+    dropped: { train: "number", measured: "number" },
+    rows: trainedRow.array(),
+    /** Of all pairs of arms in each measure; a measure is named as its column is. */
+    differences: measureDifference.array(),
+    sweep: sweepRecord.or("null"),
+  },
+})
 export type MeasuresRecord = typeof measuresRecord.infer
 
 /** The table of a run's measures. */

@@ -1,5 +1,4 @@
 /** The schema of a distillation's run.json. A change that old files do not satisfy gets the next number. */
-import { later } from "@winnow/core"
 import { type } from "arktype"
 import { studyTable } from "../study/table.ts"
 import { recordHeader } from "./header.ts"
@@ -24,7 +23,7 @@ const making = {
 } as const
 
 /** A figure with its 95 % interval over that many seeds (and all prompts). Null ends: no interval can be made. */
-const interval = later(() => type({ value: figure, low: figure, high: figure, seeds: "number", ...making }))
+const interval = type({ value: figure, low: figure, high: figure, seeds: "number", ...making })
 export type IntervalRecord = typeof interval.infer
 
 /** The cost of one training stage. */
@@ -77,50 +76,48 @@ const signalCache = type({
   seconds: "number",
 })
 
-const seedFigures = later(() =>
-  type({
-    seed: "number",
+const seedFigures = type({
+  seed: "number",
+  greedyAcceptance: figure,
+  sampledAcceptance: figure,
+  expectedAcceptance: figure,
+  draftKl: figure,
+  byGamma: type({
+    gamma: "number",
     greedyAcceptance: figure,
-    sampledAcceptance: figure,
-    expectedAcceptance: figure,
-    draftKl: figure,
-    byGamma: type({
-      gamma: "number",
-      greedyAcceptance: figure,
-      greedyTau: figure,
-      sampledTau: figure,
-      testedTokens: "number",
-    }).array(),
-    speedup: figure,
+    greedyTau: figure,
+    sampledTau: figure,
+    testedTokens: "number",
+  }).array(),
+  speedup: figure,
+  /**
+   * Of a draft that can propose some ids only: their number, and the shares of the target's own tokens that are others.
+   * Its `draftKl` compares with the target's distribution over these ids.
+   */
+  "vocabulary?": { ids: "number", greedyOutside: "number", sampledOutside: "number" },
+  timing: type({
+    /** The prompts that were timed: texts of one block have no call to time. */
+    prompts: "number",
+    /** Processes that wanted a core in the minute before. */
+    load: "number",
+    /** Each timed round's median over prompts; `speedup` is their median. */
+    speedupByRound: "number[]",
     /**
-     * Of a draft that can propose some ids only: their number, and the shares of the target's own tokens that are others.
-     * Its `draftKl` compares with the target's distribution over these ids.
+     * [round][prompt]: seconds a token of the target alone over those with the draft. Empty if they were not written.
      */
-    "vocabulary?": { ids: "number", greedyOutside: "number", sampledOutside: "number" },
-    timing: type({
-      /** The prompts that were timed: texts of one block have no call to time. */
-      prompts: "number",
-      /** Processes that wanted a core in the minute before. */
-      load: "number",
-      /** Each timed round's median over prompts; `speedup` is their median. */
-      speedupByRound: "number[]",
-      /**
-       * [round][prompt]: seconds a token of the target alone over those with the draft. Empty if they were not written.
-       */
-      ratios: "number[][]",
-      tokensPerSecond: { alone: "number", withDraft: "number" },
-      /** One call: the target on one token, the target on a block, the draft on one token. */
-      secondsPerCall: { target: "number", verify: "number", draft: "number" },
-      /** tau of the timed runs, and the speed-up by T = (gamma T_draft + T) / tau, with T of one token and of a block. */
-      blockEfficiency: "number",
-      predicted: "number",
-      predictedFromVerify: "number",
-      /** Prompts for which both ways gave the same text in every round; for the others, the margin of the tie. */
-      identical: figure,
-      differences: type({ margin: "number | null" }).array().or("null"),
-    }).or("null"),
-  }),
-)
+    ratios: "number[][]",
+    tokensPerSecond: { alone: "number", withDraft: "number" },
+    /** One call: the target on one token, the target on a block, the draft on one token. */
+    secondsPerCall: { target: "number", verify: "number", draft: "number" },
+    /** tau of the timed runs, and the speed-up by T = (gamma T_draft + T) / tau, with T of one token and of a block. */
+    blockEfficiency: "number",
+    predicted: "number",
+    predictedFromVerify: "number",
+    /** Prompts for which both ways gave the same text in every round; for the others, the margin of the tie. */
+    identical: figure,
+    differences: type({ margin: "number | null" }).array().or("null"),
+  }).or("null"),
+})
 export type SeedFigures = typeof seedFigures.infer
 
 /** The training of a draft, independent of its measures. */
@@ -146,43 +143,41 @@ const trained = {
     total: totalBudget,
   }).array(),
 } as const
-export const trainedRow = later(() => type(trained))
+export const trainedRow = type(trained)
 export type TrainedRow = typeof trainedRow.infer
 
-const row = later(() =>
-  type({
-    ...trained,
-    seeds: seedFigures.array(),
-    greedyAcceptance: interval,
-    expectedAcceptance: interval,
-    /** Greedy, and sampled (an expectation over texts that the target sampled). */
-    tau: interval,
-    sampledTau: interval,
-    /** The draft's parameters over the target's; left out by earlier versions, whose rows all have the drafts' size. */
-    "parameterRatio?": "number",
-    mbsu: interval,
-    /** Of the sampled tau; left out by earlier versions. */
-    "sampledMbsu?": interval,
-    /** KL(p || q) of raw distributions on the target's own samples, nats a token. */
-    draftKl: interval,
-    speedup: interval,
-    /** The mean of the prompts' own ratios, where the figures above divide sums over all prompts. */
-    perPrompt: { greedyAcceptance: interval, tau: interval },
-    /** Greedy acceptance of the first, second, ... token of a block. */
-    byPosition: type({ position: "number", tested: "number", acceptance: interval }).array(),
-    /**
-     * Greedy agreement with the target on its own greedy texts, at the tokens that the arm's filter keeps (with the draft
-     * at its start) and at those that it drops: the arm's, and the baseline's at the same tokens.
-     */
-    kept: type({
-      share: interval,
-      kept: interval,
-      dropped: interval,
-      baselineKept: interval,
-      baselineDropped: interval,
-    }).or("null"),
-  }),
-)
+const row = type({
+  ...trained,
+  seeds: seedFigures.array(),
+  greedyAcceptance: interval,
+  expectedAcceptance: interval,
+  /** Greedy, and sampled (an expectation over texts that the target sampled). */
+  tau: interval,
+  sampledTau: interval,
+  /** The draft's parameters over the target's; left out by earlier versions, whose rows all have the drafts' size. */
+  "parameterRatio?": "number",
+  mbsu: interval,
+  /** Of the sampled tau; left out by earlier versions. */
+  "sampledMbsu?": interval,
+  /** KL(p || q) of raw distributions on the target's own samples, nats a token. */
+  draftKl: interval,
+  speedup: interval,
+  /** The mean of the prompts' own ratios, where the figures above divide sums over all prompts. */
+  perPrompt: { greedyAcceptance: interval, tau: interval },
+  /** Greedy acceptance of the first, second, ... token of a block. */
+  byPosition: type({ position: "number", tested: "number", acceptance: interval }).array(),
+  /**
+   * Greedy agreement with the target on its own greedy texts, at the tokens that the arm's filter keeps (with the draft
+   * at its start) and at those that it drops: the arm's, and the baseline's at the same tokens.
+   */
+  kept: type({
+    share: interval,
+    kept: interval,
+    dropped: interval,
+    baselineKept: interval,
+    baselineDropped: interval,
+  }).or("null"),
+})
 export type RowRecord = typeof row.infer
 
 /** Measures with differences. */
@@ -287,51 +282,49 @@ export const primaryMeasure = type("'greedy' | 'expected'")
 /** The form that is written now; `earlier.ts` brings records of the one before into it. */
 export const currentSchema = 3
 
-export const runRecord = later(() =>
-  type({
-    schema: "3",
-    ...recordHeader,
-    conditions: {
-      dataset: "string",
-      prompts: "number",
-      /** Examples longer than maxLength, left out whole: of the training split, and of the one that is measured on. */
-      dropped: { train: "number", measured: "number" },
-      gamma: "number",
-      gammas: "number[]",
-      temperature: "number",
-      topK: figure,
-      topP: figure,
-      greedyTokens: "number",
-      sampledTokens: "number",
-      timedPrompts: "number",
-      interval: "string",
-    },
-    target: {
-      parameters: "number",
-      score: figure,
-      sampledScore: figure,
-      seconds: "number",
-      sample: { prompt: "string", text: "string" },
-    },
-    draftParameters: "number",
-    /** The first arm. */
-    baseline: "string",
-    /** The arm that the run is about; null where none is named and none chooses tokens. */
-    about: "string | null",
-    /** The measure that the verdict is of. */
-    primary: primaryMeasure,
-    rows: row.array(),
-    /** Of all pairs of arms. */
-    differences: difference.array(),
-    /** The search for settings; null where none was made. */
-    sweep: sweepRecord.or("null"),
-    capacity: capacity.or("null"),
-    /** Of measures beside acceptance; left out where the run has none. */
-    "tables?": studyTable.array(),
-  }).narrow(({ conditions: { gamma }, rows }, ctx) => {
-    // tables and captions quote each draft at the run's draft length
-    const lacks = rows.find(({ seeds }) => seeds.some(({ byGamma }) => !byGamma.some((at) => at.gamma === gamma)))
-    return lacks === undefined || ctx.reject({ path: ["rows", lacks.name], expected: `figures at gamma ${gamma}` })
-  }),
-)
+export const runRecord = type({
+  schema: "3",
+  ...recordHeader,
+  conditions: {
+    dataset: "string",
+    prompts: "number",
+    /** Examples longer than maxLength, left out whole: of the training split, and of the one that is measured on. */
+    dropped: { train: "number", measured: "number" },
+    gamma: "number",
+    gammas: "number[]",
+    temperature: "number",
+    topK: figure,
+    topP: figure,
+    greedyTokens: "number",
+    sampledTokens: "number",
+    timedPrompts: "number",
+    interval: "string",
+  },
+  target: {
+    parameters: "number",
+    score: figure,
+    sampledScore: figure,
+    seconds: "number",
+    sample: { prompt: "string", text: "string" },
+  },
+  draftParameters: "number",
+  /** The first arm. */
+  baseline: "string",
+  /** The arm that the run is about; null where none is named and none chooses tokens. */
+  about: "string | null",
+  /** The measure that the verdict is of. */
+  primary: primaryMeasure,
+  rows: row.array(),
+  /** Of all pairs of arms. */
+  differences: difference.array(),
+  /** The search for settings; null where none was made. */
+  sweep: sweepRecord.or("null"),
+  capacity: capacity.or("null"),
+  /** Of measures beside acceptance; left out where the run has none. */
+  "tables?": studyTable.array(),
+}).narrow(({ conditions: { gamma }, rows }, ctx) => {
+  // tables and captions quote each draft at the run's draft length
+  const lacks = rows.find(({ seeds }) => seeds.some(({ byGamma }) => !byGamma.some((at) => at.gamma === gamma)))
+  return lacks === undefined || ctx.reject({ path: ["rows", lacks.name], expected: `figures at gamma ${gamma}` })
+})
 export type RunRecord = typeof runRecord.infer

@@ -9,16 +9,14 @@ import { StageCrashed } from "./outcome.ts"
 
 const at = { stage: "string", index: "number", of: "number", unit: "string" } as const
 
-const artifact = later(() =>
-  type({
-    "+": "reject",
-    key: "string",
-    directory: "string",
-    manifest: Manifest,
-    reused: "boolean",
-    "part?": type({ name: "string", key: "string" }).or("undefined"),
-  }),
-)
+const artifact = type({
+  "+": "reject",
+  key: "string",
+  directory: "string",
+  manifest: Manifest,
+  reused: "boolean",
+  "part?": type({ name: "string", key: "string" }).or("undefined"),
+})
 
 /** An experiment in the form in which another process builds its stages again. */
 export const opened = later(() =>
@@ -71,16 +69,14 @@ export const eventForms = () =>
 
 export type PassedEvent = ReturnType<typeof eventForms>["infer"]
 
-const failure = later(() =>
-  type({ _tag: "'DataError' | 'StageCrashed'", message: "string" })
-    .or({ _tag: "'InvalidInput'", what: "string", problems: "string[]" })
-    .or({ _tag: "'TrainingStopped' | 'PeerLost'", message: "string", step: "number" })
-    .or({ _tag: "'FileError'", message: "string", path: "string", code: "string | null" }),
-)
+const failure = type({ _tag: "'DataError' | 'StageCrashed'", message: "string" })
+  .or({ _tag: "'InvalidInput'", what: "string", problems: "string[]" })
+  .or({ _tag: "'TrainingStopped' | 'PeerLost'", message: "string", step: "number" })
+  .or({ _tag: "'FileError'", message: "string", path: "string", code: "string | null" })
 
 /** From a worker: its progress, and the result of a stage. */
 export const fromWorker = later(() =>
-  type({ "+": "reject", _tag: "'event'", event: later(eventForms) })
+  type({ "+": "reject", _tag: "'event'", event: eventForms() })
     .or({ "+": "reject", _tag: "'made'", artifact })
     .or({ "+": "reject", _tag: "'tookPart'" })
     .or({ "+": "reject", _tag: "'failed'", error: failure }),

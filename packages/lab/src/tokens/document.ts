@@ -4,7 +4,6 @@
  * Arrays are base64 of little-endian numbers, so that a page of 5 000 tokens has a few megabytes and is read at once. N
  * tokens of a set of texts, in their order; k most probable tokens a place.
  */
-import { later } from "@winnow/core"
 import { type } from "arktype"
 
 /** base64 of numbers; `packed` writes it. */
@@ -80,12 +79,10 @@ const commonSet = type({
 const named = { name: "string", filter: "string" } as const
 
 /** The readings of one arm under one seed: the content of a stage's artifact. */
-export const armReadings = later(() =>
-  type({
-    "+": "reject",
-    sets: commonSet.merge({ "+": "reject", arm: armOnSet }).array(),
-  }),
-)
+export const armReadings = type({
+  "+": "reject",
+  sets: commonSet.merge({ "+": "reject", arm: armOnSet }).array(),
+})
 export type ArmReadings = typeof armReadings.infer
 
 /** A set of texts with all arms of the page. */
@@ -100,31 +97,29 @@ const textSet = commonSet.merge({
 })
 
 /** A token page's data. */
-export const tokensDocument = later(() =>
-  type({
+export const tokensDocument = type({
+  "+": "reject",
+  schema: "1",
+  run: "string",
+  experiment: "string",
+  question: "string",
+  seed: "number.integer",
+  /** The arm that the run is about. */
+  about: "string | null",
+  facts: "string[]",
+  /** Sentences that a reader has to know. */
+  notes: "string[]",
+  /** Meanings of the statistics, by name. */
+  meanings: type({ "[string]": "string" }),
+  pieces: {
     "+": "reject",
-    schema: "1",
-    run: "string",
-    experiment: "string",
-    question: "string",
-    seed: "number.integer",
-    /** The arm that the run is about. */
-    about: "string | null",
-    facts: "string[]",
-    /** Sentences that a reader has to know. */
-    notes: "string[]",
-    /** Meanings of the statistics, by name. */
-    meanings: type({ "[string]": "string" }),
-    pieces: {
-      "+": "reject",
-      /** uint32, ascending: the ids that the page names. */
-      ids: numbers,
-      /** Of each id its text, or its bytes in hex where they are no text. */
-      texts: type("string").or({ "+": "reject", hex: "string" }).array(),
-    },
-    sets: textSet.array().atLeastLength(1),
-  }),
-)
+    /** uint32, ascending: the ids that the page names. */
+    ids: numbers,
+    /** Of each id its text, or its bytes in hex where they are no text. */
+    texts: type("string").or({ "+": "reject", hex: "string" }).array(),
+  },
+  sets: textSet.array().atLeastLength(1),
+})
 export type TokensDocument = typeof tokensDocument.infer
 export type Reading = typeof reading.infer
 export type Decoding = typeof decoding.infer
