@@ -156,15 +156,21 @@ export const openQueue = (options: QueueOptions): Effect.Effect<Queue, DataError
           ...(isArray ? [`--array=${[...tasks.keys()].join(",")}`] : []),
           ...(dependency.length > 0 ? [`--dependency=${dependency.join(",")}`] : []),
         ]
-        // Messages of an earlier job are not those of this one.
-        for (const key of tasks.values()) yield* Effect.sync(() => rmSync(messagesOf(folder, key), { force: true }))
-        const id = yield* client.submit([...launchArguments, ...own, ...of], script)
-        for (const [task, key] of tasks) {
-          const job = isArray ? `${id}_${task}` : id
-          jobs.set(key, job)
-          unseen.add(job)
-          yield* Effect.sync(() => noteJob(folder, { key, job }))
-        }
+        // A stop in between would leave a job that no later command knows.
+        const id = yield* Effect.uninterruptible(
+          Effect.gen(function* () {
+            // Messages of an earlier job are not those of this one.
+            for (const key of tasks.values()) rmSync(messagesOf(folder, key), { force: true })
+            const id = yield* client.submit([...launchArguments, ...own, ...of], script)
+            for (const [task, key] of tasks) {
+              const job = isArray ? `${id}_${task}` : id
+              jobs.set(key, job)
+              unseen.add(job)
+              noteJob(folder, { key, job })
+            }
+            return id
+          }),
+        )
         return { id, isArray, first }
       })
     const noted = Effect.sync(() => {

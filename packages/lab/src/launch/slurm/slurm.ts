@@ -164,12 +164,14 @@ export const slurm = ({ settings: named, onStop = "leave", devices = 1 }: SlurmO
         Effect.gen(function* () {
           const left = yield* queue.live
           if (left.length === 0) return yield* removeIfDone
-          const jobs = left.length === 1 ? "1 job" : `${left.length} jobs`
+          const one = left.length === 1
+          const jobs = one ? "1 job" : `${left.length} jobs`
           if (onStop === "cancel") {
             yield* Effect.ignore((yield* SlurmClient).cancel(left))
             return say(`${jobs} cancelled in Slurm's queue; checkpoints stay`)
           }
-          say(`${jobs} stay in Slurm's queue: the same command joins them, scancel --name=${name} ends them`)
+          const [stay, them] = one ? ["stays", "it"] : ["stay", "them"]
+          say(`${jobs} ${stay} in Slurm's queue: the same command joins ${them}, scancel --name=${name} ends ${them}`)
         }),
       )
       return runnerOver(queue, folder, plan)
