@@ -1,4 +1,4 @@
-/** A process that trains a tiny draft with frequent checkpoints; `kill.test.ts` kills it. */
+/** A process that trains a tiny draft with frequent checkpoints, and kills itself after some steps if asked to. */
 import { armLayer } from "@winnow/core"
 import { batches } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
@@ -9,8 +9,12 @@ import { seeded } from "@winnow/numerics"
 import { openEngine } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
 import { frozenReference, frozenTarget, optimizerOptions, trainStage } from "../src/index.ts"
+import { openKiller } from "./killer.ts"
 
-const [checkpoints, out] = process.argv.slice(2) as [string, string]
+/** The steps of this process before the kill, or none, and the milliseconds after them. */
+const [checkpoints, out, steps, delay] = process.argv.slice(2) as [string, string, string?, string?]
+const kill = await openKiller()
+let done = 0
 await openEngine()
 const architecture = Effect.runSync(
   llama({
@@ -41,7 +45,8 @@ await Effect.runPromise(
     seed: 5,
     checkpoint: { directory: checkpoints, identity: "kill", everySeconds: 0.02 },
     onEvent: (event) => {
-      if (event._tag === "step" || event._tag === "resumed") console.log(JSON.stringify({ [event._tag]: event.step }))
+      if (event._tag === "step" && ++done === Number(steps)) kill(Number(delay))
+      if (event._tag === "resumed") console.log(JSON.stringify({ resumed: event.step }))
     },
   }).pipe(Effect.provide(arm)),
 )

@@ -7,22 +7,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { seeded } from "@winnow/numerics"
 
-const run = (checkpoints: string, out: string) =>
-  Bun.spawn([process.execPath, join(import.meta.dir, "child.ts"), checkpoints, out], {
-    stdout: "pipe",
-    stderr: "inherit",
-  })
-
-/** Reads lines until the child has done that many steps, then kills it. */
-const killAfter = async (child: ReturnType<typeof run>, steps: number, delay: number) => {
-  let seen = 0
-  for await (const text of child.stdout.pipeThrough(new TextDecoderStream()))
-    if ((seen += text.split('"step"').length - 1) >= steps) break
-  await Bun.sleep(delay)
-  child.kill("SIGKILL")
-  await child.exited
-  return child.signalCode
-}
+const run = (...args: ReadonlyArray<string>) =>
+  Bun.spawn([process.execPath, join(import.meta.dir, "child.ts"), ...args], { stdout: "pipe", stderr: "inherit" })
 
 test("killed four times at random moments", async () => {
   const folder = await mkdtemp(join(tmpdir(), "winnow-kill-"))
@@ -37,8 +23,10 @@ test("killed four times at random moments", async () => {
     }
     await finish("whole")
     for (let i = 0; i < 4; i++) {
-      const child = run(join(folder, "killed-checkpoints"), join(folder, "killed"))
-      expect(await killAfter(child, 5 + rng.below(20), rng.uniform() * 30)).toBe("SIGKILL")
+      const [steps, delay] = [5 + rng.below(20), rng.uniform() * 30]
+      const child = run(join(folder, "killed-checkpoints"), join(folder, "killed"), String(steps), String(delay))
+      await child.exited
+      expect(child.signalCode).toBe("SIGKILL")
     }
     expect(await finish("killed")).toStartWith('{"resumed":')
     expect(await weights("killed")).toBe(await weights("whole"))

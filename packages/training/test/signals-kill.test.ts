@@ -5,11 +5,17 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { seeded } from "@winnow/numerics"
 
-const start = (directory: string, delay: number) =>
-  Bun.spawn([process.execPath, join(import.meta.dir, "signals-child.ts"), directory, String(delay)], {
+/** Runs a process to its end, or to its death; the tokens that it computed. */
+const run = async (signal: string | null, ...args: ReadonlyArray<string>) => {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "signals-child.ts"), ...args], {
     stdout: "pipe",
     stderr: "inherit",
   })
+  const told = (await new Response(child.stdout).text()).trim().split("\n")
+  await child.exited
+  expect(child.signalCode as string | null).toBe(signal)
+  return Number(told.at(-1))
+}
 
 test("killed five times, the cache ends with the same bytes, and what was whole was not computed again", async () => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-signals-kill-"))
@@ -18,31 +24,15 @@ test("killed five times, the cache ends with the same bytes, and what was whole 
       readdirSync(join(folder, name))
         .toSorted()
         .map((file) => [file, readFileSync(join(folder, name, file), "latin1")])
-    const finish = async (name: string) => {
-      const child = start(join(folder, name), 0)
-      const text = await new Response(child.stdout).text()
-      expect(await child.exited).toBe(0)
-      return Number(/done (\d+)/.exec(text)![1])
-    }
-    const all = await finish("whole")
+    const all = await run(null, join(folder, "whole"))
     const { pieces } = JSON.parse(readFileSync(join(folder, "whole", "signals.json"), "utf8"))
     const largest = Math.max(...pieces.map(({ rows }: { rows: number }) => rows))
 
     const rng = seeded(5, "signals kill")
     let computed = 0
-    for (let i = 0; i < 5; i++) {
-      const child = start(join(folder, "killed"), 4)
-      let text = ""
-      const batches = 1 + rng.below(8)
-      for await (const part of child.stdout.pipeThrough(new TextDecoderStream()))
-        if ((text += part).split("batch ").length > batches) break
-      await Bun.sleep(rng.uniform() * 8)
-      child.kill("SIGKILL")
-      await child.exited
-      expect(child.signalCode).toBe("SIGKILL")
-      computed += Number(/.*batch (\d+)/s.exec(text)![1])
-    }
-    computed += await finish("killed")
+    for (let i = 0; i < 5; i++)
+      computed += await run("SIGKILL", join(folder, "killed"), String(1 + rng.below(8)), String(rng.uniform() * 8))
+    computed += await run(null, join(folder, "killed"))
     expect(contents("killed")).toEqual(contents("whole"))
     expect(computed).toBeLessThanOrEqual(all + 5 * largest)
   } finally {
