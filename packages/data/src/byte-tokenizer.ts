@@ -25,7 +25,7 @@ const json = {
     fuse_unk: false,
     byte_fallback: false,
     ignore_merges: false,
-    vocab: { ...Object.fromEntries(byteCharacters.map((character, byte) => [character, byte])), [endOfText]: eosId },
+    vocab: Object.fromEntries([...byteCharacters, endOfText].map((character, id) => [character, id])),
     merges: [],
   },
 }
