@@ -1,50 +1,39 @@
 /** `bun run bench`: the mitata suites, or a comparison with a peer. Exit codes: 0 done, 1 failed, 2 usage. */
-import { benchAgreement } from "./agreement/bench-agreement.ts"
 import { parseRequest, usage } from "./command-line.ts"
-import { benchDecode } from "./decode/bench-decode.ts"
-import { benchEncode } from "./encode/bench-encode.ts"
-import { benchGenerate } from "./generate/bench-generate.ts"
-import { benchHeads } from "./heads/bench-heads.ts"
-import { benchLarge } from "./large/bench-large.ts"
-import { benchLoad } from "./load/bench-load.ts"
-import { benchLookup } from "./lookup/bench-lookup.ts"
 import { UsageError } from "./options.ts"
-import { benchPacking } from "./packing/bench-packing.ts"
-import { benchParallel } from "./parallel/bench-parallel.ts"
-import { benchPrecision } from "./precision/bench-precision.ts"
-import { listBenches, runBenches } from "./run.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
-import { benchStart } from "./start/bench-start.ts"
-import { benchSteady } from "./steady/bench-steady.ts"
-import { benchStep } from "./step/bench-step.ts"
-import { suites } from "./suites/index.ts"
-import { benchTogether } from "./together/bench-together.ts"
 
-const names = Object.keys(suites)
-/** Comparisons, which alternate our side and a peer. */
-const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Promise<void>>> = {
-  step: benchStep,
-  decode: benchDecode,
-  together: benchTogether,
-  generate: benchGenerate,
-  load: benchLoad,
-  large: benchLarge,
-  lookup: benchLookup,
-  packing: benchPacking,
-  parallel: benchParallel,
-  encode: benchEncode,
-  heads: benchHeads,
-  precision: benchPrecision,
-  start: benchStart,
-  steady: benchSteady,
-  agreement: benchAgreement,
+/** A comparison with the arguments after its name. */
+type Comparison = (args: ReadonlyArray<string>) => Promise<void>
+
+/** Comparisons, which alternate our side and a peer. A command loads its own alone. */
+const comparisons: Readonly<Record<string, () => Promise<Comparison>>> = {
+  step: async () => (await import("./step/bench-step.ts")).benchStep,
+  decode: async () => (await import("./decode/bench-decode.ts")).benchDecode,
+  together: async () => (await import("./together/bench-together.ts")).benchTogether,
+  generate: async () => (await import("./generate/bench-generate.ts")).benchGenerate,
+  load: async () => (await import("./load/bench-load.ts")).benchLoad,
+  large: async () => (await import("./large/bench-large.ts")).benchLarge,
+  lookup: async () => (await import("./lookup/bench-lookup.ts")).benchLookup,
+  packing: async () => (await import("./packing/bench-packing.ts")).benchPacking,
+  parallel: async () => (await import("./parallel/bench-parallel.ts")).benchParallel,
+  encode: async () => (await import("./encode/bench-encode.ts")).benchEncode,
+  heads: async () => (await import("./heads/bench-heads.ts")).benchHeads,
+  precision: async () => (await import("./precision/bench-precision.ts")).benchPrecision,
+  start: async () => (await import("./start/bench-start.ts")).benchStart,
+  steady: async () => (await import("./steady/bench-steady.ts")).benchSteady,
+  agreement: async () => (await import("./agreement/bench-agreement.ts")).benchAgreement,
 }
+/** The suites' modules load the engine and all that they measure. */
+const loadSuites = async () => (await import("./suites/index.ts")).suites
 
 const main = async (args: ReadonlyArray<string>): Promise<void> => {
   const comparison = comparisons[args[0] ?? ""]
-  if (comparison !== undefined) return comparison(args.slice(1))
-  const request = parseRequest(args, names)
-  if (request.help) return void process.stdout.write(usage(names))
+  if (comparison !== undefined) return (await comparison())(args.slice(1))
+  const suites = await loadSuites()
+  const request = parseRequest(args, Object.keys(suites))
+  if (request.help) return void process.stdout.write(usage(Object.keys(suites)))
+  const { listBenches, runBenches } = await import("./run.ts")
   if (request.list) return listBenches(request, suites)
   return runBenches(request, suites)
 }
@@ -59,6 +48,7 @@ try {
   }
   if (!(error instanceof UsageError)) throw error
   // A comparison's error is one line, with the option and the remedy.
-  process.stderr.write(`error: ${error.message}\n${(args[0] ?? "") in comparisons ? "" : `\n${usage(names)}`}`)
+  const isComparison = (args[0] ?? "") in comparisons
+  process.stderr.write(`error: ${error.message}\n${isComparison ? "" : `\n${usage(Object.keys(await loadSuites()))}`}`)
   process.exitCode = 2
 }
