@@ -1,5 +1,5 @@
 /** The fields of a request to OpenAI's API: those that are followed, those without an effect here, and all others. */
-import { fieldsAt, ofThese } from "@winnow/core"
+import { fieldsAt, later, ofThese } from "@winnow/core"
 import { type Type, type } from "arktype"
 import { ApiError } from "./api-error.ts"
 
@@ -21,20 +21,23 @@ const common = {
 const ids = "number.integer[] >= 1"
 
 /** The body of /v1/completions. */
-export const completionBody = type({ ...common, prompt: `string | string[] >= 1 | ${ids} | (${ids})[] >= 1` })
-
-const part = type({ type: "'text'", text: "string" })
-const message = type({
-  role: "'system' | 'developer' | 'user' | 'assistant' | 'tool'",
-  content: type("string").or(part.array()),
-  "name?": "string",
-})
+export const completionBody = later(() =>
+  type({ ...common, prompt: `string | string[] >= 1 | ${ids} | (${ids})[] >= 1` }),
+)
 
 /** The body of /v1/chat/completions. */
-export const chatBody = type({
-  ...common,
-  messages: message.array().atLeastLength(1),
-  "max_completion_tokens?": "number.integer >= 1",
+export const chatBody = later(() => {
+  const part = type({ type: "'text'", text: "string" })
+  const message = type({
+    role: "'system' | 'developer' | 'user' | 'assistant' | 'tool'",
+    content: type("string").or(part.array()),
+    "name?": "string",
+  })
+  return type({
+    ...common,
+    messages: message.array().atLeastLength(1),
+    "max_completion_tokens?": "number.integer >= 1",
+  })
 })
 
 /** Fields that say something about the client, not about the text. */
