@@ -4,7 +4,7 @@ import { join } from "node:path"
 
 test("loading all commands builds few types: those of experiments wait for their first check (`later`)", async () => {
   const code = `
-    await import("@winnow/core/no-jit")
+    await import("@winnow/core/arktype-setup")
     await import(${JSON.stringify(join(import.meta.dir, "winnow.ts"))})
     console.log(Object.keys(globalThis.$ark.nodesByRegisteredId).length)`
   const child = Bun.spawn([process.execPath, "-e", code], { cwd: import.meta.dir, stdout: "pipe", stderr: "inherit" })

@@ -1,5 +1,5 @@
 /** The start of the command line, after the checks of memory. */
-import "@winnow/core/no-jit"
+import "@winnow/core/arktype-setup"
 import { Effect } from "effect"
 import { CliOutput, Command } from "effect/cli"
 import { withExitCodes } from "./exit.ts"

@@ -2,7 +2,7 @@
  * Prints the keys of an experiment's stages by label, and what cannot be told of its plugins, a line for each line of stdin:
  * the experiment's file and the id of its run, as JSON.
  */
-import "@winnow/core/no-jit"
+import "@winnow/core/arktype-setup"
 import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { Experiment } from "../src/experiment/define.ts"

@@ -2,7 +2,7 @@
  * A process that runs the experiment of the kill tests, or an overlapping one, once it is told on stdin which: a `KillRun` as
  * JSON. Prints its progress, a JSON object a line, and "all" once every stage is there and only results are left to write.
  */
-import "@winnow/core/no-jit"
+import "@winnow/core/arktype-setup"
 import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { ProgressEvent } from "../src/index.ts"

@@ -1,5 +1,5 @@
 /** A process that runs the experiment in three shards in the store of its argument, and prints its progress as JSON. */
-import "@winnow/core/no-jit"
+import "@winnow/core/arktype-setup"
 import { join } from "node:path"
 import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"

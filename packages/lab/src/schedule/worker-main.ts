@@ -2,7 +2,7 @@
  * The process of a worker. It reads messages on stdin and answers on stdout. It ends when stdin closes, which happens
  * when the run ends or is killed. The current stage is then interrupted, and leaves a checkpoint.
  */
-import "@winnow/core/no-jit"
+import "@winnow/core/arktype-setup"
 import { dirname } from "node:path"
 import { createInterface } from "node:readline"
 import { datasetsLayer } from "@winnow/data"
