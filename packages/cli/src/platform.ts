@@ -37,15 +37,18 @@ const report = (cause: Cause.Cause<unknown>) =>
     ? Effect.void
     : Effect.logError(cause)
 
-/** Runs a program as the process. Results go to stdout; logs and failures to stderr (Effect's default is stdout). */
+/** A program with the services of the platform. Results go to stdout; logs and failures to stderr (Effect's default is stdout). */
+export const onPlatform = <A, E>(program: Effect.Effect<A, E, Layer.Success<typeof layer>>): Effect.Effect<A, E> =>
+  program.pipe(
+    Effect.tapCause(report),
+    Effect.provideService(Console.Console, whole),
+    Effect.provide(Layer.merge(layer, logs)),
+  )
+
+/** Runs a program as the process. */
 export const runMain = <A, E>(program: Effect.Effect<A, E, Layer.Success<typeof layer>>) => {
   process.stderr.on("error", () => {}) // A closed stderr stops no run.
   // A closed terminal stops a run like Ctrl-C, with a checkpoint.
   process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
-  return program.pipe(
-    Effect.tapCause(report),
-    Effect.provideService(Console.Console, whole),
-    Effect.provide(Layer.merge(layer, logs)),
-    NodeRuntime.runMain({ disableErrorReporting: true }),
-  )
+  return onPlatform(program).pipe(NodeRuntime.runMain({ disableErrorReporting: true }))
 }

@@ -16,19 +16,16 @@ const alone = {
 const isAlone = (name: string | undefined): name is keyof typeof alone =>
   name !== undefined && Object.hasOwn(alone, name)
 
-const usage = Effect.provideService(CliOutput.Presenter, usagePresenter)
+/** The command line of this command; it reads the arguments of the process. */
+export const commandLine = async (name: string | undefined) => {
+  const winnow = isAlone(name)
+    ? Command.make("winnow").pipe(Command.withSubcommands([await alone[name]()]))
+    : (await import("./winnow.ts")).winnow
+  return Command.run(winnow, { version: "0.1.0" }).pipe(
+    Effect.provideService(CliOutput.Presenter, usagePresenter),
+    withExitCodes,
+  )
+}
 
 /** Runs the command that the process's arguments name. */
-export const start = async (): Promise<void> => {
-  const name = process.argv[2]
-  const config = { version: "0.1.0" }
-  if (isAlone(name))
-    Command.make("winnow").pipe(
-      Command.withSubcommands([await alone[name]()]),
-      Command.run(config),
-      usage,
-      withExitCodes,
-      runMain,
-    )
-  else (await import("./winnow.ts")).winnow.pipe(Command.run(config), usage, withExitCodes, runMain)
-}
+export const start = async (): Promise<void> => runMain(await commandLine(process.argv[2]))
