@@ -4,16 +4,19 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type RunEntry, runRecord } from "@winnow/lab"
 import { type } from "arktype"
-import { endOf, startCli } from "./run-cli.fixture.ts"
+import { endOf, hostedCli, startCli } from "./run-cli.fixture.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-cli-"))
 
-const spawn = (...args: ReadonlyArray<string>) => startCli(args, { WINNOW_HOME: home })
+const env = { WINNOW_HOME: home }
+const hosted = hostedCli()
 
-const start = (...args: ReadonlyArray<string>) => spawn("experiment", ...args)
+const winnow = (...args: ReadonlyArray<string>) => hosted(["experiment", ...args], env)
+const winnowRuns = (...args: ReadonlyArray<string>) =>
+  hosted(["runs", "--results", join(home, "results"), ...args], env)
 
-const winnow = (...args: ReadonlyArray<string>) => endOf(start(...args))
-const winnowRuns = (...args: ReadonlyArray<string>) => endOf(spawn("runs", "--results", join(home, "results"), ...args))
+/** A process of its own, for signals and a run as users start it. */
+const start = (...args: ReadonlyArray<string>) => startCli(args, env)
 
 /** The quickstart at a size that takes seconds. */
 const tiny = [
@@ -96,12 +99,12 @@ test("--dry-run tells stages, sizes and time, and runs nothing", async () => {
 
 test("a run prints its summary, with --verbose everything; a second run computes nothing and prints the same; an interrupted one resumes", async () => {
   const long = [...tiny, "--set", "target.pretraining.steps=100000"]
-  const child = start(...long, "--verbose")
+  const child = start("experiment", ...long, "--verbose")
   const reader = child.stderr.getReader()
   let seen = ""
   while (!/target\n|target: /.test(seen)) seen += new TextDecoder().decode((await reader.read()).value)
   // Another process shows it on a page meanwhile.
-  const watcher = spawn("watch", "quickstart")
+  const watcher = start("watch", "quickstart")
   const address = watcher.stdout.getReader()
   const url = new TextDecoder().decode((await address.read()).value).trim()
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/$/)
@@ -122,7 +125,7 @@ test("a run prints its summary, with --verbose everything; a second run computes
   const plan = JSON.parse((await winnow(...long, "--dry-run", "--json")).out)
   expect(plan.stages.find((s: { stage: string }) => s.stage === "target").state).toBe("to resume")
 
-  const first = await winnow(...alone)
+  const first = await endOf(start("experiment", ...alone))
   if (first.code !== 0) throw new Error(first.err)
   const lines = first.out.trimEnd().split("\n")
   expect(lines[0]).toMatch(/^Verdict: adaspec minus all-tokens/)

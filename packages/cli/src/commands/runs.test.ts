@@ -3,12 +3,13 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { Glob } from "bun"
-import { runCli } from "./run-cli.fixture.ts"
+import { hostedCli } from "./run-cli.fixture.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-cli-runs-"))
 
 /** Runs on the results of this checkout with a new index, as in a fresh clone. */
-const winnow = (...args: ReadonlyArray<string>) => runCli(args, { WINNOW_HOME: home })
+const hosted = hostedCli()
+const winnow = (...args: ReadonlyArray<string>) => hosted(args, { WINNOW_HOME: home })
 
 /** The results in this checkout, read without the lab. */
 const results = join(import.meta.dir, "../../../../results")
@@ -66,7 +67,7 @@ test("a run's tables and plots as files, a report of several runs, and the home 
   const arms = records.filter(({ experiment }) => experiment.startsWith("005"))
   const [to, page, start] = [join(home, "files"), join(home, "several.html"), join(home, "index.html")]
   const [exported, several, home_] = await Promise.all([
-    runCli(["runs", "export", arms[0]!.run, "--to", to], { WINNOW_HOME: home, BUN_CHROME_PATH: "", COLUMNS: "80" }),
+    hosted(["runs", "export", arms[0]!.run, "--to", to], { WINNOW_HOME: home, BUN_CHROME_PATH: "", COLUMNS: "80" }),
     winnow("runs", "report", arms[0]!.run, arms[1]!.run, "--to", page),
     winnow("runs", "home", "--to", start),
   ])
@@ -148,7 +149,7 @@ test("lists fit the terminal: no line is longer, and none is broken", async () =
     [80, ["runs", "compare", a, b]],
   ]
   const outs = await Promise.all(
-    commands.map(([columns, args]) => runCli(args, { WINNOW_HOME: home, COLUMNS: String(columns) })),
+    commands.map(([columns, args]) => hosted(args, { WINNOW_HOME: home, COLUMNS: String(columns) })),
   )
   for (const [i, { code, out }] of outs.entries()) {
     const [columns, args] = commands[i]!
