@@ -159,8 +159,13 @@ export const forestChart = (
     mark: { type: "text", align, fontSize: 11, ...more },
     encoding: { x: { value: at }, text: { field }, color },
   })
+  /** A rim keeps the letters apart from the line of 0 behind them. */
+  const rimmed = (field: string, at: number, align: string, more: object = {}) => [
+    text(field, at, align, { dy: -7, stroke: rim, strokeWidth: 5, strokeJoin: "round", ...more }),
+    text(field, at, align, { dy: -7, ...more }),
+  ]
   const words = narrow
-    ? [text("name", 0, "left", { dy: -7, fontWeight: 500 }), text("text", plot, "right", { dy: -7 })]
+    ? [...rimmed("name", 0, "left", { fontWeight: 500 }), ...rimmed("text", plot, "right")]
     : columns.map(({ field, size, align }, i) => {
         const end = columns.slice(0, i + 1).reduce((sum, column) => sum + column.size, plot)
         return text(field, align === "right" ? end : end - size + 10, align)
