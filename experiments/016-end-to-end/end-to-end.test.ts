@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { hostedCli } from "../../packages/cli/src/commands/run-cli.fixture.ts"
 
 const root = join(import.meta.dir, "..", "..")
 const home = mkdtempSync(join(tmpdir(), "winnow-end-to-end-"))
@@ -18,7 +19,7 @@ const wordsOf = (line: string) => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([,
 
 /** Sizes for seconds, in the place of the defaults of each command. */
 const small: Readonly<Record<string, ReadonlyArray<string>>> = {
-  rank: ["--preset", "smoke", "--results", "results"],
+  rank: ["--preset", "smoke", "--results", "results", "--jobs", "1"],
   experiment: ["--preset", "smoke", "--results", "results", "--jobs", "1"],
   adapt: ["--steps", "4", "--batch-size", "4", "--max-new", "48", "--max-length", "96"],
   evaluate: ["--draft-length", "2", "--rounds", "0", "--max-new", "24"],
@@ -27,16 +28,19 @@ const small: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 const results = join(home, "results", "016-end-to-end")
 
+const hosted = hostedCli()
+
 /** Runs a line of the page in a folder of its own. */
-const run = (line: string) => {
+const run = async (line: string) => {
   const words = wordsOf(line.replace(/^bun run (winnow )?/, ""))
   const args = words.map((word) => (word === "RUN" ? join(results, readdirSync(results)[0]!) : word))
-  const { exitCode, stdout, stderr } = Bun.spawnSync(
-    [process.execPath, join(root, "packages", "cli", "src", "main.ts"), ...args, ...(small[words[0]!] ?? [])],
-    { cwd: home, env: { ...process.env, WINNOW_HOME: join(home, "store") } },
+  const { code, out, err } = await hosted(
+    [...args, ...(small[words[0]!] ?? [])],
+    { WINNOW_HOME: join(home, "store") },
+    home,
   )
-  if (exitCode !== 0) throw new Error(`${line}: exit ${exitCode}\n${stderr.toString()}`)
-  return stdout.toString()
+  if (code !== 0) throw new Error(`${line}: exit ${code}\n${err}`)
+  return out
 }
 
 beforeAll(() => {
@@ -49,11 +53,11 @@ beforeAll(() => {
 
 const [ranks, experiment, ...others] = commands
 
-test("the ranking alone is the first table of the run, which has one for each step", () => {
-  const ranking = run(ranks!)
+test("the ranking alone is the first table of the run, which has one for each step", async () => {
+  const ranking = await run(ranks!)
   expect(ranking).toContain("general-4")
-  expect(() => run("bun run winnow rank starts end-to-end")).toThrow("--scores-only has the scores alone")
-  run(experiment!)
+  await expect(run("bun run winnow rank starts end-to-end")).rejects.toThrow("--scores-only has the scores alone")
+  await run(experiment!)
   const { study, tables, drafts } = JSON.parse(
     readFileSync(join(results, readdirSync(results)[0]!, "run.json"), "utf8"),
   )
@@ -70,8 +74,9 @@ test("the ranking alone is the first table of the run, which has one for each st
   expect(adapted.slice(1)).toEqual(["private", "full", "direct", "head"])
 })
 
-test("each further line of the page leaves what it says", () => {
-  const said = others.map(run)
+test("each further line of the page leaves what it says", async () => {
+  const said: Array<string> = []
+  for (const line of others) said.push(await run(line))
   const folders = ["base", "target", "shared", "math", "head"]
   expect(folders.filter((name) => existsSync(join(home, "out", name)))).toEqual(folders)
   expect(readdirSync(join(home, "out", "math")).toSorted()).toEqual(["config.json", "private.safetensors"])

@@ -21,7 +21,7 @@ import { tf } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
 import { writeTarget } from "./draft.fixture.ts"
 import { draftReport } from "./draft.ts"
-import { runCli } from "./run-cli.fixture.ts"
+import { hostedCli } from "./run-cli.fixture.ts"
 
 const root = mkdtempSync(join(tmpdir(), "winnow-draft-"))
 const at = (...parts: ReadonlyArray<string>) => join(root, ...parts)
@@ -118,10 +118,12 @@ test("faults of the request and the file are refused before any work", async () 
   expect(existsSync(to)).toBe(false)
 })
 
+const hosted = hostedCli()
+
 test("the command: the table by --plan; the page, the folders and the figures", async () => {
   const flags = ["--target", at("target"), "--prompts", at("prompts.jsonl"), "--minutes", "0.05", "--max-new", "16"]
   const winnow = (...more: ReadonlyArray<string>) =>
-    runCli(["draft", ...flags, "--batch-size", "8", ...more], { WINNOW_HOME: at("home") })
+    hosted(["draft", ...flags, "--batch-size", "8", ...more], { WINNOW_HOME: at("home") })
   const [planned, made] = await Promise.all([winnow("--plan"), winnow("--to", at("cli"), "--json")])
   expect([planned.code, planned.err]).toEqual([0, ""])
   expect(planned.out).toMatch(/recommended: (whole|half|quarter)-\d/)

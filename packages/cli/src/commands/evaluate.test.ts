@@ -11,6 +11,7 @@ import { Effect } from "effect"
 import { at, numbers, run, tokenizer, V, withModels, wordIds, write } from "./evaluate.fixture.ts"
 import type { EvaluationRecord } from "./evaluate-record.ts"
 import { evaluationReport } from "./evaluate-report.ts"
+import { hostedCli, runCli } from "./run-cli.fixture.ts"
 
 withModels()
 
@@ -137,14 +138,14 @@ describe("a whole run", () => {
   })
 })
 
-test("the command: JSON alone on stdout, a table with its caption; progress on stderr; refusals exit with 1", () => {
-  const command = (...given: ReadonlyArray<string>) => {
-    const child = Bun.spawnSync(["bun", join(import.meta.dir, "../main.ts"), "evaluate", ...given])
-    return { code: child.exitCode, out: child.stdout.toString(), err: child.stderr.toString() }
-  }
-  const winnow = (...args: ReadonlyArray<string>) =>
-    command("--target", at("target"), "--draft", at("draft"), "--prompts", numbers, "--max-new", "12", ...args)
-  const json = winnow("--draft-length", "2,4", "--rounds", "1", "--dataset", "fruit", "--json")
+const hosted = hostedCli()
+
+test("the command: JSON alone on stdout, a table with its caption; progress on stderr; refusals exit with 1", async () => {
+  const pair = ["--target", at("target"), "--draft", at("draft"), "--prompts", numbers, "--max-new", "12"]
+  const command = (...given: ReadonlyArray<string>) => hosted(["evaluate", ...given], {})
+  const winnow = (...args: ReadonlyArray<string>) => command(...pair, ...args)
+  const timed = ["--draft-length", "2,4", "--rounds", "1", "--dataset", "fruit"]
+  const json = await runCli(["evaluate", ...pair, ...timed, "--json"], {})
   expect(json.code).toBe(0)
   expect(json.err).toContain("against the clock, gamma 4")
   const record = JSON.parse(json.out) as EvaluationRecord
@@ -162,21 +163,21 @@ test("the command: JSON alone on stdout, a table with its caption; progress on s
   expect(report).toMatch(/^2 +[\d.]+ ± [\d.?]+ +[\d.]+ ± /m)
   for (const line of report.split("\n")) expect(line.length).toBeLessThanOrEqual(80)
 
-  const sampled = winnow("--temperature", "0.8", "--top-k", "9", "--draft-length", "0,2", "--rounds", "0")
+  const sampled = await winnow("--temperature", "0.8", "--top-k", "9", "--draft-length", "0,2", "--rounds", "0")
   expect([sampled.code, sampled.out]).toEqual([
     0,
     expect.stringContaining("Sampled decoding, temperature 0.8, top-k 9"),
   ])
   expect(sampled.out).toContain("not timed (--rounds 0)")
   const file = join(at("draft"), "model.safetensors")
-  const noFolder = command("--target", at("target"), "--draft", file, "--prompts", numbers)
+  const noFolder = await command("--target", at("target"), "--draft", file, "--prompts", numbers)
   expect(noFolder).toEqual({
     code: 2,
     out: "",
     err: expect.stringMatching(/^error: .* is not a directory: give the folder that holds model.safetensors/),
   })
-  const lookUp = command("--target", at("target"), "--proposer", "ngram", "--prompts", numbers, "--rounds", "0")
+  const lookUp = await command("--target", at("target"), "--proposer", "ngram", "--prompts", numbers, "--rounds", "0")
   expect([lookUp.code, lookUp.out]).toEqual([0, expect.stringContaining("Proposer: ngram")])
-  const wrong = winnow("--draft-length", "2,x")
+  const wrong = await winnow("--draft-length", "2,x")
   expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining("--draft-length 2,x: expected whole numbers")])
 })

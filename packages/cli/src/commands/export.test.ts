@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { exportReport } from "./export.ts"
-import { runCli } from "./run-cli.fixture.ts"
+import { hostedCli } from "./run-cli.fixture.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-cli-export-"))
 afterAll(() => rmSync(home, { recursive: true }))
@@ -12,7 +12,8 @@ afterAll(() => rmSync(home, { recursive: true }))
 /** The published run of 001-quickstart, whose weights no clone has. */
 const run = readdirSync(join(import.meta.dir, "../../../../results/001-quickstart"))[0]!
 
-const winnow = (...args: ReadonlyArray<string>) => runCli(["export", ...args], { WINNOW_HOME: join(home, "store") })
+const hosted = hostedCli()
+const winnow = (...args: ReadonlyArray<string>) => hosted(["export", ...args], { WINNOW_HOME: join(home, "store") })
 
 test("a fresh clone has no weights: exit 2 and the command that trains them; a wrong name is exit 1; no folder is left", async () => {
   const to = join(home, "draft")

@@ -14,7 +14,7 @@ import type { Piece } from "../text/write-text.ts"
 import type { Comparison } from "./generate-compare.ts"
 import { generationReport, legend } from "./generate-report.ts"
 import { computeGeneration, type Generated, type GenerateRequest } from "./generate-run.ts"
-import { runCli } from "./run-cli.fixture.ts"
+import { hostedCli } from "./run-cli.fixture.ts"
 import { parseTree } from "./tree-flag.ts"
 
 const root = mkdtempSync(join(tmpdir(), "winnow-generate-"))
@@ -204,10 +204,12 @@ test("refused before anything is decoded: settings, vocabularies, a prompt witho
   expect(await refusal({ target: at("mute") })).toContain("has no tokenizer.json to encode a prompt with")
 })
 
+const hosted = hostedCli()
+
 test("the command: the text alone on stdout, marked where asked; all else on stderr; --json alone on stdout", async () => {
   const pair = ["--target", at("target"), "--draft", at("draft"), "--prompt", prompt, "--max-new", "24"]
   const winnow = (...args: ReadonlyArray<string>) =>
-    runCli(["generate", ...pair, "--draft-length", "3", ...args], { FORCE_COLOR: "" })
+    hosted(["generate", ...pair, "--draft-length", "3", ...args], { FORCE_COLOR: "" })
   const [plain, shown, json] = await Promise.all([
     winnow(),
     winnow("--show", "--no-compare"),

@@ -1,4 +1,4 @@
-/** Commands on `hf:owner/name`, in separate processes beside a hub on this machine. */
+/** Commands on `hf:owner/name`, in another process than the hub, which is on this machine. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -8,7 +8,7 @@ import { llama } from "@winnow/model-llama"
 import { initialise, saveModel } from "@winnow/models"
 import { Effect } from "effect"
 import { modelReport } from "./model-report.ts"
-import { runCli } from "./run-cli.fixture.ts"
+import { hostedCli } from "./run-cli.fixture.ts"
 
 const root = mkdtempSync(join(tmpdir(), "winnow-commands-hub-"))
 const folder = join(root, "model")
@@ -26,9 +26,10 @@ afterAll(() => {
   rmSync(root, { recursive: true })
 })
 
+const hosted = hostedCli()
 const winnow = (args: ReadonlyArray<string>, more: Readonly<Record<string, string>> = {}) => {
   const { endpoint, cache } = hub.settings
-  return runCli(args, { HF_ENDPOINT: endpoint, HF_HUB_CACHE: cache, HF_TOKEN: "hf_t", ...more })
+  return hosted(args, { HF_ENDPOINT: endpoint, HF_HUB_CACHE: cache, HF_TOKEN: "hf_t", ...more })
 }
 
 const pinned = `hf:small/model@${commit}`

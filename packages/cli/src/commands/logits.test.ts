@@ -10,8 +10,10 @@ import { initialise, loadDecoder, logitsOf, saveModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { computeLogits } from "./logits.ts"
+import { hostedCli } from "./run-cli.fixture.ts"
 
 const dir = mkdtempSync(join(tmpdir(), "winnow-logits-"))
+const hosted = hostedCli()
 let expected: ArrayLike<number> = []
 
 beforeAll(async () => {
@@ -88,9 +90,9 @@ test("notes on the folder come with the answer; the command says them on stderr,
   const noted = await copied("noted", 1, { my_key: 1 })
   const said = `${noted}/config.json: "my_key": not a setting of llama that is known here; without effect, a saved model keeps it`
   expect((await Effect.runPromise(computeLogits(noted, "[[1]]"))).notes).toEqual([said])
-  const child = Bun.spawnSync(["bun", join(import.meta.dir, "../main.ts"), "logits", noted, "--ids", "[[1]]", "--json"])
-  expect(child.stderr.toString()).toContain(`note: ${said}`)
-  expect(Object.keys(JSON.parse(child.stdout.toString()))).toEqual(["shape", "logits"])
+  const { out, err } = await hosted(["logits", noted, "--ids", "[[1]]", "--json"], {})
+  expect(err).toContain(`note: ${said}`)
+  expect(Object.keys(JSON.parse(out))).toEqual(["shape", "logits"])
 })
 
 test("a folder of a family from anywhere is read where --plugin names its file", async () => {
@@ -107,7 +109,6 @@ test("a folder of a family from anywhere is read where --plugin names its file",
   const values = tf.tidy(() => logitsOf(model, tf.tensor2d([[1, 2]], undefined, "int32")).dataSync())
   model.dispose()
   expect(await reason(folder, "[[1,2]]")).toMatch(/model_type "mine" is not known here; there are \w+, .*\bgpt_neox\b/)
-  const command = ["bun", join(import.meta.dir, "../main.ts"), "logits", folder, "--ids", "[[1,2]]", "--json"]
-  const child = Bun.spawnSync([...command, "--plugin", file])
-  expect(Float32Array.from(JSON.parse(child.stdout.toString()).logits)).toEqual(Float32Array.from(values))
+  const { out } = await hosted(["logits", folder, "--ids", "[[1,2]]", "--json", "--plugin", file], {})
+  expect(Float32Array.from(JSON.parse(out).logits)).toEqual(Float32Array.from(values))
 })

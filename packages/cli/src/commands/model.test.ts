@@ -13,6 +13,7 @@ import { copyModelFolder, initialise, parameterCount, saveModel } from "@winnow/
 import { Effect } from "effect"
 import { computeModelFacts } from "./model-facts.ts"
 import { modelReport } from "./model-report.ts"
+import { hostedCli } from "./run-cli.fixture.ts"
 
 const root = mkdtempSync(join(tmpdir(), "winnow-model-"))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -119,23 +120,21 @@ test("the tokenizer beside a model, and rows that it has no token for", async ()
   expect(report).toContain("beside it  tokenizer_config.json")
 })
 
-test("a damaged folder is refused as the loader refuses it, with its exit code", () => {
+const hosted = hostedCli()
+
+test("a damaged folder is refused as the loader refuses it, with its exit code", async () => {
   const folder = join(root, "cut")
   mkdirSync(folder)
   copyFileSync(join(root, "llama", "config.json"), join(folder, "config.json"))
   const whole = readFileSync(join(root, "llama", "model.safetensors"))
   writeFileSync(join(folder, "model.safetensors"), whole.subarray(0, whole.length - 5))
-  const run = (...args: ReadonlyArray<string>) => {
-    const main = join(import.meta.dir, "..", "main.ts")
-    const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, main, "model", ...args])
-    return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
-  }
-  const cut = run(folder)
-  expect([cut.exitCode, cut.stdout]).toEqual([2, ""])
-  expect(cut.stderr).toMatch(/^error: .*the header describes \d+ bytes, the file has \d+: truncated \[WN-201\]\n$/)
-  const json = run(join(root, "llama"), "--json")
-  expect([json.exitCode, json.stderr]).toEqual([0, ""])
-  expect(JSON.parse(json.stdout)).toMatchObject({ family: "llama", tiedHead: true, layers: 2 })
+  const run = (...args: ReadonlyArray<string>) => hosted(["model", ...args], {})
+  const cut = await run(folder)
+  expect([cut.code, cut.out]).toEqual([2, ""])
+  expect(cut.err).toMatch(/^error: .*the header describes \d+ bytes, the file has \d+: truncated \[WN-201\]\n$/)
+  const json = await run(join(root, "llama"), "--json")
+  expect([json.code, json.err]).toEqual([0, ""])
+  expect(JSON.parse(json.out)).toMatchObject({ family: "llama", tiedHead: true, layers: 2 })
   writeFileSync(join(folder, "config.json"), JSON.stringify({ model_type: "llama", sliding_window: 7 }))
-  expect(run(folder)).toMatchObject({ exitCode: 1, stdout: "" })
+  expect(await run(folder)).toMatchObject({ code: 1, out: "" })
 })

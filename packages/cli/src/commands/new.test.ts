@@ -5,22 +5,24 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { templateKinds, writeNew } from "./new.ts"
-import { endOf } from "./run-cli.fixture.ts"
+import { endOf, hostedCli } from "./run-cli.fixture.ts"
 
-const main = join(import.meta.dir, "../main.ts")
 const root = join(import.meta.dir, "../../../..")
 const folder = mkdtempSync(join(tmpdir(), "winnow-new-"))
+
+const env = { WINNOW_HOME: join(folder, "home"), NO_COLOR: "1" }
 
 const run = async (cwd: string, ...command: ReadonlyArray<string>) => {
   const child = Bun.spawn([process.execPath, ...command], {
     cwd,
-    env: { ...process.env, WINNOW_HOME: join(folder, "home"), NO_COLOR: "1" },
+    env: { ...process.env, ...env },
     stdout: "pipe",
     stderr: "pipe",
   })
   return endOf(child)
 }
-const winnow = (...args: ReadonlyArray<string>) => run(folder, main, ...args)
+const hosted = hostedCli()
+const winnow = (...args: ReadonlyArray<string>) => hosted(args, env, folder)
 
 test("a folder of every kind, outside of the checkout, type-checks and passes its laws at once", async () => {
   const [first, ...others] = templateKinds()

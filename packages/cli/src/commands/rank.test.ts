@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { runCli } from "./run-cli.fixture.ts"
+import { hostedCli, runCli } from "./run-cli.fixture.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-rank-"))
 const file = join(home, "starts.ts")
@@ -38,8 +38,9 @@ export default defineExperiment({
 `,
 )
 
-const rank = (...args: ReadonlyArray<string>) =>
-  runCli(["rank", "starts", ...args], { WINNOW_HOME: home, NO_COLOR: "1" })
+const env = { WINNOW_HOME: home, NO_COLOR: "1" }
+const hosted = hostedCli()
+const rank = (...args: ReadonlyArray<string>) => hosted(["rank", "starts", ...args], env)
 
 test("scores alone write no results and train no arm; the whole study adds what was reached", async () => {
   const results = join(home, "results")
@@ -50,13 +51,13 @@ test("scores alone write no results and train no arm; the whole study adds what 
   expect(scored.out).toContain("Starts by perplexity, the most promising first:")
   expect(scored.out).not.toContain("reached")
   const elsewhere = { WINNOW_HOME: join(home, "elsewhere"), NO_COLOR: "1" }
-  const alone = await runCli(["rank", "starts", file, "--scores-only", "--launcher", "local"], elsewhere)
+  const alone = await hosted(["rank", "starts", file, "--scores-only", "--launcher", "local"], elsewhere)
   expect(alone.out).toBe(scored.out)
   const json = await rank(file, "--scores-only", "--json")
   const { tables } = JSON.parse(json.out) as { tables: ReadonlyArray<{ name: string }> }
   expect(tables.map(({ name }) => name)).toEqual(["by-tmi", "by-perplexity"])
 
-  const whole = await rank(file, "--results", results, "--jobs", "1")
+  const whole = await runCli(["rank", "starts", file, "--results", results, "--jobs", "1"], env)
   expect(whole.code).toBe(0)
   expect(whole.out).toStartWith("tmi has Kendall's tau ")
   expect(whole.out).toContain("Scores of 2 starts, and the greedy acceptance that the starts reached:")
@@ -110,9 +111,8 @@ export default defineExperiment({
 
 test("layers: scores alone, then beside what the heads reached; a ranking of starts is none of them", async () => {
   const results = join(home, "results-of-layers")
-  const layers = (...args: ReadonlyArray<string>) =>
-    runCli(["rank", "layers", ...args], { WINNOW_HOME: home, NO_COLOR: "1" })
-  const scored = await layers(ofLayers, "--scores-only", "--results", results)
+  const layers = (...args: ReadonlyArray<string>) => hosted(["rank", "layers", ...args], env)
+  const scored = await layers(ofLayers, "--scores-only", "--results", results, "--jobs", "1")
   expect([scored.code, existsSync(results)]).toEqual([0, false])
   expect(scored.out).toStartWith("Layers under capital:\n")
   expect(scored.out).toMatch(/^0 +\d/m)

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "bun:test"
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { runCli } from "./run-cli.fixture.ts"
+import { hostedCli } from "./run-cli.fixture.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-cli-tokens-"))
 afterAll(() => rmSync(home, { recursive: true }))
@@ -11,10 +11,12 @@ afterAll(() => rmSync(home, { recursive: true }))
 /** The published run of 001-quickstart, whose weights no clone has. */
 const run = readdirSync(join(import.meta.dir, "../../../../results/001-quickstart"))[0]!
 
+const hosted = hostedCli()
+
 test("a fresh clone has no weights: exit 2 and the command that trains them; a wrong arm is exit 1; no page is left", async () => {
   const to = join(home, "tokens.html")
   const winnow = (...args: ReadonlyArray<string>) =>
-    runCli(["tokens", run, "--to", to, ...args], { WINNOW_HOME: join(home, "store") })
+    hosted(["tokens", run, "--to", to, ...args], { WINNOW_HOME: join(home, "store") })
   const [gone, unknown] = await Promise.all([winnow(), winnow("--arms", "adaspek")])
   expect([gone.code, unknown.code]).toEqual([2, 1])
   expect([gone.out, unknown.out]).toEqual(["", ""])
