@@ -27,11 +27,13 @@ export const onDark: Readonly<Record<string, string>> = {
   [grid]: "#262d35",
   [band]: "#2a323b",
   [rim]: "#14181d",
-  "#3b4754": "#b8c2cc",
-  "#d55e00": "#f0803c",
-  "#0072b2": "#4ba6e0",
+  "#3b4754": "#ccd3da",
+  "#d55e00": "#ee6a35",
+  "#0072b2": "#3f8fdc",
   "#009e73": "#2dbf95",
-  "#8c6d31": "#c39d57",
+  "#e69f00": "#f6c244",
+  "#56b4e9": "#6bd3ff",
+  "#8c6d31": "#a8854a",
 }
 
 /** Dashes and shapes of the second and the third arm of one colour. */

@@ -74,15 +74,18 @@ const differenceOf = ({ record, entry }: HomeRun) => {
 const interval = (run: HomeRun, most: number): string => {
   const difference = differenceOf(run)
   if (difference === undefined) return "<span></span>"
-  const [width, middle] = [150, 75]
-  const at = (x: number) => Math.round(10 * (middle + (Math.max(-1, Math.min(1, x / most)) * (width - 8)) / 2)) / 10
+  // Beside the scale is room for an arrow, which no point covers.
+  const [width, middle, half] = [150, 75, 63]
+  const at = (x: number) => Math.round(10 * (middle + Math.max(-1, Math.min(1, x / most)) * half)) / 10
   const { value, low, high, standing } = difference
   const colour = standing === "open" || standing === "level" ? label : ink
   const text = `${signed(value!, percent)} [${signed(low!, percent)}, ${signed(high!, percent)}]`
   const arrow = (x: number, to: number) => `<path d="M${x} 4 L${x + to} 8 L${x} 12 Z" fill="${colour}"/>`
-  const arrows = `${low! < -most ? arrow(6, -6) : ""}${high! > most ? arrow(width - 6, 6) : ""}`
+  const [beyondLow, beyondHigh] = [low! < -most, high! > most]
+  const arrows = `${beyondLow ? arrow(6, -6) : ""}${beyondHigh ? arrow(width - 6, 6) : ""}`
+  const [from, to] = [beyondLow ? 6 : at(low!), beyondHigh ? width - 6 : at(high!)]
   const point = Math.abs(value!) > most ? "" : `<circle cx="${at(value!)}" cy="8" r="3.5" fill="${colour}"/>`
-  return `<span><svg width="${width}" height="16" viewBox="0 0 ${width} 16" role="img" aria-label="${text} points"><line x1="${middle}" x2="${middle}" y1="0" y2="16" stroke="${faint}" stroke-dasharray="2 2"/><line x1="${at(low!)}" x2="${at(high!)}" y1="8" y2="8" stroke="${colour}" stroke-width="3"/>${point}${arrows}</svg><span class="figure">${text}</span></span>`
+  return `<span><svg width="${width}" height="16" viewBox="0 0 ${width} 16" role="img" aria-label="${text} points"><line x1="${middle}" x2="${middle}" y1="0" y2="16" stroke="${faint}" stroke-dasharray="2 2"/><line x1="${from}" x2="${to}" y1="8" y2="8" stroke="${colour}" stroke-width="3"/>${point}${arrows}</svg><span class="figure">${text}</span></span>`
 }
 
 const runItem = (run: HomeRun, most: number): string => {

@@ -73,6 +73,23 @@ inBrowser("a phone gets charts of its own width, whose letters keep their size",
   }
 })
 
+inBrowser("no word of a chart reaches beyond its picture, also of an arm with a long name", async (view) => {
+  // Of the arm with most FLOPs, whose name stands at the end of the scale, and of one with a filter.
+  const isLong = (name: string) => name === "all-equal-passes" || name === "adaspec"
+  const rows = run.rows.map((row) => (isLong(row.name) ? { ...row, name: `${row.name}-with-a-long-name` } : row))
+  const long = join(folder, "long.html")
+  writeFileSync(long, await renderReport({ ...run, rows, config: {} }, []))
+  for (const width of [390, 900, 1500]) {
+    await view.look(width, 844, "light")
+    await view.navigate(`file://${long}`)
+    await unfold(view)
+    const beyond = await view.evaluate<ReadonlyArray<string>>(
+      `[...document.querySelectorAll("figure svg")].filter((svg) => svg.getBoundingClientRect().width > 0).flatMap((svg) => { const of = svg.getBoundingClientRect(); return [...svg.querySelectorAll("text")].filter((el) => { const at = el.getBoundingClientRect(); return at.right > of.right + 1 || at.left < of.left - 1 }).map((el) => el.textContent) })`,
+    )
+    expect([width, beyond]).toEqual([width, []])
+  }
+})
+
 inBrowser("a dark page has dark ground and light letters, in charts too", async (view) => {
   /** Luminance of a colour, 0 to 1. */
   const luminance = (selector: string, property: string) =>

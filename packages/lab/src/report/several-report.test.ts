@@ -78,6 +78,11 @@ test("the home page has each experiment with its runs, also those without a reco
   )!
   const points = [value!, high!, low!].map((x) => (x > 0 ? "-" : "+") + Math.abs(100 * x).toFixed(1))
   expect(html).toContain(`${points[0]} [${points[1]}, ${points[2]}]`)
+  // An interval beyond the scale has an arrow at its end, which its point leaves in sight.
+  const arrow = Number(/<path d="M(\d+) 4 /.exec(html)![1])
+  expect([6, 144]).toContain(arrow)
+  expect(html).toMatch(new RegExp(`<line x[12]="${arrow}"|" x2="${arrow}"`))
+  expect(Math.abs(Number(/<circle cx="([\d.]+)"/.exec(html)![1]) - arrow)).toBeGreaterThan(3.5)
 })
 
 test("three runs have a table of means over runs; two have none", async () => {

@@ -202,6 +202,18 @@ inBrowser("no width scrolls sideways", async (view) => {
     }
 })
 
+inBrowser("bars of the top tokens have room at each width", async (view) => {
+  await focusOn(view, 1, 44)
+  for (const width of [400, 900, 1000, 1500]) {
+    await view.look(width, 900, "light")
+    const widths = await view.evaluate<ReadonlyArray<number>>(
+      "[...document.querySelectorAll('#panel .top .bar')].map((cell) => cell.clientWidth)",
+    )
+    expect(widths.length).toBeGreaterThan(5)
+    expect([width, Math.min(...widths) >= 30]).toEqual([width, true])
+  }
+})
+
 interface DOMRectLike {
   readonly left: number
   readonly top: number

@@ -82,7 +82,8 @@ ${Array.from({ length: 9 }, (_, q) => `.q${q} { --q: ${q}; }`).join(" ")}
   #panel .others-box { overflow-x: auto; }
 }
 @media (min-width: 760px) and (max-width: 1179px) {
-  #panel .parts { grid-template-columns: 1fr .8fr .8fr 1.4fr; } #panel .others-box :is(th, td) { padding: 2px 4px; }
+  #panel .parts { grid-template-columns: 1fr .9fr .9fr 1.3fr; } .top td:first-child { width: 5em; } .top code { max-width: 5em; }
+  #panel .others-box :is(th, td) { padding: 2px 4px; }
 }
 @media (max-width: 640px) {
   body { padding: 16px 14px 42vh; } h1 { font-size: 18px; }

@@ -3,7 +3,7 @@ import { meanTotal } from "../../record/comparisons.ts"
 import type { RunRecord } from "../../record/schema.ts"
 import { rim, rowColours } from "../colours.ts"
 import { isNarrow, type Plot } from "../plot.ts"
-import type { Chart } from "../svg.ts"
+import { type Chart, textWidth } from "../svg.ts"
 import { across, colour, ends, intervals, isWhole, nameAxis, quantity, shares, type Whole } from "./layout.ts"
 
 /** Greedy acceptance by arm: a point for every seed, a tick for the pooled figure, a line for the interval. */
@@ -113,23 +113,24 @@ export const computePlot = (run: RunRecord): Plot => {
   const draw = (width: number) => {
     const narrow = isNarrow(width)
     const placed = place(run, (most - least) * (narrow ? 0.04 : 0.045))
-    const [cheapest, dearest] = [Math.min(...placed.map((p) => p.at)), Math.max(...placed.map((p) => p.at))]
+    const start = 0.85 * Math.min(...placed.map(({ at }) => at))
+    const fontSize = narrow ? 10 : 11
+    /** The end of the scale at which each name has room beside its point: the axis itself takes the first 70 pixels. */
+    const end = placed.map(({ name, labelAt }) => {
+      const share = Math.min(0.7, (textWidth({ text: name, fontSize, fontWeight: 600 }) + 12) / (width - 70))
+      return start * (labelAt / start) ** (1 / (1 - share))
+    })
     const x = (field: string) =>
       quantity(
         field,
         narrow ? "FLOPs of all training" : "FLOPs of all training: the draft's, its reference's, its caches'",
         { format: ".2s", tickCount: narrow ? 3 : 6, grid: false },
-        // Room for the labels of the most expensive points.
-        {
-          type: "log",
-          domain: [cheapest * 0.85, dearest * Math.max(1.1, dearest / cheapest) ** (narrow ? 0.9 : 0.22)],
-          nice: false,
-        },
+        { type: "log", domain: [start, Math.max(...end)], nice: false },
       )
     const lowest = Math.min(least - 0.01, ...placed.map(({ labelValue }) => labelValue - 0.01))
     const y = shares(`greedy acceptance, gamma = ${run.conditions.gamma}`, { domain: [lowest, most + 0.01] })
     const color = colour(rowColours(run))
-    const text = { type: "text", align: "left", fontSize: narrow ? 10 : 11, fontWeight: 600 } as const
+    const text = { type: "text", align: "left", fontSize, fontWeight: 600 } as const
     return {
       ...across(width),
       height,

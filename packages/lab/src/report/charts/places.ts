@@ -89,9 +89,15 @@ export const keptTokensPlot = (run: RunRecord): Plot | undefined => {
     const encoding = {
       y: nameAxis(names, width, 11),
       yOffset: { field: "of", sort: kinds },
-      color: colour({ domain: kinds, range: [rowColours(run).range[1] ?? faint, faint] }, below(kinds, width), "of"),
+      // The legend stands below the drawing, which long names leave two thirds of the width.
+      color: colour(
+        { domain: kinds, range: [rowColours(run).range[1] ?? faint, faint] },
+        below(kinds, 0.62 * width),
+        "of",
+      ),
     }
-    const of = shares("agreement with the target's greedy token", {}, isNarrow(width) ? 4 : 7)
+    const narrow = isNarrow(width)
+    const of = shares(`agreement with the target${narrow ? "" : "'s greedy token"}`, {}, narrow ? 4 : 7)
     const values = all.filter(isWhole)
     return {
       ...across(width),
