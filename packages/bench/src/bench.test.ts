@@ -82,12 +82,16 @@ describe("the command", () => {
 
   test.each([
     [["filters", "speed"], "there is no suite speed; there are filters, losses"],
+    [["filtres"], "did you mean filters? [WN-205]\n"],
+    [["stpe"], "did you mean step? [WN-205]\n"],
+    [["step", "--peeer", "x"], "did you mean --peer? [WN-205]\n"],
     [["filters", "step"], "step is no suite: it is run alone"],
     [["--fast"], "--fast"],
-  ])("refuses %p, exit code 2", (args, message) => {
+  ])("refuses %p with the near name and a code, exit code 2", (args, message) => {
     const { exitCode, stdout, stderr } = bench(...args)
     expect([exitCode, stdout]).toEqual([2, ""])
     expect(stderr).toContain(message)
+    expect(stderr.split("\n")[0]).toEndWith(" [WN-205]")
   })
 })
 

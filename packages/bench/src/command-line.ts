@@ -80,6 +80,7 @@ export const parseRequest = (args: ReadonlyArray<string>, names: ReadonlyArray<s
   if (unknown.length > 0)
     throw new UsageError(
       `there is no suite ${unknown.join(", ")}; there are ${names.join(", ")}, and the comparisons ${comparisons.map((name) => `\`bun run bench ${name}\``).join(", ")}`,
+      { name: unknown[0]!, names: [...names, ...comparisons] },
     )
   return {
     suites: positionals.length === 0 ? names : [...new Set(positionals)],

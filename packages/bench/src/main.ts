@@ -38,17 +38,28 @@ const main = async (args: ReadonlyArray<string>): Promise<void> => {
   return runBenches(request, suites)
 }
 
+/** Codes of docs/errors.md: a side that ended, and wrong input. */
+const [endedCode, usageCode] = ["WN-112", "WN-205"]
+
+/** The line of wrong input, with the near name where one was wrong. */
+const lineOf = async ({ message, wrong }: UsageError) => {
+  const { didYouMean } = await import("@winnow/core") // here alone: a comparison starts without it
+  return `error: ${message}${wrong === undefined ? "" : didYouMean(wrong.name, wrong.names)} [${usageCode}]\n`
+}
+
 const args = process.argv.slice(2)
 try {
   await main(args)
 } catch (error) {
   if (error instanceof WorkerEnded) {
-    process.stderr.write(`error: ${error.message}\n`)
+    const [first, ...rest] = error.message.split("\n")
+    process.stderr.write(`error: ${[`${first} [${endedCode}]`, ...rest].join("\n")}\n`)
     process.exit(1) // the other worker ends with its input
   }
   if (!(error instanceof UsageError)) throw error
   // A comparison's error is one line, with the option and the remedy.
   const isComparison = (args[0] ?? "") in comparisons
-  process.stderr.write(`error: ${error.message}\n${isComparison ? "" : `\n${usage(Object.keys(await loadSuites()))}`}`)
+  const help = isComparison ? "" : `\n${usage(Object.keys(await loadSuites()))}`
+  process.stderr.write(`${await lineOf(error)}${help}`)
   process.exitCode = 2
 }

@@ -4,6 +4,13 @@ import { type ParseArgsOptionsConfig, parseArgs } from "node:util"
 /** A command line with an error: exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError"
+  /** @param wrong a name that there is not, with those that there are: the near one is told */
+  constructor(
+    message: string,
+    readonly wrong?: { readonly name: string; readonly names: ReadonlyArray<string> },
+  ) {
+    super(message)
+  }
 }
 
 /** One option. */
@@ -144,7 +151,9 @@ export const readOptions = <O extends Options>(
       return parseArgs({ args: [...args], options: config, allowPositionals })
     } catch (cause) {
       const why = (cause as Error).message.replace(/\s+/g, " ").replace(/\.$/, "")
-      throw new UsageError(`${why}; ${helpOf(command)}`)
+      const name = /^Unknown option '(--[^']+)'/.exec(why)?.[1]
+      const names = Object.keys(options).map((one) => `--${one}`)
+      throw new UsageError(`${why}; ${helpOf(command)}`, name === undefined ? undefined : { name, names })
     }
   })()
   const read = (name: string, { word, usual, several: many, read: readText }: Option<unknown>): unknown => {

@@ -69,6 +69,7 @@ test("an error of the command line is a line with its code, once, and says where
     new CliError.MissingArgument({ argument: "RUN" }),
     new CliError.UnexpectedArgument({ arguments: ["a", "b"] }),
     new CliError.InvalidValue({ option: "jobs", value: "1.5\u001b[2J", expected: "Expected an integer", kind: "flag" }),
+    new CliError.InvalidValue({ option: "launcher", value: "slrum", expected: '"local" | "slurm"', kind: "flag" }),
     new CliError.ValidationError({ message: "one\n  two" }),
   ]
   expect(usageText(["winnow", "experiment"], errors).split("\n")).toEqual([
@@ -78,6 +79,7 @@ test("an error of the command line is a line with its code, once, and says where
     "error: winnow experiment: the argument RUN is missing [WN-111]",
     "error: winnow experiment: found a b, expected no further argument [WN-111]",
     'error: winnow experiment: --jobs: found "1.5\\u001b[2J", expected an integer [WN-107]',
+    'error: winnow experiment: --launcher: found "slrum", expected "local" | "slurm"; did you mean slurm? [WN-107]',
     expect.stringMatching(/^error: winnow experiment: .+ \[WN-111\]$/),
     "`bun run winnow experiment --help` lists what there is",
   ])

@@ -30,12 +30,16 @@ export const errorCodes: ReadonlyArray<ErrorCode> = [
   { code: "WN-110", exit: 1 },
   // The command line itself: usage.ts.
   { code: "WN-111", exit: 1 },
+  // `bun run bench`, which writes its own codes: bench/src/main.ts.
+  { code: "WN-112", exit: 1 },
   { code: "WN-201", exit: 2, tag: "DataError" },
   { code: "WN-202", exit: 2, tag: "FileError" },
   // The machine refused, wherever it did.
   { code: "WN-203", exit: 2 },
   // A package is not installed: main.ts.
   { code: "WN-204", exit: 2 },
+  // `bun run bench`: bench/src/main.ts.
+  { code: "WN-205", exit: 2 },
   { code: "WN-301", exit: 3, tag: "TrainingStopped" },
   { code: "WN-302", exit: 3, tag: "PeerLost" },
   { code: "WN-401", exit: 4, tag: "EngineClosed" },

@@ -1,4 +1,5 @@
 /** Errors of the command line itself, a line each with its code: unknown names, missing arguments, values of a wrong form. */
+import { didYouMean } from "@winnow/core"
 import { Console } from "effect"
 import { type CliError, CliOutput } from "effect/cli"
 import { usageCode, valueCode, withCode } from "./error-codes.ts"
@@ -6,6 +7,10 @@ import { shownMessage } from "./exit.ts"
 
 const near = (suggestions: ReadonlyArray<string>): string =>
   suggestions.length === 0 ? "" : `; did you mean ${suggestions.join(" or ")}?`
+
+/** The near one of the words that a value may be. */
+const meant = (value: unknown, words: ReadonlyArray<string>) =>
+  typeof value === "string" ? didYouMean(value, words) : ""
 
 /** The fault of a command line, and its code. */
 const faultOf = (error: CliError.NonShowHelpErrors): readonly [text: string, code: string] => {
@@ -23,7 +28,11 @@ const faultOf = (error: CliError.NonShowHelpErrors): readonly [text: string, cod
     case "InvalidValue": {
       const name = error.kind === "flag" ? `--${error.option}` : error.option
       const expected = error.expected.replace(/^Expected:? /, "")
-      return [`${name}: found ${JSON.stringify(error.value)}, expected ${expected}`, valueCode]
+      const words = [...expected.matchAll(/"([^"]+)"/g)].map(([, word]) => word!)
+      return [
+        `${name}: found ${JSON.stringify(error.value)}, expected ${expected}${meant(error.value, words)}`,
+        valueCode,
+      ]
     }
     default:
       return [error.message.replaceAll(/\s*\n\s*/g, "; "), usageCode]

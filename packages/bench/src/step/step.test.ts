@@ -109,6 +109,7 @@ describe("beside a peer", () => {
       const { exitCode, stderr } = runBench("step", "--peer", peer, ...tiny, "--json")
       expect(exitCode).toBe(1)
       expect(stderr).toContain("out of memory")
+      expect(stderr.split("\n")[0]).toEndWith(" [WN-112]")
     }))
 })
 

@@ -1,7 +1,7 @@
 /** A target and its proposer, opened from folders once, for one text or for many. */
-import { type Decoder, InvalidInput, type Proposer } from "@winnow/core"
+import { type DataError, type Decoder, InvalidInput, type Proposer } from "@winnow/core"
 import type { TreeOption } from "@winnow/decoding"
-import type { DecodingPrecision } from "@winnow/models"
+import { type DecodingPrecision, requireFolder } from "@winnow/models"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { endsOf, pairTokenizers, type TargetCodec } from "../commands/evaluate-folders.ts"
@@ -89,7 +89,7 @@ const openWriter = Effect.fnUntraced(function* (
  * Finds the models of a request.
  *
  * @error InvalidInput for a proposer that cannot be, two vocabularies, or a target without a tokenizer
- * @error DataError for a file that cannot be read
+ * @error DataError for a target that is no folder of a model, and for a file that cannot be read
  */
 export const namedWriter = Effect.fnUntraced(function* (request: WriterRequest) {
   const { draft, tree, proposer: named, precision, draftPrecision = precision } = request
@@ -102,6 +102,7 @@ export const namedWriter = Effect.fnUntraced(function* (request: WriterRequest) 
   const models = { ...(draft !== undefined && { draft }), ...(named !== undefined && { proposer: named }) }
   const spec = alone ? undefined : yield* askedProposer({ ...models, draftPrecision }, tree)
   const { folder } = yield* namedFolder(request.target)
+  yield* Effect.try({ try: () => requireFolder(folder), catch: (error) => error as DataError })
   const tokenizers = yield* pairTokenizers(folder, spec?.draft?.folder ?? folder)
   const { tokenizer } = tokenizers
   if (tokenizer === undefined)

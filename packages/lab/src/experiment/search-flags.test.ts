@@ -50,4 +50,7 @@ test("other texts are refused with the forms", () => {
   ])
     expect([text, refused(text)]).toEqual([text, expect.stringContaining(`--search ${text}: expected PATH=DOMAIN`)])
   expect(refused("filter.k=0.1,1", "draw=3")).toContain("nothing is drawn without random=DRAWS or halving=DRAWS")
+  expect(refused("randon=8")).toContain("--search randon=8: did you mean random=8? expected PATH=DOMAIN")
+  expect(refused("halvin=9/3")).toContain("did you mean halving=9/3?")
+  expect(of("steps=20,40")!.over).toEqual({ steps: [20, 40] })
 })

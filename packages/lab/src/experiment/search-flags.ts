@@ -1,5 +1,5 @@
 /** `--search`: a search from the command line, in the place of the experiment's own. */
-import { InvalidInput } from "@winnow/core"
+import { InvalidInput, nearest } from "@winnow/core"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
 import type { Range } from "./domain.ts"
@@ -35,6 +35,9 @@ const domainIn = (text: string): Range | ReadonlyArray<unknown> | undefined => {
   const list = text.startsWith("[") ? valueIn(text) : text.split(",").map(valueIn)
   return Array.isArray(list) ? list : undefined
 }
+
+/** The words that are no path of a setting. */
+const words = ["random", "halving", "draw", "trials", "flops", "seconds"]
 
 const forms =
   "expected PATH=DOMAIN, such as optimizer.learningRate=log:0.001..0.03, filter.k=0.1..1, batchSize=int:8..64 or filter.k=0.2,0.4; " +
@@ -78,6 +81,9 @@ export const withSearch = (
         else budget[name] = number
       } else {
         const domain = domainIn(value)
+        // No domain has a single number, so a word with one was meant.
+        const meant = first === undefined || name.includes(".") ? undefined : nearest(name, words)
+        if (meant !== undefined) return yield* refused(`did you mean ${meant}=${value}? ${forms}`)
         if (domain === undefined) return yield* refused(forms)
         over[name] = domain
       }
