@@ -106,7 +106,7 @@ def check(name, recorded, found):
     print(f"{' ' if near(found, recorded) else '!'} {name:60} {show(recorded):>34} {show(found):>34}")
 
 def anew(column, *rows):  # the ratio of a measure over the seeds that all these rows have: one row, or two that are compared
-    of = [{m["seed"]: m["texts"] for m in counts["measures"] if (m["row"], m["column"]) == (row, column)} for row in rows]
+    of = [{m["seed"]: m["texts"] for m in counts.get("measures", []) if (m["row"], m["column"]) == (row, column)} for row in rows]
     seeds = [seed for seed in of[0] if all(seed in one for one in of)]
     return seeds, [ratio([one[seed] for seed in seeds]) for one in of if seeds]
 

@@ -32,6 +32,13 @@ put("results/004-compared/gsm8k-0123456789/run.json", {
     { a: "all-equal-steps", b: "start", measure: "kl", value: -0.25, low: null, high: null },
   ],
 })
+put("results/016-study/0123456789/run.json", {
+  tables: [],
+  drafts: {
+    rows: [{ name: "private", acceptance: interval(0.7, 0.6, 0.8) }],
+    differences: [{ a: "private", b: "given", measure: "acceptance", value: 0.2, low: 0.1, high: 0.3 }],
+  },
+})
 writeFileSync(
   join(folder, "results/004-compared/gsm8k-0123456789/metrics.jsonl"),
   '{"stage":"arm a, seed 1","norm":2}\n{"stage":"arm a, seed 2","norm":0.5}\n{"stage":"arm b, seed 1","norm":3}\n',
@@ -71,6 +78,12 @@ describe("expressions", () => {
     expect(up).toEqual({ value: 0.1096, low: 0.051, high: 0.15 })
     expect(down).toEqual({ value: -0.1096, low: -0.15, high: -0.051 })
     expect(value("004/gsm8k:start~all-equal-steps.kl")).toEqual([0.25])
+  })
+  test("take the rows and differences of a study's drafts", () => {
+    expect(value("016:private.acceptance.value, given~private.acceptance")).toEqual([
+      0.7,
+      { value: -0.2, low: -0.3, high: -0.1 },
+    ])
   })
   test.each([
     ["004/gsm8k:start.nothing", /no "nothing" among name, acceptance, seeds/],

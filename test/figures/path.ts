@@ -75,6 +75,9 @@ const step = (value: Json, part: string, root: boolean, all: boolean): Json => {
     return named(value, part) ?? fail(`no "${part}" among ${value.map((item) => own(item, "name")).join(", ")}`)
   const direct = own(value, part)
   if (direct !== undefined) return direct
+  // A study holds the record of its drafts.
+  const drafts = own(value, "drafts")
+  if (root && drafts !== undefined) return step(drafts, part, root, all)
   const difference = /^(.+)~(.+)$/.exec(part)
   if (root && difference !== null) return pair(value, difference[1]!, difference[2]!)
   const rows = own(value, "rows")
@@ -86,7 +89,7 @@ const step = (value: Json, part: string, root: boolean, all: boolean): Json => {
  * The value at `path` of a record. Parts are names of fields. In a list a part is the `name` of an item, or
  * `[key=value]`, `[key^=beginning]` or `[key>number]` for the only item that fits, or for all that fit with `.*` after
  * it, or `*` for each. `["a field"]` is a name with blanks. At the beginning of a run's path `adaspec` is the row of
- * that name and `adaspec~random` the difference of the two arms, of either sign.
+ * that name and `adaspec~random` the difference of the two arms, of either sign; in a study's those of its drafts.
  * @error for a missing part, with the existing ones
  */
 export const valueAt = (document: Json, path: string): Json => {

@@ -15,6 +15,7 @@ import { scored } from "../experiment/scored.ts"
 import { artifactOf, fresh } from "../experiment/start.ts"
 import { privatePart } from "../experiment/training-spec.ts"
 import { Progress } from "../progress.ts"
+import { houseRoot } from "../store/code/house.ts"
 import { Store } from "../store/store.ts"
 import { tableText } from "../table/cells.ts"
 import { steps } from "./steps.ts"
@@ -44,7 +45,11 @@ test("each step has its table, the clock and the export have theirs, and a folde
   const run = Effect.flatMap(resolve(experiment), (r) =>
     runDistillation(r, { slug: "000-steps", results: join(home, "results") }),
   ).pipe(Effect.provide(layers))
-  const { study, record, computed } = await Effect.runPromise(run)
+  const { directory, study, record, computed } = await Effect.runPromise(run)
+  if (Bun.which("python3") !== null) {
+    const { exitCode, stdout } = Bun.spawnSync(["python3", join(houseRoot, "docs/recheck.py"), directory])
+    expect([exitCode, stdout.toString()]).toEqual([0, expect.stringContaining("the record's: 0 differ")])
+  }
   expect(computed).toBeGreaterThan(0)
   expect(study!.tables.slice(0, 7).map(({ name }) => name)).toEqual([
     ...["distillation", "adaptation", "decoding", "export"],
