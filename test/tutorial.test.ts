@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { homedir, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { endOf, hostedCli } from "../packages/cli/src/commands/run-cli.fixture.ts"
 
 const root = dirname(import.meta.dir)
 const page = readFileSync(join(root, "docs", "tutorial.md"), "utf8")
@@ -33,31 +34,51 @@ const withRun = (line: string) => line.replace(/\bRUN\b/, () => join(results, re
 
 const said = new Map<string, string>()
 
-const run = (line: string) => {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(["bash", "-c", withRun(smaller(line))], {
+const env = {
+  HOME: home,
+  // The library of this machine, which a new home would fetch again.
+  XDG_CACHE_HOME:
+    process.env["XDG_CACHE_HOME"] ?? join(homedir(), process.platform === "darwin" ? "Library/Caches" : ".cache"),
+  WINNOW_HOME: join(home, "store"),
+  PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`,
+}
+const hosted = hostedCli()
+const begun = new Set<string>()
+
+/** A line as a reader's shell runs it, in processes of its own. */
+const inShell = async (line: string) => {
+  const child = Bun.spawn(["bash", "-c", line], {
     cwd: root,
-    env: {
-      ...process.env,
-      HOME: home,
-      // The library of this machine, which a new home would fetch again.
-      XDG_CACHE_HOME:
-        process.env["XDG_CACHE_HOME"] ?? join(homedir(), process.platform === "darwin" ? "Library/Caches" : ".cache"),
-      WINNOW_HOME: join(home, "store"),
-      PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`,
-    },
+    env: { ...process.env, ...env },
+    stdout: "pipe",
+    stderr: "pipe",
   })
-  if (exitCode !== 0) throw new Error(`${line}: exit ${exitCode}\n${stdout}\n${stderr}`)
-  said.set(line, `${stdout}\n${stderr}`)
+  return endOf(child)
 }
 
-beforeAll(() => {
+/** The first line of each command runs in a shell; the others share a process. */
+const run = async (line: string) => {
+  const typed = withRun(smaller(line))
+  const [, command] = /^bun run (?:winnow )?(\S+)/.exec(typed) ?? []
+  const words = typed
+    .replaceAll("~", home)
+    .split(" ")
+    .slice(typed.startsWith("bun run winnow ") ? 3 : 2)
+  const { code, out, err } =
+    command !== undefined && begun.has(command) ? await hosted(words, env, root) : await inShell(typed)
+  begun.add(command ?? line)
+  if (code !== 0) throw new Error(`${line}: exit ${code}\n${out}\n${err}`)
+  said.set(line, `${out}\n${err}`)
+}
+
+beforeAll(async () => {
   for (const { language, text } of blocks)
     if (language === "ts") {
       const [, file] = /^\/\/ file: (\S+)\n/.exec(text)!
       // Each file replaces one that an earlier command wrote.
       expect([file, existsSync(join(lab, file!))]).toEqual([file, true])
       writeFileSync(join(lab, file!), text)
-    } else for (const line of text.trim().split("\n")) if (!isLeftOut(line)) run(line)
+    } else for (const line of text.trim().split("\n")) if (!isLeftOut(line)) await run(line)
 }, 1_200_000)
 
 test("the page has files and commands, and the run compares the filter with its controls", () => {
