@@ -3,10 +3,14 @@ import { describe, expect, test } from "bun:test"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { tf } from "@winnow/tensor"
+import { parseRequest } from "./command-line.ts"
 import { measureBench } from "./measure.ts"
+import { UsageError } from "./options.ts"
 import { formatRate, formatTime, rateOf, resultOf } from "./result.ts"
 import type { Report } from "./run.ts"
 import { type Bench, prepared, registered, type Setup } from "./suite.ts"
+import { suites } from "./suites/index.ts"
+import { usageLine } from "./usage-line.ts"
 
 const bench = (...args: ReadonlyArray<string>) => {
   const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, join(import.meta.dir, "main.ts"), ...args], {
@@ -82,16 +86,33 @@ describe("the command", () => {
 
   test.each([
     [["filters", "speed"], "there is no suite speed; there are filters, losses"],
-    [["filtres"], "did you mean filters? [WN-205]\n"],
-    [["stpe"], "did you mean step? [WN-205]\n"],
     [["step", "--peeer", "x"], "did you mean --peer? [WN-205]\n"],
-    [["filters", "step"], "step is no suite: it is run alone"],
-    [["--fast"], "--fast"],
   ])("refuses %p with the near name and a code, exit code 2", (args, message) => {
     const { exitCode, stdout, stderr } = bench(...args)
     expect([exitCode, stdout]).toEqual([2, ""])
     expect(stderr).toContain(message)
     expect(stderr.split("\n")[0]).toEndWith(" [WN-205]")
+  })
+
+  test.each([
+    [["filtres"], "did you mean filters? [WN-205]\n"],
+    [["stpe"], "did you mean step? [WN-205]\n"],
+    [["filters", "step"], "step is no suite: it is run alone"],
+    [["--fast"], "--fast"],
+  ])("the line of %p has the near name and a code", async (args, message) => {
+    const refused = (): UsageError => {
+      try {
+        parseRequest(args, Object.keys(suites))
+      } catch (error) {
+        if (error instanceof UsageError) return error
+        throw error
+      }
+      throw new Error("not refused")
+    }
+    const line = await usageLine(refused())
+    expect(line).toContain(message)
+    expect(line).toEndWith(" [WN-205]\n")
+    expect(line.split("\n")).toHaveLength(2)
   })
 })
 

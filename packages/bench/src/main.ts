@@ -2,6 +2,7 @@
 import { parseRequest, usage } from "./command-line.ts"
 import { UsageError } from "./options.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
+import { usageLine } from "./usage-line.ts"
 
 /** A comparison with the arguments after its name. */
 type Comparison = (args: ReadonlyArray<string>) => Promise<void>
@@ -38,14 +39,8 @@ const main = async (args: ReadonlyArray<string>): Promise<void> => {
   return runBenches(request, suites)
 }
 
-/** Codes of docs/errors.md: a side that ended, and wrong input. */
-const [endedCode, usageCode] = ["WN-112", "WN-205"]
-
-/** The line of wrong input, with the near name where one was wrong. */
-const lineOf = async ({ message, wrong }: UsageError) => {
-  const { didYouMean } = await import("@winnow/core") // here alone: a comparison starts without it
-  return `error: ${message}${wrong === undefined ? "" : didYouMean(wrong.name, wrong.names)} [${usageCode}]\n`
-}
+/** The code of a side that ended in docs/errors.md. */
+const endedCode = "WN-112"
 
 const args = process.argv.slice(2)
 try {
@@ -60,6 +55,6 @@ try {
   // A comparison's error is one line, with the option and the remedy.
   const isComparison = (args[0] ?? "") in comparisons
   const help = isComparison ? "" : `\n${usage(Object.keys(await loadSuites()))}`
-  process.stderr.write(`${await lineOf(error)}${help}`)
+  process.stderr.write(`${await usageLine(error)}${help}`)
   process.exitCode = 2
 }

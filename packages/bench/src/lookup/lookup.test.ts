@@ -4,8 +4,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { tokenizerFiles, trainBpe } from "@winnow/data"
+import { UsageError } from "../options.ts"
 import { runBench } from "../side-by-side/fake-peer.fixture.ts"
-import type { LookupReport } from "./bench-lookup.ts"
+import { benchLookup, type LookupReport } from "./bench-lookup.ts"
 import { dataSets, readAnswered, tokenizerFile } from "./data.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "winnow-lookup-"))
@@ -74,12 +75,17 @@ test("an empty answer is left out", () => {
   expect(readAnswered(folder, dataSets[4]!, 10)).toEqual([{ prompt: "a\nb\n", answer: "c" }])
 })
 
+test("a folder without the data is refused: exit code 2", () => {
+  const { exitCode, stderr } = runBench("lookup", "--data", join(folder, "nowhere"))
+  expect([exitCode, stderr]).toEqual([2, expect.stringContaining("give --data the folder that holds")])
+})
+
 test.each([
-  [["lookup", "--data", join(folder, "nowhere")], "give --data the folder that holds"],
-  [["lookup", "--data", folder, "--longest", "1", "--shortest", "2"], "--shortest 2 is above --longest 1"],
-  [["lookup", "--data", folder, "--limit", "0"], "--limit"],
-  [["lookup", "--data", folder, "--target", "16,1,3,32"], "--target is"],
-])("refused: %j", (args, says) => {
-  const { exitCode, stderr } = runBench(...args)
-  expect([exitCode, stderr]).toEqual([2, expect.stringContaining(says)])
+  [["--data", folder, "--longest", "1", "--shortest", "2"], "--shortest 2 is above --longest 1"],
+  [["--data", folder, "--limit", "0"], "--limit"],
+  [["--data", folder, "--target", "16,1,3,32"], "--target is"],
+])("refused: %j", async (args, says) => {
+  const error = await benchLookup([...args, "--json"]).catch((cause: unknown) => cause)
+  expect(error).toBeInstanceOf(UsageError)
+  expect((error as UsageError).message).toContain(says)
 })
