@@ -1,9 +1,15 @@
 /** The end of a command when stdout or stderr cannot be written. */
-import { expect, test } from "bun:test"
-import { openSync } from "node:fs"
+import { afterAll, expect, test } from "bun:test"
+import { cpSync, mkdtempSync, openSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 const main = join(import.meta.dir, "main.ts")
+
+/** The runs of one experiment: a list of all takes twice as long. */
+const results = mkdtempSync(join(tmpdir(), "winnow-output-"))
+cpSync(join(import.meta.dir, "../../../results/001-quickstart"), join(results, "001-quickstart"), { recursive: true })
+afterAll(() => rmSync(results, { recursive: true }))
 
 /** A command with its stdout on a device or pipe. */
 const winnow = async (args: ReadonlyArray<string>, stdout: number | "pipe", stderr: "pipe" | number = "pipe") => {
@@ -17,8 +23,8 @@ test("a stdout that is full is exit 2 with one line, in every form of output", a
   const commands = [
     ["--help"],
     ["--version"],
-    ["runs"],
-    ["runs", "--json"],
+    ["runs", "--results", results],
+    ["runs", "--results", results, "--json"],
     ["experiment", "--list"],
     ["logits", "--help"],
   ]
@@ -30,7 +36,14 @@ test("a stdout that is full is exit 2 with one line, in every form of output", a
 
 test("a reader that closes ends the command quietly", async () => {
   const child = Bun.spawn(
-    ["bash", "-c", `"$0" "$1" runs --json | true; exit "\${PIPESTATUS[0]}"`, process.execPath, main],
+    [
+      "bash",
+      "-c",
+      `"$0" "$1" runs --results "$2" --json | true; exit "\${PIPESTATUS[0]}"`,
+      process.execPath,
+      main,
+      results,
+    ],
     {
       stdout: "pipe",
       stderr: "pipe",
@@ -41,10 +54,10 @@ test("a reader that closes ends the command quietly", async () => {
 })
 
 test("an stderr that is full changes no result", async () => {
-  const child = Bun.spawn([process.execPath, main, "runs", "--json"], {
+  const child = Bun.spawn([process.execPath, main, "runs", "--results", results, "--json"], {
     stdout: "pipe",
     stderr: openSync("/dev/full", "w"),
   })
-  expect(JSON.parse(await new Response(child.stdout).text())).toBeArray()
+  expect(JSON.parse(await new Response(child.stdout).text())).toMatchObject([{ experiment: "001-quickstart" }])
   expect(await child.exited).toBe(0)
 })
