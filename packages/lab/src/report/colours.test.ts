@@ -30,3 +30,10 @@ test.each([
   expect(pairs.filter(([, , distance]) => distance < 0.11)).toEqual([])
   expect(colours.filter((colour) => apart(colour, page) < 0.25)).toEqual([])
 })
+
+test("rows that are no arms share a grey, and their lines have dashes of their own", () => {
+  const others = ["start", "reference", "capacity"].map((name) => ({ name, role: "start" as const }))
+  const look = rowColours({ rows: [...arms.slice(0, 2), ...others] })
+  expect(new Set(look.range.slice(2)).size).toBe(1)
+  expect(new Set(look.dashes.slice(2)).size).toBe(3)
+})

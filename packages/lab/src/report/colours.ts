@@ -36,7 +36,7 @@ export const onDark: Readonly<Record<string, string>> = {
   "#8c6d31": "#a8854a",
 }
 
-/** Dashes and shapes of the second and the third arm of one colour. */
+/** Dashes and shapes of the second and the third row of one colour. */
 const dashes = [
   [1, 0],
   [6, 3],
@@ -61,7 +61,7 @@ export const rowColours = (run: { readonly rows: ReadonlyArray<Pick<RowRecord, "
   return {
     domain: [...arms, ...others],
     range: [...arms.map((_, i) => colours[i % colours.length]!), ...others.map(() => faint)],
-    dashes: [...arms.map((_, i) => dashes[cycle(i)]!), ...others.map(() => dashes[0]!)],
+    dashes: [...arms.map((_, i) => dashes[cycle(i)]!), ...others.map((_, i) => dashes[i % dashes.length]!)],
     shapes: [...arms.map((_, i) => shapes[cycle(i)]!), ...others.map(() => shapes[0]!)],
     repeats: arms.length > colours.length,
   }

@@ -124,7 +124,7 @@ export const train = (
       if (event._tag !== "step") return
       tokensAtStart ??= event.tokensSeen
       const rate = Math.round((event.tokensSeen - tokensAtStart) / ((performance.now() - started) / 1000))
-      context.progress(event.step, until, `loss ${event.loss.toFixed(3)}${rate > 0 ? `  ${rate} tokens/s` : ""}`)
+      context.progress(event.step, until, `loss ${event.loss.toFixed(3)}${rate > 0 ? `, ${rate} tokens/s` : ""}`)
     }
     const { probed, ...summary } = yield* trainStage({
       stage: label,
