@@ -1,5 +1,14 @@
 import { expect, spyOn, test } from "bun:test"
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { thisProcess } from "@winnow/files"
@@ -77,14 +86,18 @@ test("a run is found by the beginning of its id or by its folder; else the error
   expect(await refused("zzzz")).toContain("no such run")
 })
 
-test("a run that is named by its folder is found without the records of others", async () => {
+test("a run that is named by its folder, or by its id, is found without the records of others", async () => {
   const { store, write, folder } = aHome()
   for (const id of ["abcd", "abef", "c100"]) write(id)
   using read = spyOn(records, "readRun")
   expect((await run(store.find(folder("abef")))).run).toBe("abef")
   expect(read.mock.calls).toEqual([[folder("abef")]])
   expect((await run(store.find("abe"))).run).toBe("abef")
-  expect(read.mock.calls).toHaveLength(1 + 3)
+  expect(read.mock.calls).toHaveLength(1 + 1)
+  // The record knows the id of a run whose folder a user renamed.
+  renameSync(folder("abef"), folder("mine"))
+  expect((await run(store.find("abe"))).directory).toBe(folder("mine"))
+  expect(read.mock.calls).toHaveLength(1 + 1 + 3)
 })
 
 test("an attempt is running, then what it came to: done by its record, stopped, or failed with its message", async () => {

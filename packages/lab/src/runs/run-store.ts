@@ -88,6 +88,9 @@ const unreadable = (directory: string): Summary => ({
   schema: null,
 })
 
+/** The id in the name of a run's folder, `id` or `part-id`; a folder that a user renamed has another. */
+const idIn = (directory: string): string => basename(directory).split("-").at(-1)!
+
 /** True if a slug, a number or a name refers to the experiment of a run. */
 const isOf = ({ experiment }: RunEntry, name: string): boolean =>
   experiment === name || experiment.slice(4) === name || experiment.slice(0, 3) === name
@@ -123,25 +126,33 @@ export const makeRunStore = (
     return { folders: new Set([...written, ...byFolder.keys()]), entryIn }
   }
 
+  /** The runs of these folders, the newest first. */
+  const read = (folders: Iterable<string>, entryIn: ReturnType<typeof known>["entryIn"]) =>
+    Effect.map(Effect.forEach(folders, entryIn), (entries) =>
+      entries.flatMap((entry) => entry ?? []).toSorted((a, b) => (a.when < b.when ? 1 : a.when > b.when ? -1 : 0)),
+    )
+
   const list = (experiment?: string) =>
     Effect.gen(function* () {
       const { folders, entryIn } = known()
-      const entries = (yield* Effect.forEach(folders, entryIn)).flatMap((entry) => entry ?? [])
-      return entries
-        .filter((entry) => experiment === undefined || isOf(entry, experiment))
-        .toSorted((a, b) => (a.when < b.when ? 1 : a.when > b.when ? -1 : 0))
+      const all = yield* read(folders, entryIn)
+      return all.filter((entry) => experiment === undefined || isOf(entry, experiment))
     })
 
   const find = (name: string) =>
     Effect.gen(function* () {
-      // A folder says which run is meant: the records of all others, tens of megabytes, are not read.
+      // A folder's name says which run is meant: the records of all others, tens of megabytes, are not read.
       const { folders, entryIn } = known()
       const folder = runFolder(name)
       const entry = folders.has(folder) ? yield* entryIn(folder) : undefined
       if (entry !== undefined) return entry
       if (hasRun(name)) return { ...summaryOf(yield* readRun(name)), attempts: [] }
-      const all = yield* list()
-      const called = all.filter(({ run, directory }) => run.startsWith(name) || basename(directory).startsWith(name))
+      const isCalled = ({ run, directory }: Pick<RunEntry, "run" | "directory">) =>
+        run.startsWith(name) || basename(directory).startsWith(name)
+      const likely = [...folders].filter((directory) => isCalled({ run: idIn(directory), directory }))
+      const byFolder = (yield* read(likely, entryIn)).filter(isCalled)
+      const all = byFolder.length > 0 ? byFolder : yield* list()
+      const called = all.filter(isCalled)
       // A published record and this checkout's own run have the same name: the newest counts.
       if (called.length > 0 && called.every(({ run }) => run === called[0]!.run)) return called[0]!
       const problem =
