@@ -112,7 +112,7 @@ export const computePlot = (run: RunRecord): Plot => {
   const height = 340
   const draw = (width: number) => {
     const narrow = isNarrow(width)
-    const placed = place(run, (most - least) * (narrow ? 0.04 : 0.045))
+    const placed = place(run, (most - least + 0.02) * (narrow ? 0.04 : 0.045))
     const start = 0.85 * Math.min(...placed.map(({ at }) => at))
     const fontSize = narrow ? 10 : 11
     /** The end of the scale at which each name has room beside its point: the axis itself takes the first 70 pixels. */
@@ -124,7 +124,7 @@ export const computePlot = (run: RunRecord): Plot => {
       quantity(
         field,
         narrow ? "FLOPs of all training" : "FLOPs of all training: the draft's, its reference's, its caches'",
-        { format: ".2s", tickCount: narrow ? 3 : 6, grid: false },
+        { format: Math.max(...end) < 2 * start ? ".3s" : ".2s", tickCount: narrow ? 3 : 6, grid: false },
         { type: "log", domain: [start, Math.max(...end)], nice: false },
       )
     const lowest = Math.min(least - 0.01, ...placed.map(({ labelValue }) => labelValue - 0.01))
