@@ -14,11 +14,10 @@ import { moments, runChild } from "./kill-process.ts"
 import { checkpointsIn, recordContents, resumesOf, storeContents } from "./store-contents.ts"
 
 /**
- * Least number of kills, which each of the moments needs; `WINNOW_KILLS` asks for more. On a fast machine some of them come
- * too late: the test goes on until enough took effect, up to `most`.
+ * Least number of kills. On a fast machine some of them come too late: the test goes on until enough took effect, up to
+ * `most`.
  */
-const kills = Number(process.env["WINNOW_KILLS"] ?? 15)
-const most = 3 * kills + 45
+const [kills, most] = [30, 90]
 /** Two experiments that share all but a seed. */
 const runs = ["1,2", "2,3"] as const
 
