@@ -1,4 +1,5 @@
 /** The options of `bun run bench`. */
+import { comparisons } from "./comparisons.ts"
 import type { Sampling } from "./measure.ts"
 import { flag, optionLines, readOptions, UsageError } from "./options.ts"
 
@@ -10,25 +11,6 @@ export interface Request {
   readonly json: boolean
   readonly help: boolean
 }
-
-/** Comparisons with a peer; each runs alone. */
-const comparisons: ReadonlyArray<string> = [
-  "step",
-  "decode",
-  "together",
-  "generate",
-  "precision",
-  "start",
-  "load",
-  "large",
-  "lookup",
-  "packing",
-  "parallel",
-  "encode",
-  "heads",
-  "steady",
-  "agreement",
-]
 
 /** Other names of suites: `bench tokenize` beside `bench load`. */
 const aliases: Readonly<Record<string, string>> = { tokenize: "tokenizing" }
@@ -72,15 +54,16 @@ export const parseRequest = (args: ReadonlyArray<string>, names: ReadonlyArray<s
   const { values, positionals: suiteNames } = readOptions("", args, options, true)
   const positionals = suiteNames.map((name) => aliases[name] ?? name)
   const unknown = positionals.filter((name) => !names.includes(name))
-  const comparison = comparisons.find((name) => unknown.includes(name))
+  const ofPeers = Object.keys(comparisons)
+  const comparison = ofPeers.find((name) => unknown.includes(name))
   if (comparison !== undefined)
     throw new UsageError(
       `${comparison} is no suite: it is run alone and first, as in \`bun run bench ${comparison} --peer PYTHON\``,
     )
   if (unknown.length > 0)
     throw new UsageError(
-      `there is no suite ${unknown.join(", ")}; there are ${names.join(", ")}, and the comparisons ${comparisons.map((name) => `\`bun run bench ${name}\``).join(", ")}`,
-      { name: unknown[0]!, names: [...names, ...comparisons] },
+      `there is no suite ${unknown.join(", ")}; there are ${names.join(", ")}, and the comparisons ${ofPeers.map((name) => `\`bun run bench ${name}\``).join(", ")}`,
+      { name: unknown[0]!, names: [...names, ...ofPeers] },
     )
   return {
     suites: positionals.length === 0 ? names : [...new Set(positionals)],

@@ -1,30 +1,10 @@
 /** `bun run bench`: the mitata suites, or a comparison with a peer. Exit codes: 0 done, 1 failed, 2 usage. */
 import { parseRequest, usage } from "./command-line.ts"
+import { comparisons } from "./comparisons.ts"
 import { UsageError } from "./options.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
 import { usageLine } from "./usage-line.ts"
 
-/** A comparison with the arguments after its name. */
-type Comparison = (args: ReadonlyArray<string>) => Promise<void>
-
-/** Comparisons, which alternate our side and a peer. A command loads its own alone. */
-const comparisons: Readonly<Record<string, () => Promise<Comparison>>> = {
-  step: async () => (await import("./step/bench-step.ts")).benchStep,
-  decode: async () => (await import("./decode/bench-decode.ts")).benchDecode,
-  together: async () => (await import("./together/bench-together.ts")).benchTogether,
-  generate: async () => (await import("./generate/bench-generate.ts")).benchGenerate,
-  load: async () => (await import("./load/bench-load.ts")).benchLoad,
-  large: async () => (await import("./large/bench-large.ts")).benchLarge,
-  lookup: async () => (await import("./lookup/bench-lookup.ts")).benchLookup,
-  packing: async () => (await import("./packing/bench-packing.ts")).benchPacking,
-  parallel: async () => (await import("./parallel/bench-parallel.ts")).benchParallel,
-  encode: async () => (await import("./encode/bench-encode.ts")).benchEncode,
-  heads: async () => (await import("./heads/bench-heads.ts")).benchHeads,
-  precision: async () => (await import("./precision/bench-precision.ts")).benchPrecision,
-  start: async () => (await import("./start/bench-start.ts")).benchStart,
-  steady: async () => (await import("./steady/bench-steady.ts")).benchSteady,
-  agreement: async () => (await import("./agreement/bench-agreement.ts")).benchAgreement,
-}
 /** The suites' modules load the engine and all that they measure. */
 const loadSuites = async () => (await import("./suites/index.ts")).suites
 
