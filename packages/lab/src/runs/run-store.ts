@@ -123,26 +123,25 @@ export const makeRunStore = (
         const summary = written.has(directory) ? yield* summaryIn(directory) : undefined
         return entryOf(summary, attempts, tries.at(-1)?.beginning)
       })
-    return { folders: new Set([...written, ...byFolder.keys()]), entryIn }
+    /** The runs of these folders, the newest first. */
+    const entriesIn = (folders: Iterable<string>) =>
+      Effect.map(Effect.forEach(folders, entryIn), (entries) =>
+        entries.flatMap((entry) => entry ?? []).toSorted((a, b) => (a.when < b.when ? 1 : a.when > b.when ? -1 : 0)),
+      )
+    return { folders: new Set([...written, ...byFolder.keys()]), entryIn, entriesIn }
   }
-
-  /** The runs of these folders, the newest first. */
-  const read = (folders: Iterable<string>, entryIn: ReturnType<typeof known>["entryIn"]) =>
-    Effect.map(Effect.forEach(folders, entryIn), (entries) =>
-      entries.flatMap((entry) => entry ?? []).toSorted((a, b) => (a.when < b.when ? 1 : a.when > b.when ? -1 : 0)),
-    )
 
   const list = (experiment?: string) =>
     Effect.gen(function* () {
-      const { folders, entryIn } = known()
-      const all = yield* read(folders, entryIn)
+      const { folders, entriesIn } = known()
+      const all = yield* entriesIn(folders)
       return all.filter((entry) => experiment === undefined || isOf(entry, experiment))
     })
 
   const find = (name: string) =>
     Effect.gen(function* () {
       // A folder's name says which run is meant: the records of all others, tens of megabytes, are not read.
-      const { folders, entryIn } = known()
+      const { folders, entryIn, entriesIn } = known()
       const folder = runFolder(name)
       const entry = folders.has(folder) ? yield* entryIn(folder) : undefined
       if (entry !== undefined) return entry
@@ -150,8 +149,8 @@ export const makeRunStore = (
       const isCalled = ({ run, directory }: Pick<RunEntry, "run" | "directory">) =>
         run.startsWith(name) || basename(directory).startsWith(name)
       const likely = [...folders].filter((directory) => isCalled({ run: idIn(directory), directory }))
-      const byFolder = (yield* read(likely, entryIn)).filter(isCalled)
-      const all = byFolder.length > 0 ? byFolder : yield* list()
+      const byFolder = (yield* entriesIn(likely)).filter(isCalled)
+      const all = byFolder.length > 0 ? byFolder : yield* entriesIn(folders)
       const called = all.filter(isCalled)
       // A published record and this checkout's own run have the same name: the newest counts.
       if (called.length > 0 && called.every(({ run }) => run === called[0]!.run)) return called[0]!
