@@ -36,8 +36,9 @@ const domainIn = (text: string): Range | ReadonlyArray<unknown> | undefined => {
   return Array.isArray(list) ? list : undefined
 }
 
-/** The words that are no path of a setting. */
-const words = ["random", "halving", "draw", "trials", "flops", "seconds"]
+/** The words that stand before one number, and all that are no path of a setting. */
+const numbers: ReadonlyArray<string> = ["draw", "trials", "flops", "seconds"]
+const words = ["random", "halving", ...numbers]
 
 const forms =
   "expected PATH=DOMAIN, such as optimizer.learningRate=log:0.001..0.03, filter.k=0.1..1, batchSize=int:8..64 or filter.k=0.2,0.4; " +
@@ -74,7 +75,7 @@ export const withSearch = (
           name === "random"
             ? { kind: name, draws: first }
             : { kind: name, draws: first, ...(factor !== undefined && { factor }) }
-      } else if (name === "trials" || name === "flops" || name === "seconds" || name === "draw") {
+      } else if (numbers.includes(name)) {
         const number = numberIn(value)
         if (number === undefined) return yield* refused(forms)
         if (name === "draw") seed = number
