@@ -5,6 +5,7 @@ export { type Measured, type Probe, probeAnswer, readProbe } from "./doctor/prob
 export { processorFlags } from "./doctor/processor.ts"
 export type { Place } from "./doctor/surroundings.ts"
 export { type Diagnosis, type ExamineOptions, examine, packageVersion } from "./doctor.ts"
+export { keptMemory } from "./kept-memory.ts"
 export { type Attempt, AttemptFailed, LibraryNotFound } from "./library/error.ts"
 export type { Flavour, Library, LibrarySource, Platform } from "./library/library.ts"
 export { type LocateOptions, locateLibrary } from "./library/locate.ts"

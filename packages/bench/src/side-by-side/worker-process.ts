@@ -5,6 +5,7 @@
  * and other fields; when its input ends it prints {"peakMegabytes"}. It works only on request, so that sides can take
  * turns.
  */
+import { keptMemory } from "@winnow/engine"
 import { UsageError } from "../options.ts"
 import { type Environment, hugePages, keepFreedMemory } from "./peer-sides.ts"
 
@@ -83,10 +84,11 @@ export const checkPeer = async (
 /** Variables that only the comparison may set: a user's own setting must not decide the outcome. */
 const decisive = Object.keys({ ...keepFreedMemory, ...hugePages })
 
-/** The environment of a side: the command's own, without allocator settings, and `variables`. */
+/** The environment of a side: the command's own, without allocator settings, `variables`, and that of our workers. */
 export const environmentOf = (variables: Environment): Record<string, string | undefined> => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !decisive.includes(name))),
   PYTHONDONTWRITEBYTECODE: "1", // Python must not write into the peers' folder
+  ...keptMemory,
   ...variables,
 })
 

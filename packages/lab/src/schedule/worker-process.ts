@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { keptMemory } from "@winnow/engine"
 import type { Meeting } from "@winnow/tensor"
 import { Data, Effect } from "effect"
 import type { ProgressEvent } from "../progress.ts"
@@ -43,6 +44,18 @@ interface Listener {
 /** The variable of a worker's environment that holds its meeting with others, as JSON. */
 export const meetingVariable = "WINNOW_MEETING"
 
+/** The environment of a worker: the command's own, and the settings that a worker needs. */
+export const workerEnvironment = (
+  own: Readonly<Record<string, string | undefined>>,
+  threads: number,
+  meeting?: Meeting,
+): Record<string, string | undefined> => ({
+  ...keptMemory,
+  ...own,
+  TF_NUM_INTRAOP_THREADS: String(threads),
+  ...(meeting && { [meetingVariable]: JSON.stringify(meeting) }),
+})
+
 /**
  * Starts a worker.
  *
@@ -52,11 +65,7 @@ export const meetingVariable = "WINNOW_MEETING"
 export const startWorker = (open: Open, threads: number, meeting?: Meeting): WorkerProcess => {
   const child = spawn(process.execPath, [entry], {
     stdio: ["pipe", "pipe", "pipe"],
-    env: {
-      ...process.env,
-      TF_NUM_INTRAOP_THREADS: String(threads),
-      ...(meeting && { [meetingVariable]: JSON.stringify(meeting) }),
-    },
+    env: workerEnvironment(process.env, threads, meeting),
   })
   let listener: Listener | undefined
   let over: WorkerDied | undefined

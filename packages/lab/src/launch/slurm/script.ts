@@ -1,5 +1,6 @@
 /** The script of a job: the environment of one stage, and `winnow stage` in the place of the shell. */
 import { join } from "node:path"
+import { keptMemory } from "@winnow/engine"
 import { houseRoot } from "../../store/code/house.ts"
 
 /** A text as one word of bash. */
@@ -35,6 +36,7 @@ export const jobScript = (
     'export WINNOW_REQUEUE="scontrol requeue $job"',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: bash
     'export TF_NUM_INTRAOP_THREADS="${SLURM_CPUS_PER_TASK:-1}"',
+    ...Object.entries(keptMemory).map(([name, value]) => `export ${name}="\${${name}:-${value}}"`),
     ...(preamble === undefined ? [] : [preamble]),
     `exec ${size === 1 ? "" : srun(size)}${quoted(process.execPath)} ${quoted(join(houseRoot, "packages/cli/src/main.ts"))} stage \\`,
     `  "\${keys[\${SLURM_ARRAY_TASK_ID:-0}]}" --launch ${quoted(folder)}`,
