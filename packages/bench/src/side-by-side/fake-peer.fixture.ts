@@ -2,6 +2,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { comparisons } from "../comparisons.ts"
 
 /**
  * Keeps a program for as long as `use` runs.
@@ -38,4 +39,22 @@ export const runBench = (...args: ReadonlyArray<string>) => {
     timeout: 120_000,
   })
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
+}
+
+/**
+ * Runs a comparison in this process, which has loaded it already: for comparisons whose sides are processes of their own.
+ *
+ * @returns its stdout; rejects with the comparison's error
+ */
+export const callBench = async (name: string, ...args: ReadonlyArray<string>): Promise<string> => {
+  const { log, error } = console
+  const lines: Array<string> = []
+  console.log = (line: string) => void lines.push(`${line}\n`)
+  console.error = () => {} // progress
+  try {
+    await (await comparisons[name]!())(args)
+  } finally {
+    Object.assign(console, { log, error })
+  }
+  return lines.join("")
 }

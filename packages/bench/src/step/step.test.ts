@@ -5,11 +5,12 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { UsageError } from "../options.ts"
-import { runBench, withPeer } from "../side-by-side/fake-peer.fixture.ts"
+import { callBench, runBench, withPeer } from "../side-by-side/fake-peer.fixture.ts"
 import { headerOf } from "../side-by-side/header.ts"
 import { fastest, shownRatio, speedRatio } from "../side-by-side/peer-sides.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
-import type { StepReport } from "./bench-step.ts"
+import { usageLine } from "../usage-line.ts"
+import { type StepReport, stepLines } from "./bench-step.ts"
 import { flameSvg, flameTable, medianFlame } from "./flame.ts"
 import { floorOf } from "./floor.ts"
 import { parseStep } from "./options.ts"
@@ -21,71 +22,66 @@ const main = join(import.meta.dir, "../main.ts")
 const tiny = ["--draft", "16,1,2,32", "--target", "16,1,2,32", "--vocab", "64", "--batch", "2", "--length", "8"]
 
 describe("beside a peer", () => {
-  test("takes turns with eager PyTorch in both precisions and the best; the verdict compares with the faster eager one and the best", () =>
-    withPeer(`return { seconds: kind === "best" ? 1 : kind === "bf16" ? 2 : 3, loss: 0.5 }`, (peer) => {
-      const { exitCode, stdout, stderr } = runBench("step", "--peer", peer, ...tiny, "--steps", "2", "--json")
-      expect([exitCode, stderr]).toEqual([0, ""])
-      const report = JSON.parse(stdout) as StepReport
-      const { ours, peers, against, floorGigaflops, signals, command, lossDifference, othersCores } = report
-      expect(command).toBe(`bun run bench step --peer PYTHON ${tiny.join(" ")} --steps 2 --json`)
-      expect(signals).toBe("live")
-      expect(peers.map(({ name, peer, secondsPerStep }) => [name, peer, secondsPerStep])).toEqual([
-        ["a peer fp32", "fp32", 3],
-        ["a peer bf16", "bf16", 2],
-        ["a peer best", "best", 1],
-      ])
-      expect(lossDifference).toBe(0)
-      expect(ours.losses.every((loss) => loss! > 0)).toBe(true)
-      if (process.platform === "linux") expect(othersCores).toBeGreaterThanOrEqual(0)
-      for (const peer of peers) {
-        expect(peer.peakMegabytes).toBe(4) // two steps to warm up, two timed
-        expect(peer.tokensPerSecond).toBe(16 / peer.secondsPerStep)
-        expect(peer.memory_ratio).toBeCloseTo(ours.peakMegabytes / 4, 6)
-        const each = ours.seconds.map((s) => peer.secondsPerStep / s)
-        expect(peer.speed).toMatchObject({ each, low: Math.min(...each), high: Math.max(...each) })
-        expect(peer.versions).toEqual({ peer: "1.2" })
-      }
-      const { peer: eager, ...figures } = against.eager!
-      expect(eager).toBe("bf16")
-      expect(peers[1]!).toMatchObject(figures)
-      expect(against.best).toMatchObject({ peer: "best", name: "a peer best", speed: peers[2]!.speed })
-      expect(ours.gigaflopsPerSecond).toBeCloseTo(floorGigaflops.total / ours.secondsPerStep, 9)
-    }))
+  test("takes turns with all peers; they keep freed memory, whatever the user's setting; the verdict compares with the faster eager one and the best", () =>
+    withPeer(
+      `if (process.env.MALLOC_TRIM_THRESHOLD_ === undefined) return { seconds: 8, loss: 0.525 }
+       return { seconds: kind === "best" ? 1 : kind === "bf16" ? 2 : 3, loss: 0.5 }`,
+      (peer) => {
+        const args = [...tiny, "--peers", "fp32,bf16,best,bf16-default", "--steps", "2", "--json"]
+        const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, main, "step", "--peer", peer, ...args], {
+          env: { ...process.env, MALLOC_TRIM_THRESHOLD_: "1" },
+        })
+        expect([exitCode, stderr.toString()]).toEqual([0, ""])
+        const report = JSON.parse(stdout.toString()) as StepReport
+        const { ours, peers, against, floorGigaflops, signals, command, lossDifference, othersCores } = report
+        expect(command).toBe(`bun run bench step --peer PYTHON ${args.join(" ")}`)
+        expect(signals).toBe("live")
+        const keepMemory = { MALLOC_MMAP_THRESHOLD_: "8589934592", MALLOC_TRIM_THRESHOLD_: "17179869184" }
+        expect(peers.map((side) => [side.name, side.peer, side.secondsPerStep, side.environment])).toEqual([
+          ["a peer fp32", "fp32", 3, keepMemory],
+          ["a peer bf16", "bf16", 2, keepMemory],
+          ["a peer best", "best", 1, { ...keepMemory, GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" }],
+          ["a peer bf16", "bf16-default", 8, {}],
+        ])
+        expect(ours.losses.every((loss) => loss! > 0)).toBe(true)
+        if (process.platform === "linux") expect(othersCores).toBeGreaterThanOrEqual(0)
+        for (const peer of peers) {
+          expect(peer.peakMegabytes).toBe(4) // two steps to warm up, two timed
+          expect(peer.tokensPerSecond).toBe(16 / peer.secondsPerStep)
+          expect(peer.memory_ratio).toBeCloseTo(ours.peakMegabytes / 4, 6)
+          const each = ours.seconds.map((s) => peer.secondsPerStep / s)
+          expect(peer.speed).toMatchObject({ each, low: Math.min(...each), high: Math.max(...each) })
+          expect(peer.versions).toEqual({ peer: "1.2" })
+        }
+        const { peer: eager, ...figures } = against.eager!
+        expect(eager).toBe("bf16")
+        expect(peers[1]!).toMatchObject(figures)
+        expect(against.best).toMatchObject({ peer: "best", name: "a peer best", speed: peers[2]!.speed })
+        expect(ours.gigaflopsPerSecond).toBeCloseTo(floorGigaflops.total / ours.secondsPerStep, 9)
+        expect(lossDifference).toBeCloseTo(0.05, 12)
+        expect(stepLines(report).join("\n")).toContain("losses differ by up to 5.0 %")
+      },
+    ))
 
-  test("peers keep freed memory, and their record states it; a user's own setting has no effect", () =>
-    withPeer(`return { seconds: process.env.MALLOC_TRIM_THRESHOLD_ === undefined ? 8 : 4 }`, (peer) => {
-      const args = ["--peers", "bf16,best,bf16-default", ...tiny, "--steps", "1", "--json"]
-      const stdout = Bun.spawnSync([process.execPath, main, "step", "--peer", peer, ...args], {
-        env: { ...process.env, MALLOC_TRIM_THRESHOLD_: "1" },
-      }).stdout.toString()
-      const { peers, against } = JSON.parse(stdout) as StepReport
-      const keepMemory = { MALLOC_MMAP_THRESHOLD_: "8589934592", MALLOC_TRIM_THRESHOLD_: "17179869184" }
-      expect(peers.map(({ peer, secondsPerStep, environment }) => [peer, secondsPerStep, environment])).toEqual([
-        ["bf16", 4, keepMemory],
-        ["best", 4, { ...keepMemory, GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" }],
-        ["bf16-default", 8, {}],
-      ])
-      expect(against.eager!.peer).toBe("bf16")
-    }))
+  test("without --peers: eager PyTorch in both precisions and the best", () => {
+    expect(parseStep([]).peers).toEqual(["fp32", "bf16", "best"])
+  })
 
-  test("with --cached the peers read a cache too, which their own Python made before", () =>
-    withPeer(`return { seconds: args.includes("--signals") ? 1 : 9 }`, (peer) => {
-      const { exitCode, stdout } = runBench("step", "--peer", peer, "--cached", ...tiny, "--steps", "1", "--json")
-      expect(exitCode).toBe(0)
-      const { peers, signals } = JSON.parse(stdout) as StepReport
+  test("with --cached: caches come first, the floor excludes the frozen models; the peers read a cache that their own Python made", () =>
+    withPeer(`return { seconds: args.includes("--signals") ? 1 : 9, loss: 0.5 }`, async (peer) => {
+      const args = ["--peer", peer, "--cached", "--top-k", "8", ...tiny, "--steps", "1", "--json"]
+      const report = JSON.parse(await callBench("step", ...args)) as StepReport
+      const { ours, peers, signals, floorGigaflops, lossDifference } = report
       expect([signals, ...peers.map((side) => side.secondsPerStep)]).toEqual(["cached", 1, 1, 1])
-    }))
-
-  test("the table reports peers whose losses differ", () =>
-    withPeer(`return { seconds: 3, loss: kind === "best" ? 1.05 : 1 }`, (peer) => {
-      const { stdout } = runBench("step", "--peer", peer, ...tiny, "--steps", "1")
-      expect(stdout).toContain("losses differ by up to 5.0 %")
+      expect(ours.name).toEndWith("signals cached (top 8)")
+      expect(floorGigaflops.frozen).toBe(0)
+      expect(lossDifference).toBe(0)
+      expect(stepLines(report).join("\n")).not.toContain("losses differ")
     }))
 
   test("one peer only, as a table", () =>
-    withPeer(`return { seconds: 3 }`, (peer) => {
-      const { exitCode, stdout } = runBench("step", "--peer", peer, "--peers", "fp32", ...tiny, "--steps", "1")
-      expect(exitCode).toBe(0)
+    withPeer(`return { seconds: 3 }`, async (peer) => {
+      const stdout = await callBench("step", "--peer", peer, "--peers", "fp32", ...tiny, "--steps", "1")
       expect(stdout).toMatch(/^a peer fp32 +3\.000 s/m)
       expect(stdout).toMatch(
         /^ours \/ a peer fp32: [\d.]+ \[[\d.]+, [\d.]+\] times its tokens a second, [\d.]+ of its memory$/m,
@@ -93,13 +89,8 @@ describe("beside a peer", () => {
       expect(stdout).not.toContain("a peer bf16")
     }))
 
-  test("with cached signals: caches come first, the floor excludes the frozen models", () => {
-    const { exitCode, stdout, stderr } = runBench("step", "--cached", "--top-k", "8", ...tiny, "--steps", "1", "--json")
-    expect([exitCode, stderr]).toEqual([0, ""])
-    const { ours, peers, against, signals, floorGigaflops } = JSON.parse(stdout) as StepReport
-    expect(signals).toBe("cached")
-    expect(ours.name).toEndWith("signals cached (top 8)")
-    expect(floorGigaflops.frozen).toBe(0)
+  test("no peer: no verdict", async () => {
+    const { peers, against } = JSON.parse(await callBench("step", ...tiny, "--steps", "1", "--json")) as StepReport
     expect(peers).toEqual([])
     expect(against).toEqual({})
   })
@@ -156,11 +147,9 @@ describe("a sweep", () => {
     for (const point of pointsOf(options, "tokens")) expect(point).toEqual({ ...options, batch: point.batch })
   })
 
-  test("times our side at each size, in a process of its own", () => {
+  test("times our side at each size, in a process of its own", async () => {
     const sizes = ["--draft", "16,1,2,32", "--target", "16,1,2,32", "--batch", "1", "--length", "8", "--steps", "1"]
-    const { exitCode, stdout } = runBench("step", "--sweep", "vocab", ...sizes, "--json")
-    expect(exitCode).toBe(0)
-    const { sweep, points } = JSON.parse(stdout)
+    const { sweep, points } = JSON.parse(await callBench("step", "--sweep", "vocab", ...sizes, "--json"))
     expect(sweep).toBe("vocab")
     expect(points.map(({ at }: { at: number }) => at)).toEqual([4096, 50304, 151936])
     for (const { ours, microsecondsPerToken } of points) {
@@ -197,10 +186,12 @@ describe("bad options give one line on stderr and exit code 2", () => {
     expect(parsed).toThrow(/^.*$/)
   })
 
-  test("of the command: a missing peer", () => {
-    const { exitCode, stdout, stderr } = runBench("step", "--peer", "/nope")
-    expect([exitCode, stdout]).toEqual([2, ""])
-    expect(stderr).toMatch(/^error: .*"\/nope": there is no such program .* give its path.*\n$/)
+  test("of the command: a missing peer", async () => {
+    const error = await callBench("step", "--peer", "/nope").catch((cause: unknown) => cause)
+    expect(error).toBeInstanceOf(UsageError)
+    expect(await usageLine(error as UsageError)).toMatch(
+      /^error: .*"\/nope": there is no such program .* give its path.*\n$/,
+    )
   })
 
   test("a Python without PyTorch: the message names the missing package and the remedy", async () => {
