@@ -21,8 +21,11 @@ if (why !== undefined) console.log(`skipped: jobs of Slurm: ${why}`)
 /**
  * Long enough to be stopped in the middle: some seconds of a training, with a checkpoint each tenth of a second. A fault
  * comes about a second after the first steps: their message is read twice a second, and clients of Slurm take a while.
+ * A step of the arm, which writes half of its texts, takes three of the others.
  */
-const long = ["target.pretraining.steps=2000", "draft.start.pretraining.steps=2000", "arms.all.steps=2000"]
+const long = ["target.pretraining.steps=2000", "draft.start.pretraining.steps=2000", "arms.all.steps=800"]
+
+const checkpointSeconds = "0.1"
 
 describe.skipIf(why !== undefined)("jobs of Slurm", () => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-slurm-"))
@@ -31,7 +34,7 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
   beforeAll(async () => {
     await openEngine()
     cluster = await startCluster(folder, { nodes: [1, 1] })
-    Object.assign(process.env, cluster.env, { WINNOW_CHECKPOINT_SECONDS: "0.1" })
+    Object.assign(process.env, cluster.env, { WINNOW_CHECKPOINT_SECONDS: checkpointSeconds })
   })
   afterAll(async () => {
     await cluster?.stop()
@@ -107,7 +110,9 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
     expect(launchesIn(home)).toEqual([])
 
     const alone = join(folder, "alone")
+    delete process.env["WINNOW_CHECKPOINT_SECONDS"] // This run is not stopped.
     const expected = await Effect.runPromise(slurmRun({ home: alone, set: long, launcher: local }))
+    process.env["WINNOW_CHECKPOINT_SECONDS"] = checkpointSeconds
     expect(contentsOf(home, finished)).toEqual(contentsOf(alone, expected))
     expect(finished.computed).toBe(expected.computed)
   }, 1_200_000)
