@@ -108,7 +108,11 @@ const confOf = (
       (cpus, i) =>
         `NodeName=node${i + 1} NodeHostname=node${i + 1} NodeAddr=127.0.0.1 Port=${ports[i + 1]} CPUs=${cpus} RealMemory=8000 State=UNKNOWN`,
     ),
-    "PartitionName=main Nodes=ALL Default=YES DefaultTime=10 MaxTime=60 State=UP",
+    // A job of the urgent partition displaces one of the main partition, which is queued again.
+    "PreemptType=preempt/partition_prio",
+    "PreemptMode=REQUEUE",
+    "PartitionName=main Nodes=ALL Default=YES DefaultTime=10 MaxTime=60 PriorityTier=1 State=UP",
+    "PartitionName=urgent Nodes=ALL DefaultTime=1 MaxTime=1 PriorityTier=2 State=UP",
     "",
   ].join("\n")
 

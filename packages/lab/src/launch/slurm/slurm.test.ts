@@ -23,7 +23,7 @@ if (why !== undefined) console.log(`skipped: jobs of Slurm: ${why}`)
  * comes about a second after the first steps: their message is read twice a second, and clients of Slurm take a while.
  * A step of the arm, which writes half of its texts, takes three of the others.
  */
-const long = ["target.pretraining.steps=2000", "draft.start.pretraining.steps=2000", "arms.all.steps=800"]
+const long = ["target.pretraining.steps=3000", "draft.start.pretraining.steps=2000", "arms.all.steps=800"]
 
 const checkpointSeconds = "0.1"
 
@@ -52,56 +52,90 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
     return id === undefined ? undefined : { id, node: node! }
   }
 
-  test("a node dies, a process is killed, a time ends: the run ends as in one process, byte by byte", async () => {
+  test("a node dies, a job is displaced, a process killed, a time ends: the bytes are those of one process", async () => {
     const home = join(folder, "faults")
     const notes: Array<string> = []
-    const begun = new Map<string, number>()
-    const done = new Set<string>()
-    const faults: Readonly<Record<string, (job: { id: string; node: string }) => Promise<void>>> = {
-      // Slurm itself queues its jobs again, on the other node.
-      target: async ({ id, node }) => {
-        cluster.kill(node)
-        await cluster.until("down", [node])
-        cluster.boot(node)
-        await cluster.hurry(id)
-      },
-      // The job fails, and the command submits the stage again.
-      "draft start, seed 1": async () => {
-        const { stages } = readLaunch(launchesIn(home)[0]!)
-        const { key } = stages.find(({ label }) => label === "draft start, seed 1")!
-        for (const pid of processesOf(key)) process.kill(pid, "SIGKILL")
-      },
-      // The signal of the time limit: a checkpoint, then the job queues itself again.
-      "arm all, seed 1": async ({ id }) => {
-        cluster.run("scancel", "--batch", "--signal=USR2", id)
-        await cluster.hurry(id)
-      },
+    const done: Array<string> = []
+    type Fault = readonly [name: string, bring: (job: { id: string; node: string }) => Promise<void>]
+    const faults: Readonly<Record<string, ReadonlyArray<Fault>>> = {
+      target: [
+        // Slurm itself queues its jobs again, on the other node.
+        [
+          "a node",
+          async ({ id, node }) => {
+            cluster.kill(node)
+            await cluster.until("down", [node])
+            cluster.boot(node)
+            await cluster.hurry(id)
+          },
+        ],
+        // So it does with a job in the way of a more urgent one, after a SIGTERM.
+        [
+          "its place",
+          async ({ id, node }) => {
+            const resources = ["--partition=urgent", `--nodelist=${node}`, "--exclusive"]
+            cluster.run("sbatch", ...resources, "--job-name=urgent", "--output=/dev/null", "--wrap=true")
+            await cluster.hurry(id)
+          },
+        ],
+      ],
+      "draft start, seed 1": [
+        // The job fails, and the command submits the stage again.
+        [
+          "its process",
+          async () => {
+            const { stages } = readLaunch(launchesIn(home)[0]!)
+            const { key } = stages.find(({ label }) => label === "draft start, seed 1")!
+            for (const pid of processesOf(key)) process.kill(pid, "SIGKILL")
+          },
+        ],
+      ],
+      "arm all, seed 1": [
+        // The signal of the time limit: a checkpoint, then the job queues itself again.
+        [
+          "its time",
+          async ({ id }) => {
+            cluster.run("scancel", "--batch", "--signal=USR2", id)
+            await cluster.hurry(id)
+          },
+        ],
+      ],
     }
-    const working: Array<Promise<void>> = []
+    const next = new Map<string, number>()
+    const working = new Map<string, Promise<void>>()
     const report = (event: ProgressEvent) => {
       if (event._tag === "note") notes.push(event.text)
-      if (event._tag === "started") begun.set(event.stage, (begun.get(event.stage) ?? 0) + 1)
-      if (event._tag !== "progress" || event.unit !== "steps" || done.has(event.stage) || event.done < 3) return
-      const job = runningJob(event.stage)
-      if (faults[event.stage] === undefined || job === undefined) return
-      done.add(event.stage)
-      working.push(faults[event.stage]!(job))
+      if (event._tag !== "progress" || event.unit !== "steps" || event.done < 3 || working.has(event.stage)) return
+      const [name, bring] = faults[event.stage]?.[next.get(event.stage) ?? 0] ?? []
+      const job = bring && runningJob(event.stage)
+      if (bring === undefined || job === undefined) return
+      done.push(`${event.stage}: ${name}`)
+      next.set(event.stage, (next.get(event.stage) ?? 0) + 1)
+      working.set(
+        event.stage,
+        bring(job).then(() => void working.delete(event.stage)),
+      )
     }
     const finished = await Effect.runPromise(slurmRun({ home, set: long, launcher: slurm(), report }))
-    await Promise.all(working)
-    expect([...done].toSorted()).toEqual(["arm all, seed 1", "draft start, seed 1", "target"])
-    // Each of the three began twice, the second time from a checkpoint.
+    await Promise.all(working.values())
+    expect(done.toSorted()).toEqual([
+      "arm all, seed 1: its time",
+      "draft start, seed 1: its process",
+      "target: a node",
+      "target: its place",
+    ])
+    // Each attempt after a fault went on from a checkpoint.
     const { root } = makeStore(home)
     const stages: ReadonlyArray<{ kind: string; label: string; key: string }> = JSON.parse(
       readFileSync(join(finished.directory, "run.json"), "utf8"),
     ).stages
     const resumes = stages
-      .filter(({ label }) => done.has(label))
+      .filter(({ label }) => faults[label] !== undefined)
       .map(({ kind, label, key }) => [label, resumesOf(join(root, kind, key)).length])
     expect(resumes.toSorted()).toEqual([
       ["arm all, seed 1", 1],
       ["draft start, seed 1", 1],
-      ["target", 1],
+      ["target", 2],
     ])
     expect(notes.filter((text) => text.includes("it is submitted again"))).toEqual([
       expect.stringMatching(/^draft start, seed 1: job \d+ ended as FAILED; it is submitted again$/),
