@@ -1,5 +1,11 @@
-import { expect, test } from "bun:test"
+import { afterAll, expect, test } from "bun:test"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { jobScript } from "./script.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "winnow-script-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** The value that the script's own lines give to a variable, before the stage begins. */
 const valueIn = (script: string, name: string, env: Readonly<Record<string, string>>): string => {
@@ -14,3 +20,23 @@ test("a job's allocator keeps freed memory, unless the user has set it", () => {
   expect(valueIn(script, "MIMALLOC_PURGE_DELAY", { MIMALLOC_PURGE_DELAY: "10" })).toBe("10")
   expect(valueIn(script, "TF_NUM_INTRAOP_THREADS", { SLURM_CPUS_PER_TASK: "3" })).toBe("3")
 })
+
+test.skipIf(process.platform !== "linux")(
+  "the signal of the time limit ends no process that does not listen yet",
+  async () => {
+    const file = join(folder, "job.sh")
+    writeFileSync(file, jobScript(join(folder, "launch"), new Map([[0, "a".repeat(64)]]), undefined))
+    const job = Bun.spawn(["bash", file], {
+      env: { ...process.env, SLURM_JOB_ID: "7", SLURM_CLUSTER_NAME: "test", WINNOW_HOME: folder },
+      stdout: "pipe",
+      stderr: "pipe",
+    })
+    // The shell has become the stage's process, which loads its modules for some tenths of a second.
+    while (!readFileSync(`/proc/${job.pid}/cmdline`, "utf8").includes("main.ts")) await Bun.sleep(1)
+    job.kill("SIGUSR2")
+    const err = await new Response(job.stderr).text()
+    await job.exited
+    expect(job.signalCode).toBeNull()
+    expect(err).toContain("launch")
+  },
+)

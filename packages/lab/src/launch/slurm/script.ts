@@ -38,6 +38,8 @@ export const jobScript = (
     'export TF_NUM_INTRAOP_THREADS="${SLURM_CPUS_PER_TASK:-1}"',
     ...Object.entries(keptMemory).map(([name, value]) => `export ${name}="\${${name}:-${value}}"`),
     ...(preamble === undefined ? [] : [preamble]),
+    // It would end a process that still loads its modules: ignored until the stage listens, it leaves the rest of its time.
+    ...(size === 1 ? ["trap '' USR2"] : []),
     `exec ${size === 1 ? "" : srun(size)}${quoted(process.execPath)} ${quoted(join(houseRoot, "packages/cli/src/main.ts"))} stage \\`,
     `  "\${keys[\${SLURM_ARRAY_TASK_ID:-0}]}" --launch ${quoted(folder)}`,
     "",
