@@ -41,6 +41,10 @@ export interface Cluster {
   readonly run: (...command: ReadonlyArray<string>) => string
   /** Kills a node, with all of its processes, as a power cut does. */
   readonly kill: (node: string) => void
+  /** Kills a node's slurmd alone: its jobs run on, and Slurm takes the node for dead. `kill` and `boot` bring it back. */
+  readonly killDaemon: (node: string) => void
+  /** The running job of a stage, which its comment names, and its node. */
+  readonly jobOf: (stage: string) => { readonly id: string; readonly node: string } | undefined
   /** Starts a node again after `kill`. */
   readonly boot: (node: string) => void
   /** Waits until the nodes have this state in `sinfo`. */
@@ -153,7 +157,8 @@ export const startCluster = async (folder: string, options: ClusterOptions): Pro
   const boot = (node: string) => {
     mkdirSync(join(folder, `spool-${node}`), { recursive: true })
     const own = ["--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    daemon(node, "unshare", [...own, "sh", "-c", `hostname ${node} && exec slurmd -D -f ${conf}`])
+    // The shell is the first process of the node's table: without slurmd the others go on.
+    daemon(node, "unshare", [...own, "sh", "-c", `hostname ${node}; slurmd -D -f ${conf}; exec sleep infinity`])
   }
   for (const node of nodes) boot(node)
   const run = (...[command, ...args]: ReadonlyArray<string>) => {
@@ -174,6 +179,21 @@ export const startCluster = async (folder: string, options: ClusterOptions): Pro
     nodes,
     run,
     kill: (node) => void daemons.get(node)?.kill("SIGKILL"), // unshare takes its child along.
+    killDaemon: (node) => {
+      const childrenOf = (pid: number) =>
+        readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)
+      const nameOf = (pid: number) => readFileSync(`/proc/${pid}/comm`, "utf8").trim()
+      const pid = childrenOf(daemons.get(node)!.pid!)
+        .flatMap(childrenOf)
+        .find((of) => nameOf(of) === "slurmd")
+      if (pid === undefined) throw new Error(`${node} has no slurmd`)
+      process.kill(pid, "SIGKILL")
+    },
+    jobOf: (stage) => {
+      const lines = run("squeue", "--noheader", "--states=RUNNING", "--format=%i|%N|%k").split("\n")
+      const [id, node] = lines.find((line) => line.split("|")[2] === stage)?.split("|") ?? []
+      return id === undefined ? undefined : { id, node: node! }
+    },
     boot,
     until: (state, of = nodes) =>
       waitFor(`${of.join(", ")} ${state}`, 60, () => of.every((node) => stateOf(node).startsWith(state))),

@@ -1,14 +1,16 @@
 /** Stages as jobs of a real Slurm cluster: two nodes on this machine, of which the test kills one. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { openEngine } from "@winnow/tensor"
+import { Glob } from "bun"
 import { Effect, Fiber } from "effect"
 import { type Cluster, startCluster, waitFor, whyNoCluster } from "../../../test/slurm/cluster.ts"
 import { contentsOf, processesOf, slurmRun } from "../../../test/slurm/run.ts"
 import { resumesOf } from "../../../test/store-contents.ts"
 import type { ProgressEvent } from "../../progress.ts"
+import { houseRoot } from "../../store/code/house.ts"
 import { makeStore } from "../../store/store.ts"
 import { launchesIn, readLaunch } from "../launch-folder.ts"
 import { local } from "../launcher.ts"
@@ -44,13 +46,6 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
     }
     rmSync(folder, { recursive: true, force: true })
   })
-
-  /** Running jobs: the id and the node by the comment, which names the stage. */
-  const runningJob = (stage: string): { readonly id: string; readonly node: string } | undefined => {
-    const lines = cluster.run("squeue", "--noheader", "--states=RUNNING", "--format=%i|%N|%k").split("\n")
-    const [id, node] = lines.find((line) => line.split("|")[2] === stage)?.split("|") ?? []
-    return id === undefined ? undefined : { id, node: node! }
-  }
 
   test("a node dies, a job is displaced, a process killed, a time ends: the bytes are those of one process", async () => {
     const home = join(folder, "faults")
@@ -107,7 +102,7 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
       if (event._tag === "note") notes.push(event.text)
       if (event._tag !== "progress" || event.unit !== "steps" || event.done < 3 || working.has(event.stage)) return
       const [name, bring] = faults[event.stage]?.[next.get(event.stage) ?? 0] ?? []
-      const job = bring && runningJob(event.stage)
+      const job = bring && cluster.jobOf(event.stage)
       if (bring === undefined || job === undefined) return
       done.push(`${event.stage}: ${name}`)
       next.set(event.stage, (next.get(event.stage) ?? 0) + 1)
@@ -157,7 +152,7 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
     const [home, alone] = [join(folder, "shared"), join(folder, "shared-alone")]
     let nodes = ""
     const report = (event: ProgressEvent) => {
-      if (event._tag === "progress" && event.unit === "steps") nodes ||= runningJob(event.stage)?.node ?? ""
+      if (event._tag === "progress" && event.unit === "steps") nodes ||= cluster.jobOf(event.stage)?.node ?? ""
     }
     // The names of the nodes of this cluster lead nowhere.
     const slurmJson = { preamble: "export WINNOW_HOST=127.0.0.1" }
@@ -192,24 +187,38 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
       return queue._tag === "Success" && queue.success.trim() === ""
     })
     expect(await Effect.runPromise(launchesInQueue(home))).toEqual([])
-    const began = performance.now()
+    const { root } = makeStore(home)
+    const made = () =>
+      [...new Glob("*/*/manifest.json").scanSync(root)].map((at) => `${at} ${statSync(join(root, at)).ino}`)
+    const before = made()
+    expect(before.length).toBeGreaterThan(0)
     const finished = await Effect.runPromise(slurmRun({ home, launcher: slurm() }))
     expect(finished.computed).toBeGreaterThan(5)
     expect(finished.record?.missing).toEqual([])
     expect(cluster.run("squeue", "--noheader")).toBe("")
-    expect(performance.now() - began).toBeLessThan(60_000)
+    // Nothing was made a second time.
+    expect(made()).toEqual(expect.arrayContaining(before))
   }, 1_200_000)
 
-  test("a stopped command cancels its jobs where it is asked to", async () => {
+  test("another login lists the jobs of a run; a stopped command cancels them where it is asked to", async () => {
     const home = join(folder, "cancelled")
     let stop = () => {}
+    let listed: Promise<string> | undefined
+    // Another login, on a machine of another name: only the store and the cluster are the same.
+    const main = join(houseRoot, "packages/cli/src/main.ts")
+    const elsewhere = ["unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh", process.execPath, main]
+    const runs = () =>
+      new Response(Bun.spawn([...elsewhere, "runs"], { env: { ...process.env, WINNOW_HOME: home } }).stdout).text()
     const report = (event: ProgressEvent) => {
-      if (event._tag === "progress" && event.unit === "steps") stop()
+      if (event._tag !== "progress" || event.unit !== "steps" || listed !== undefined) return
+      listed = runs().finally(() => stop())
     }
     const set = ["target.pretraining.steps=100000", "draft.start.pretraining.steps=100000"]
     const fiber = Effect.runFork(slurmRun({ home, set, launcher: slurm({ onStop: "cancel" }), report }))
     stop = () => fiber.interruptUnsafe()
     await Effect.runPromise(Fiber.await(fiber))
+    const last = (await listed)!.trimEnd().split("\n").at(-1)
+    expect(last).toMatch(/^000-killed in Slurm's queue as winnow-[0-9a-f]{12}: \d+ running/)
     await waitFor("an empty queue", 60, () => cluster.run("squeue", "--noheader").trim() === "")
   })
 
