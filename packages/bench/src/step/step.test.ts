@@ -9,7 +9,6 @@ import { callBench, runBench, withPeer } from "../side-by-side/fake-peer.fixture
 import { headerOf } from "../side-by-side/header.ts"
 import { fastest, shownRatio, speedRatio } from "../side-by-side/peer-sides.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
-import { usageLine } from "../usage-line.ts"
 import { type StepReport, stepLines } from "./bench-step.ts"
 import { flameSvg, flameTable, medianFlame } from "./flame.ts"
 import { floorOf } from "./floor.ts"
@@ -89,8 +88,13 @@ describe("beside a peer", () => {
       expect(stdout).not.toContain("a peer bf16")
     }))
 
-  test("no peer: no verdict", async () => {
-    const { peers, against } = JSON.parse(await callBench("step", ...tiny, "--steps", "1", "--json")) as StepReport
+  test("with --cached and no peer: the floor excludes the frozen models, and there is no verdict", () => {
+    const { exitCode, stdout, stderr } = runBench("step", "--cached", "--top-k", "8", ...tiny, "--steps", "1", "--json")
+    expect([exitCode, stderr]).toEqual([0, ""])
+    const { ours, peers, against, signals, floorGigaflops } = JSON.parse(stdout) as StepReport
+    expect(signals).toBe("cached")
+    expect(ours.name).toEndWith("signals cached (top 8)")
+    expect(floorGigaflops.frozen).toBe(0)
     expect(peers).toEqual([])
     expect(against).toEqual({})
   })
@@ -186,12 +190,10 @@ describe("bad options give one line on stderr and exit code 2", () => {
     expect(parsed).toThrow(/^.*$/)
   })
 
-  test("of the command: a missing peer", async () => {
-    const error = await callBench("step", "--peer", "/nope").catch((cause: unknown) => cause)
-    expect(error).toBeInstanceOf(UsageError)
-    expect(await usageLine(error as UsageError)).toMatch(
-      /^error: .*"\/nope": there is no such program .* give its path.*\n$/,
-    )
+  test("of the command: a missing peer", () => {
+    const { exitCode, stdout, stderr } = runBench("step", "--peer", "/nope")
+    expect([exitCode, stdout]).toEqual([2, ""])
+    expect(stderr).toMatch(/^error: .*"\/nope": there is no such program .* give its path.*\n$/)
   })
 
   test("a Python without PyTorch: the message names the missing package and the remedy", async () => {
