@@ -1,5 +1,6 @@
 // The most probable tokens of each row, in one pass over the vocabulary: a logit above the row's threshold becomes a
 // candidate, any other only adds to the mass of the rest. That mass is a sum of its own terms, so a small one is right too.
+// The first part of the vocabulary gives the others a threshold to begin with: without it each would fill with candidates anew.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -36,10 +37,10 @@ struct Best {
   Lane max, above, rest, evicted;
   int32_t count[COLS];
 
-  // Lanes from n on are no rows: they have no candidates.
-  void clear(long n) {
+  // Candidates are logits above the thresholds. Lanes from n on are no rows: they have no candidates.
+  void begin(long n, const float* thresholds) {
     std::memset(this, 0, sizeof *this);
-    for (long c = 0; c < COLS; c++) max[c] = LOWEST, above[c] = c < n ? -INFINITY : INFINITY;
+    for (long c = 0; c < COLS; c++) max[c] = LOWEST, above[c] = c < n ? thresholds[c] : INFINITY;
   }
 };
 
@@ -133,6 +134,22 @@ void write_top(const HeadTop& s, long i, const Best* bests, long parts, long J, 
   s.tail[i * s.stride] = s.k < s.V ? static_cast<float>(rest / (inside + rest)) : 0;
 }
 
+// The k-th best logit of each row of a panel in its first part, of n rows: no logit of a later part that is not above it is
+// among the k best, since of equal ones the lower id is. Rows with fewer than k have no threshold.
+void thresholds_of(Candidate* candidates, const Room& room, long k, long n, Best& best, float* thresholds) {
+  for (int c = 0; c < n; c++) {
+    thresholds[c] = -INFINITY;
+    if (best.count[c] < k) continue;
+    shrink(candidates + c * room.size, k, best, c);
+    best.rest[c] += best.evicted[c];
+    best.evicted[c] = 0;
+    thresholds[c] = best.above[c];
+  }
+}
+
+// Panels that share the reading of the first part, on one thread.
+constexpr long GROUP = 4;
+
 template <class P>
 void top(const HeadTop& s) {
   const long parts = head_parts(s.V);
@@ -146,6 +163,7 @@ void top(const HeadTop& s) {
   PackedHidden<P> hidden;
   Buffer memory;
   std::vector<Best> bests;
+  std::vector<float> thresholds;
   for (long row = 0; row < s.N; row += block) {
     const long n = std::min<long>(block, s.N - row), J = panels(n);
     const auto rows_of = [&](long j) { return std::min<long>(COLS, n - j * COLS); };
@@ -153,21 +171,29 @@ void top(const HeadTop& s) {
     bests.resize(parts * J);
     Candidate* candidates = memory.of<Candidate>(static_cast<size_t>(parts * J * COLS * room.size));
     const auto of = [&](long part, long j) { return candidates + (part * J + j) * COLS * room.size; };
-    parallel(parts, [&](long part) {
+    // Panels j0 to j1 of a part of the vocabulary.
+    const auto pass = [&](long part, long j0, long j1) {
       static thread_local Buffer block_memory, logits;
       float* z = logits.of<float>(HEAD_TILE * COLS);
-      for (long j = 0; j < J; j++) bests[part * J + j].clear(rows_of(j));
+      for (long j = j0; j < j1; j++) bests[part * J + j].begin(rows_of(j), thresholds.data() + j * COLS);
       const long v1 = part_begin(s.V, parts, part + 1, HEAD_TILE);
       for (long v = part_begin(s.V, parts, part, HEAD_TILE); v < v1; v += HEAD_TILE) {
         const long ids = std::min<long>(HEAD_TILE, v1 - v);
         const typename P::unit* head = head_block<P>(s.side, v, ids, block_memory);
-        for (long j = 0; j < J; j++) {
+        for (long j = j0; j < j1; j++) {
           strip<P>(ids, hidden.u(), head, P::PER == 1 ? hidden.d() : hidden.u(), hidden.panel(j), z, COLS, false);
           hidden.finish(z, ids);
           top_tile(z, ids, v, room, of(part, j), bests[part * J + j]);
         }
       }
+    };
+    thresholds.assign(J * COLS, -INFINITY);
+    parallel((J + GROUP - 1) / GROUP, [&](long group) {
+      const long j0 = group * GROUP, j1 = std::min(J, j0 + GROUP);
+      pass(0, j0, j1);
+      for (long j = j0; j < j1; j++) thresholds_of(of(0, j), room, s.k, rows_of(j), bests[j], thresholds.data() + j * COLS);
     });
+    parallel(parts - 1, [&](long part) { pass(part + 1, 0, J); });
     parallel(J, [&](long j) {
       static thread_local std::vector<Candidate> all;
       for (int c = 0; c < rows_of(j); c++)

@@ -47,6 +47,8 @@ void top(check::Random& random) {
   const Case c = a_case(random);
   const long k = size_of(random, c.V);
   const Top found(c, c.target, k);
+  const float* head = c.target.head.data();
+  const auto same = [&](long a, long b) { return std::equal(head + a * c.target.d, head + (a + 1) * c.target.d, head + b * c.target.d); };
   for (long n = 0; n < c.N; n++) {
     const Doubles log_p = normalised(c.logits(c.target, n));
     Doubles sorted = log_p;
@@ -61,13 +63,11 @@ void top(check::Random& random) {
       seen[ids[j]] = true;
       check::near("log p of the id", got[j], log_p[ids[j]], near_to(10));
       check::near("log p in order", got[j], sorted[j], near_to(10));  // Among near ones any order is right.
-      if (j > 0 && (got[j] > got[j - 1] || (got[j] == got[j - 1] && std::equal(
-                                                                        c.target.head.data() + ids[j] * c.target.d,
-                                                                        c.target.head.data() + (ids[j] + 1) * c.target.d,
-                                                                        c.target.head.data() + ids[j - 1] * c.target.d) &&
-                                            ids[j] < ids[j - 1])))
+      if (j > 0 && (got[j] > got[j - 1] || (got[j] == got[j - 1] && same(ids[j], ids[j - 1]) && ids[j] < ids[j - 1])))
         check::fail("token %d comes after %d", ids[j], ids[j - 1]);
     }
+    for (long v = 0; v < ids[k - 1]; v++)
+      if (!seen[v] && same(v, ids[k - 1])) check::fail("token %ld is left out for its equal %d", v, ids[k - 1]);
     check::near("tail", found.s.tail[n * found.s.stride], tail, 1e-12 + 1e-4 * tail);
   }
 }
