@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { datasetsLayer } from "@winnow/data"
+import { sha256 } from "@winnow/files"
 import {
   type DraftRequest,
   draftFigures,
@@ -13,6 +14,8 @@ import {
   planDraft,
   Store,
   sizesText,
+  withDevices,
+  workers,
 } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"
 import { llama } from "@winnow/model-llama"
@@ -90,6 +93,32 @@ test("a draft in the budget, with figures and a page; the same request computes 
   expect(await refusal({})).toContain("is no plan")
 })
 
+test("other processes make the same draft: its texts, its weights and its figures", async () => {
+  // The clock decides nothing: all texts, and the most passes over them.
+  const of = (name: string) => request({ size: "half-2", minutes: 60, maxNew: 8, batchSize: 4, to: at(name) })
+  const run = async (name: string, launcher: Layer.Layer<never>) => {
+    const store = Layer.provideMerge(layers, Store.layer(at(`store of ${name}`)))
+    const made = makeDraft({
+      ...of(name),
+      microBatches: 2,
+      plugins: [Bun.resolveSync("@winnow/loss-kl", import.meta.dir)],
+    })
+    const { plan, record, directory } = await Effect.runPromise(made.pipe(Effect.provide(Layer.merge(store, launcher))))
+    const { greedyAcceptance, tau } = record.rows.find(({ role }) => role === "arm")!
+    return {
+      steps: plan.steps!.count,
+      greedyAcceptance,
+      tau,
+      weights: sha256(readFileSync(join(directory, "model.safetensors"))),
+    }
+  }
+  const alone = await run("alone", Layer.empty)
+  expect(alone.steps).toBe(Math.ceil((30 * 36) / 8))
+  expect(await run("others", withDevices(2, workers(1)))).toEqual(alone)
+  const refused = makeDraft(of("devices")).pipe(Effect.provide([layers, withDevices(2, workers(1))]), Effect.flip)
+  expect((await Effect.runPromise(refused)).message).toContain("add --micro-batches 2 with a smaller --batch-size")
+}, 120_000)
+
 test("a plan writes nothing; a size may be named", async () => {
   const plan = await Effect.runPromise(planDraft(request({ to: at("nothing"), size: "half-1" })))
   expect(plan.chosen).toBe("half-1")
@@ -114,7 +143,7 @@ test("faults of the request and the file are refused before any work", async () 
   const bare = lines("bare.jsonl", Array(30).fill({ text: "no prompt" }))
   expect(await refusal({ to, prompts: bare })).toContain('example 1 has no prompt; expected {"prompt": "..."}')
   expect(await refusal({ to, target: at("nowhere") })).toContain("nowhere")
-  expect(await refusal({ to, maxNew: 1_000_000 })).toContain("too few for one batch of text; expected at least")
+  expect(await refusal({ to, maxNew: 1_000_000 })).toContain("too few for the text of a step; expected at least")
   expect(existsSync(to)).toBe(false)
 })
 

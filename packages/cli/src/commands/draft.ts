@@ -13,10 +13,11 @@ import {
   Store,
   sizesText,
 } from "@winnow/lab"
-import { pluginFrom, wrap } from "@winnow/lab/outside"
-import { Console, Effect, Option } from "effect"
+import { loadPlugins, pluginFile, pluginFrom, wrap } from "@winnow/lab/outside"
+import { Console, Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
+import { launcherFlag, launcherFlags, launcherOf } from "../launchers.ts"
 import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
 import { nearby } from "../nearby.ts"
 import { viewed } from "../run-view.ts"
@@ -59,6 +60,10 @@ export const draftCommand = Command.make(
     maxNew: described(Flag.Int("max-new").pipe(Flag.withDefault(128)), "most tokens of a text"),
     maxLength: trainingFlags.maxLength,
     batchSize: trainingFlags.batchSize,
+    microBatches: described(
+      Flag.Int("micro-batches").pipe(Flag.withDefault(1)),
+      "batches of a step, added up; as many --devices can share them",
+    ),
     learningRate: described(
       Flag.Finite("learning-rate").pipe(Flag.optional),
       "at its height; 0.003, less for widths above 256, if left out",
@@ -67,6 +72,9 @@ export const draftCommand = Command.make(
     seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of texts, weights and their order"),
     eos: trainingFlags.eos,
     plugin: familyFlag,
+    ...launcherFlags,
+    // Its stages wait for each other, so that more processes than one gain nothing.
+    launcher: Flag.withDefault(launcherFlag, "local" as const),
     verbose: trainingFlags.verbose,
     watch: watchFlag,
     tensorboard: tensorboardFlag,
@@ -87,6 +95,7 @@ export const draftCommand = Command.make(
     ...flags
   }) {
     const target = (yield* namedFolder(flags.target)).folder
+    const launcher = yield* launcherOf(flags)
     const request: DraftRequest = {
       ...flags,
       ...{ target, prompts: resolve(flags.prompts) },
@@ -96,6 +105,7 @@ export const draftCommand = Command.make(
       eos: Option.getOrUndefined(eos),
       // The kind is checked, and a plugin of this kind has no other type.
       loss: (yield* pluginFrom("loss", `--loss ${loss}`, loss)) as LossUse<unknown>,
+      plugins: [...(yield* loadPlugins(plugin)).files, yield* pluginFile("loss", `--loss ${loss}`, loss)],
     }
     yield* engine
     if (plan) {
@@ -105,7 +115,7 @@ export const draftCommand = Command.make(
       const chosen = `recommended: ${planned.chosen} (the same command without --plan makes it)`
       return yield* Console.log(json ? JSON.stringify(planned) : [...lines, "", chosen].join("\n"))
     }
-    const making = makeDraft(request).pipe(Effect.provide(Store.layer()))
+    const making = makeDraft(request).pipe(Effect.provide(Layer.merge(Store.layer(), launcher)))
     const made = yield* withFamilies(
       plugin,
       viewed(making, { verbose, watch, tensorboard: Option.getOrUndefined(tensorboard) }),

@@ -23,7 +23,6 @@ import type { Resolved } from "../experiment/resolved.ts"
 import { io, wholeFolder } from "../export/whole-folder.ts"
 import { Families, knownFamilies } from "../families.ts"
 import { buildGraph, type Graph } from "../graph.ts"
-import { Launcher } from "../launch/launcher.ts"
 import { logged } from "../live/logged.ts"
 import { tryPlugins } from "../preflight/try-plugins.ts"
 import { Progress } from "../progress.ts"
@@ -37,10 +36,8 @@ import { openTokenizer, readSplit } from "../stages/text.ts"
 import { partFolder } from "../stages/trained-model.ts"
 import { Store } from "../store/store.ts"
 import { readTexts, type Texts } from "../texts.ts"
+import { checkProcesses, promptsSource } from "./launched.ts"
 import { type AdaptRequest, experimentOf } from "./request.ts"
-
-/** The file from which other processes load an adaptation, beside the files of its plugins. */
-const definedIn = join(import.meta.dir, "adapting-experiment.ts")
 
 /** The folder of the shared part, beside those of the private ones. */
 export const sharedFolder = "shared"
@@ -97,18 +94,6 @@ interface Planned {
 const hasWeights = (folder: string, head: AdaptRequest["head"]): boolean =>
   existsSync(join(folder, "head.json")) === (head !== undefined)
 
-/** @error InvalidInput for processes that would share a step of one batch */
-const checkProcesses = ({ microBatches = 1 }: AdaptRequest): Effect.Effect<void, InvalidInput> =>
-  Effect.gen(function* () {
-    const { devices = 1 } = yield* Launcher
-    if (devices === 1 || microBatches > 1) return
-    const problems = [
-      `each process takes whole micro-batches, and a step has one; add --micro-batches ${devices} with a smaller ` +
-        "--batch-size, or leave out --devices",
-    ]
-    return yield* new InvalidInput({ what: `--devices ${devices}`, problems })
-  })
-
 const count = (summary: Readonly<Record<string, unknown>>, name: string): number => Number(summary[name] ?? 0)
 
 /**
@@ -156,7 +141,7 @@ const adaptPlanned = (
     for (const text of warnings) report({ _tag: "note", text })
     const { trained, name, seed, head } = graph.measured.find(({ role }) => role === "arm")!
     report({ _tag: "rows", rows: [{ name, role: "arm", seed, trained: trained.key, figures: [] }] })
-    const source = { file: definedIn, plugins: request.plugins ?? [] }
+    const source = promptsSource(request.plugins)
     const artifacts = yield* runNeeded([trained], { ...made, have: { artifacts: encoded } }).pipe(
       Effect.provide(runnerOf(resolved, graph, { slug: `adapt-${request.name}`, source }, texts)),
     )

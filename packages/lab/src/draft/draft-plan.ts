@@ -71,7 +71,7 @@ export const keptPlan = (
       return yield* new DataError({
         message: `${file} is no plan (${plan[0]!.message}); give another --to, or remove it`,
       })
-    const differs = Object.keys(request).find(
+    const differs = Object.keys({ ...plan.request, ...request }).find(
       (key) => JSON.stringify(plan.request[key]) !== JSON.stringify(request[key]),
     )
     if (differs === undefined) return plan

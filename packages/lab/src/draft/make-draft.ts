@@ -19,6 +19,7 @@ import {
 import { readRegularText, sha256 } from "@winnow/files"
 import { loadDecoder, parameterCount, readArchitecture } from "@winnow/models"
 import { Effect } from "effect"
+import { checkProcesses, promptsSource } from "../adapt/launched.ts"
 import { examplesOf, prompts, splitExamples } from "../adapt/prompts-task.ts"
 import { arm, type Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
@@ -34,7 +35,7 @@ import { Progress } from "../progress.ts"
 import { commit, versions } from "../record/machine.ts"
 import { runName } from "../record/name.ts"
 import type { RunRecord } from "../record/schema.ts"
-import { runExperiment } from "../run.ts"
+import { runExperiment, runnerOf } from "../run.ts"
 import { runStages } from "../schedule/run-all.ts"
 import { inOrder, type StageError } from "../stage.ts"
 import { sharedModels } from "../stages/models.ts"
@@ -61,6 +62,8 @@ export interface DraftRequest {
   /** Tokens of a prompt and its text. */
   readonly maxLength: number
   readonly batchSize: number
+  /** Batches whose gradients are added in a step, which as many processes can share; 1 if left out. */
+  readonly microBatches?: number | undefined
   /** At its height; by the draft's width if left out. */
   readonly learningRate?: number | undefined
   /** The divergence from the target. */
@@ -68,7 +71,12 @@ export interface DraftRequest {
   readonly seed: number
   /** The token that ends a text, where the target's folder does not name it. */
   readonly eos?: string | undefined
+  /** Files of the loss and of families: other processes load them. */
+  readonly plugins?: ReadonlyArray<string> | undefined
 }
+
+/** Examples of a step. */
+const perStep = ({ batchSize, microBatches = 1 }: DraftRequest): number => batchSize * microBatches
 
 /** A finished draft. */
 export interface MadeDraft {
@@ -108,12 +116,13 @@ interface PromptCounts {
 /** The prompts of the file, counted. @error InvalidInput for faults of the request or the file, before any work */
 const checkRequest = (request: DraftRequest): Effect.Effect<PromptCounts, InvalidInput | DataError> =>
   Effect.gen(function* () {
-    const { minutes, maxNew, maxLength, batchSize, learningRate, prompts: file } = request
+    const { minutes, maxNew, maxLength, batchSize, microBatches = 1, learningRate, prompts: file } = request
     const odd = outOfRange([
       ["--minutes", minutes, 0.05, 100_000],
       ["--max-new", maxNew, 2, 1_000_000],
       ["--max-length", maxLength, 16, 1_000_000],
       ["--batch-size", batchSize, 1, 4096],
+      ["--micro-batches", microBatches, 1, 4096],
       ["--learning-rate", learningRate ?? 1e-3, 1e-8, 10],
     ])
     if (odd !== undefined) return yield* odd
@@ -134,22 +143,25 @@ const checkRequest = (request: DraftRequest): Effect.Effect<PromptCounts, Invali
       )
     const heldOut = Math.min(MOST_HELD_OUT, Math.max(2, Math.round(HELD_OUT * examples.length)))
     const { train } = splitExamples(examples, heldOut)
-    if (train.length >= batchSize) return { train: train.length, heldOut }
+    const least = perStep(request)
+    if (train.length >= least) return { train: train.length, heldOut }
     return yield* refuse(
       file,
-      `found ${train.length} prompts for the training beside ${heldOut} others, expected at least ${batchSize}, a batch; give more, or a smaller --batch-size`,
+      `found ${train.length} prompts for the training beside ${heldOut} others, expected at least ${least}, those of a step; give more, or a smaller --batch-size`,
     )
   })
 
 /** The settings that a plan is measured for. */
 const settingsOf = (request: DraftRequest): DraftPlan["request"] => {
   const { target, prompts: file, minutes, size, maxNew, maxLength, batchSize, learningRate, loss, seed, eos } = request
+  const { microBatches = 1 } = request
   return {
     ...{
       target: absolute(target),
       prompts: sha256(readRegularText(file, { most: 2 ** 30, what: "a file of prompts" })),
     },
     ...{ minutes, size: size ?? null, maxNew, maxLength, batchSize, learningRate: learningRate ?? null },
+    ...(microBatches > 1 && { microBatches }),
     ...{ loss: { name: loss.name, options: loss.options }, seed, eos: eos ?? null },
   }
 }
@@ -183,11 +195,11 @@ const measuredPlan = (request: DraftRequest, { train, heldOut }: PromptCounts): 
     )
     const chosen = request.size ?? recommended(measured).name
     const affordable = Math.floor((WRITING * 60 * request.minutes * costs.writing) / request.maxNew)
-    if (affordable < request.batchSize) {
-      const least = (request.batchSize * request.maxNew) / (WRITING * 60 * costs.writing)
+    if (affordable < perStep(request)) {
+      const least = (perStep(request) * request.maxNew) / (WRITING * 60 * costs.writing)
       return yield* refuse(
         `--minutes ${request.minutes}`,
-        `the target writes ${costs.writing.toPrecision(2)} tokens a second, too few for one batch of text; expected at least ${least.toPrecision(2)}, or a smaller --max-new`,
+        `the target writes ${costs.writing.toPrecision(2)} tokens a second, too few for the text of a step; expected at least ${least.toPrecision(2)}, or a smaller --max-new`,
       )
     }
     return {
@@ -220,7 +232,7 @@ const experimentOf = (
   { start, architecture }: DraftSize,
   steps: number,
 ): Experiment => {
-  const { target, maxNew, batchSize, loss, seed, eos } = request
+  const { target, maxNew, batchSize, microBatches = 1, loss, seed, eos } = request
   const maxLength = Math.min(request.maxLength, architecture.maxLength)
   return {
     name: `A draft for ${basename(target)}`,
@@ -232,7 +244,7 @@ const experimentOf = (
     draft: { start },
     arms: {
       [ARM]: arm({
-        ...{ filter: everyToken(), loss, steps, batchSize },
+        ...{ filter: everyToken(), loss, steps, batchSize, microBatches },
         optimizer: { learningRate: plan.learningRate, warmup: Math.ceil(steps / 20), schedule: "cosine" },
         // A text that was cut teaches as well as one that ended.
         text: written({ by: "target", maxNew, temperature: 1, seed, prompts: plan.prompts, keep: "all" }),
@@ -257,7 +269,9 @@ const withSteps = (request: DraftRequest, plan: DraftPlan, size: DraftSize) =>
           ...{ experiment: "draft", part: "text", preset: null, question: resolved.question, arms: [ARM] },
           ...{ run: runName(resolved, graph), directory: absolute(request.to), seeds: resolved.seeds },
         },
-        runStages([trained], { versions: { ...versions(), commit: commit() } }),
+        runStages([trained], { versions: { ...versions(), commit: commit() } }).pipe(
+          Effect.provide(runnerOf(resolved, graph, { slug: "draft", source: promptsSource(request.plugins) }, texts)),
+        ),
         () => false,
       )
       return inOrder([trained]).map((stage) => ({ stage, manifest: found.get(stage.key)!.manifest }))
@@ -266,7 +280,7 @@ const withSteps = (request: DraftRequest, plan: DraftPlan, size: DraftSize) =>
     const secondsEach = Math.max(1e-6, Number(trial.summary["seconds"]) / TRIAL)
     const spent = artifacts.slice(0, -1).reduce((sum, { manifest }) => sum + manifest.seconds, 0)
     const left = (1 - MEASURING) * 60 * request.minutes - spent
-    const most = Math.ceil((PASSES * plan.prompts) / request.batchSize)
+    const most = Math.ceil((PASSES * plan.prompts) / perStep(request))
     const count = Math.max(FEWEST_STEPS, Math.min(most, Math.floor(left / secondsEach)))
     const { report } = yield* Progress
     report({
@@ -285,6 +299,7 @@ const withSteps = (request: DraftRequest, plan: DraftPlan, size: DraftSize) =>
 export const makeDraft = (request: DraftRequest): Effect.Effect<MadeDraft, StageError, Datasets | Store | Progress> =>
   Effect.gen(function* () {
     const { home } = yield* Store
+    yield* checkProcesses(request)
     const counts = yield* checkRequest(request)
     const kept = yield* keptPlan(request.to, settingsOf(request))
     const measured = Effect.gen(function* () {
@@ -299,7 +314,8 @@ export const makeDraft = (request: DraftRequest): Effect.Effect<MadeDraft, Stage
     const plan = first.steps === null ? yield* withSteps(request, first, size) : first
     const resolved = yield* resolve(experimentOf(request, plan, size, plan.steps!.count))
     const results = join(request.to, "run")
-    const { record, directory: run, computed } = yield* runExperiment(resolved, { slug: "draft", results })
+    const source = promptsSource(request.plugins)
+    const { record, directory: run, computed } = yield* runExperiment(resolved, { slug: "draft", results, source })
     const directory = absolute(request.to, "draft")
     if (!existsSync(directory)) yield* exportModel({ directory: run, name: ARM, to: directory, dtype: "float32", home })
     return { directory, run, plan, record: record!, computed }

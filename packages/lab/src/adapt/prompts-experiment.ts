@@ -1,6 +1,6 @@
 /**
- * The file from which other processes load an adaptation: the plugins that each one names. All else is in the config that
- * these processes get.
+ * The file from which other processes load an adaptation or a draft from prompts: the plugins that each one names. All else
+ * is in the config that these processes get.
  */
 import { everyToken } from "@winnow/core"
 import type { Experiment } from "../experiment/define.ts"
