@@ -41,6 +41,11 @@ test("the runs of a clone are there: listed, shown, compared; JSON is alone on s
   expect(JSON.parse(json.out).figures.length).toBeGreaterThan(0)
 })
 
+test("no launch of a store without one is in a queue", async () => {
+  const [list, json] = await Promise.all([winnow("runs", "queue"), winnow("runs", "queue", "--json")])
+  expect([list.out.trim(), JSON.parse(json.out)]).toEqual(["no job of this store is in Slurm's queue", []])
+})
+
 test("a run that is not there exits 1 and lists the newest of those that are", async () => {
   const { code, err, out } = await winnow("runs", "show", "nope")
   expect([code, out]).toEqual([1, ""])

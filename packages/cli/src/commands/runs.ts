@@ -1,12 +1,13 @@
 /**
  * `winnow runs` lists runs; `runs show` prints one, `runs compare` the differences of two, `runs plot` draws several;
- * `runs export`, `runs report` and `runs home` write files and pages.
+ * `runs queue` lists those with jobs on a cluster; `runs export`, `runs report` and `runs home` write files and pages.
  */
 import { join } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import { FileError, fileErrorOf, writeWhole } from "@winnow/files"
 import {
   compareRuns,
+  type InQueue,
   isTablesRecord,
   launchesInQueue,
   plotRuns,
@@ -190,6 +191,23 @@ const home = Command.make(
   }),
 ).pipe(Command.withDescription("Write the home page of the results: each experiment with its runs and verdicts"))
 
+/** A line of a launch in Slurm's queue. */
+const launchText = ({ experiment, part, name, text }: InQueue): string =>
+  `${part === null ? experiment : `${experiment}/${part}`} in Slurm's queue as ${name}: ${text}`
+
+const queue = Command.make(
+  "queue",
+  {},
+  Effect.fn("runs.queue")(function* () {
+    const { json } = yield* root
+    const launches = yield* launchesInQueue(winnowHome())
+    if (json) return yield* Console.log(JSON.stringify(launches, null, 2))
+    yield* Console.log(
+      launches.length === 0 ? "no job of this store is in Slurm's queue" : launches.map(launchText).join("\n"),
+    )
+  }),
+).pipe(Command.withDescription("List the runs that have jobs in Slurm's queue"))
+
 /** The command. */
 export const runs = root.pipe(
   Command.withHandler(
@@ -199,14 +217,10 @@ export const runs = root.pipe(
       )
       if (json) return yield* Console.log(JSON.stringify(entries, null, 2))
       const launches = yield* launchesInQueue(winnowHome())
-      const jobs = launches.map(({ experiment, part, name, text }) => {
-        const of = part === null ? experiment : `${experiment}/${part}`
-        return `${of} in Slurm's queue as ${name}: ${text}`
-      })
       const list = renderRuns(entries, terminalColumns())
-      yield* Console.log([list, ...jobs].join("\n"))
+      yield* Console.log([list, ...launches.map(launchText)].join("\n"))
     }),
   ),
   Command.withDescription("List the runs, the newest first"),
-  Command.withSubcommands([show, compare, plot, exported, report, home]),
+  Command.withSubcommands([show, compare, plot, exported, report, home, queue]),
 )

@@ -1,8 +1,8 @@
 /**
  * Slow drills on a cluster of the test, each compared byte by byte with a run of one process: a job past its time (Slurm
  * counts minutes), a controller that takes few jobs, a node that is declared down, a slurmd that is killed while its job
- * runs on, and a node that is lost with one of two tasks of a training.
- * `bun packages/lab/test/slurm/drill.ts [time] [full] [down] [daemon] [peer]`.
+ * runs on, a node that is lost with one of two tasks of a training, and the quickstart with a node killed in it.
+ * `bun packages/lab/test/slurm/drill.ts [time] [full] [down] [daemon] [peer] [quickstart]`.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -125,6 +125,26 @@ const drills: Readonly<Record<string, () => Promise<boolean>>> = {
           await cluster.until("down", ["node2"])
           cluster.boot("node2")
           await cluster.hurry(id).catch((error) => say(String(error)))
+        },
+      },
+    ),
+  // The experiment of the README, all arms and seeds, with two nodes of one core.
+  quickstart: () =>
+    drill(
+      "quickstart",
+      { nodes: [1, 1] },
+      {
+        of: {
+          file: join(import.meta.dir, "../../../../experiments/001-quickstart/experiment.ts"),
+          slug: "001-quickstart",
+        },
+      },
+      {
+        fault: async (cluster, { id, node }) => {
+          cluster.kill(node)
+          await cluster.until("down", [node])
+          cluster.boot(node)
+          await cluster.hurry(id)
         },
       },
     ),

@@ -1,4 +1,4 @@
-/** Runs of the experiment of the kill tests on a cluster of the test, and the same by one process. */
+/** Runs of the experiment of the kill tests, or of another one, on a cluster of the test, and the same by one process. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, type Layer } from "effect"
@@ -11,11 +11,27 @@ import {
   runExperiment,
 } from "../../src/index.ts"
 import type { StageError } from "../../src/stage.ts"
-import experiment from "../kill-experiment.ts"
 import { runLayers } from "../run-layers.ts"
 import { recordContents, storeContents } from "../store-contents.ts"
 
+/** An experiment's file, and what of it runs. */
+export interface RunOf {
+  readonly file: string
+  readonly slug: string
+  readonly arms?: ReadonlyArray<string>
+  readonly seeds?: ReadonlyArray<number>
+}
+
+const killed: RunOf = {
+  file: join(import.meta.dir, "../kill-experiment.ts"),
+  slug: "000-killed",
+  arms: ["all"],
+  seeds: [1],
+}
+
 export interface SlurmRun {
+  /** One arm of the experiment of the kill tests if left out. */
+  readonly of?: RunOf
   readonly home: string
   readonly launcher: Layer.Layer<never>
   /** Settings of the experiment, as `--set` takes them. */
@@ -25,8 +41,9 @@ export interface SlurmRun {
   readonly report?: (event: ProgressEvent) => void
 }
 
-/** A run of one arm of the experiment of the kill tests. */
+/** A run. */
 export const slurmRun = ({
+  of: { file, slug, ...chosen } = killed,
   home,
   launcher,
   set = [],
@@ -36,10 +53,10 @@ export const slurmRun = ({
   mkdirSync(home, { recursive: true })
   writeFileSync(join(home, "slurm.json"), JSON.stringify({ poll: 0.3, warn: 5, ...slurm }))
   return Effect.gen(function* () {
-    const changed = yield* applySettings(experiment as unknown as Experiment, set)
-    const resolved = yield* resolve(changed, { seeds: [1], arms: ["all"] })
-    const source = { file: join(import.meta.dir, "../kill-experiment.ts") }
-    return yield* runExperiment(resolved, { slug: "000-killed", results: join(home, "results"), source })
+    const { default: experiment } = yield* Effect.promise(() => import(file))
+    const changed = yield* applySettings(experiment as Experiment, set)
+    const resolved = yield* resolve(changed, chosen)
+    return yield* runExperiment(resolved, { slug, results: join(home, "results"), source: { file } })
   }).pipe(Effect.provide(runLayers(home, { report })), Effect.provide(launcher))
 }
 

@@ -6,9 +6,16 @@ import { houseRoot } from "../../store/code/house.ts"
 /** A text as one word of bash. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
-/** Starts several tasks; they notice by themselves that one of them has ended, and say so. */
+/** It would end a process that still loads its modules: ignored until the stage listens, it leaves the rest of its time. */
+const ignoreSignal = "trap '' USR2"
+
+/**
+ * Starts several tasks; they notice by themselves that one of them has ended, and say so. The signal is ignored in each task
+ * and not in srun, which has to pass it on.
+ */
 const srun = (size: number): string =>
-  `srun --ntasks=${size} --cpus-per-task="$TF_NUM_INTRAOP_THREADS" --kill-on-bad-exit=0 `
+  `srun --ntasks=${size} --cpus-per-task="$TF_NUM_INTRAOP_THREADS" --kill-on-bad-exit=0 ` +
+  `bash -c ${quoted(`${ignoreSignal}; exec "$@"`)} stage `
 
 /**
  * The script of a job or of an array.
@@ -38,8 +45,7 @@ export const jobScript = (
     'export TF_NUM_INTRAOP_THREADS="${SLURM_CPUS_PER_TASK:-1}"',
     ...Object.entries(keptMemory).map(([name, value]) => `export ${name}="\${${name}:-${value}}"`),
     ...(preamble === undefined ? [] : [preamble]),
-    // It would end a process that still loads its modules: ignored until the stage listens, it leaves the rest of its time.
-    ...(size === 1 ? ["trap '' USR2"] : []),
+    ...(size === 1 ? [ignoreSignal] : []),
     `exec ${size === 1 ? "" : srun(size)}${quoted(process.execPath)} ${quoted(join(houseRoot, "packages/cli/src/main.ts"))} stage \\`,
     `  "\${keys[\${SLURM_ARRAY_TASK_ID:-0}]}" --launch ${quoted(folder)}`,
     "",

@@ -203,22 +203,29 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
   test("another login lists the jobs of a run; a stopped command cancels them where it is asked to", async () => {
     const home = join(folder, "cancelled")
     let stop = () => {}
-    let listed: Promise<string> | undefined
+    let listed: Promise<ReadonlyArray<string>> | undefined
     // Another login, on a machine of another name: only the store and the cluster are the same.
     const main = join(houseRoot, "packages/cli/src/main.ts")
     const elsewhere = ["unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh", process.execPath, main]
-    const runs = () =>
-      new Response(Bun.spawn([...elsewhere, "runs"], { env: { ...process.env, WINNOW_HOME: home } }).stdout).text()
+    const runs = (...more: ReadonlyArray<string>) => {
+      const { stdout } = Bun.spawn([...elsewhere, "runs", ...more], { env: { ...process.env, WINNOW_HOME: home } })
+      return new Response(stdout).text()
+    }
     const report = (event: ProgressEvent) => {
       if (event._tag !== "progress" || event.unit !== "steps" || listed !== undefined) return
-      listed = runs().finally(() => stop())
+      listed = Promise.all([runs(), runs("queue", "--json")]).finally(() => stop())
     }
     const set = ["target.pretraining.steps=100000", "draft.start.pretraining.steps=100000"]
     const fiber = Effect.runFork(slurmRun({ home, set, launcher: slurm({ onStop: "cancel" }), report }))
     stop = () => fiber.interruptUnsafe()
     await Effect.runPromise(Fiber.await(fiber))
-    const last = (await listed)!.trimEnd().split("\n").at(-1)
-    expect(last).toMatch(/^000-killed in Slurm's queue as winnow-[0-9a-f]{12}: \d+ running/)
+    const [list, queue] = await listed!
+    expect(list!.trimEnd().split("\n").at(-1)).toMatch(
+      /^000-killed in Slurm's queue as winnow-[0-9a-f]{12}: \d+ running/,
+    )
+    expect(JSON.parse(queue!)).toMatchObject([
+      { experiment: "000-killed", part: null, text: expect.stringMatching(/running/) },
+    ])
     await waitFor("an empty queue", 60, () => cluster.run("squeue", "--noheader").trim() === "")
   })
 
