@@ -26,22 +26,13 @@ export const usage = (names: ReadonlyArray<string>): string => `bun run bench [S
 
   SUITE             ${names.join(", ")}; all of them if none is named
 ${optionLines(options)}
-bun run bench step|decode|together|generate|precision|start|load|large|lookup|packing|encode|heads|steady|agreement [options]
+bun run bench ${Object.keys(comparisons).join("|")} [options]
 
-  step              the selective step side by side with PyTorch
-  decode            decoding with and without a draft side by side with transformers, or with llama.cpp and its fork
-  together          several prompts decoded with a draft at once, and one at a time
-  generate          many prompts at once and one at a time, side by side with transformers
-  precision         quality of decoding in bfloat16 and in 8 bits
-  start             seconds to the first token of winnow generate and evaluate
-  load              reading a model directory side by side with safetensors
-  large             a model of a published shape in bfloat16: memory, loading, decoding
-  lookup            the share of data sets' answers that prompt look-up proposes; no model runs
-  packing           tokens a second of trainings on GSM8K with padded and packed rows
-  encode            text to ids in batches side by side with Python's tokenizers
-  heads             training a head with its target, on the frozen target, and on stored states
-  steady            10 000 training steps, and whether memory grows
-  agreement         tokens and counts of decoding with a draft, compared with transformers'; each has its own --help
+${Object.entries(comparisons)
+  .map(([name, { about }]) => `  ${name.padEnd(17)} ${about}`)
+  .join("\n")}
+
+Each has its own --help.
 `
 
 /**

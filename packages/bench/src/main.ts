@@ -10,7 +10,7 @@ const loadSuites = async () => (await import("./suites/index.ts")).suites
 
 const main = async (args: ReadonlyArray<string>): Promise<void> => {
   const comparison = comparisons[args[0] ?? ""]
-  if (comparison !== undefined) return (await comparison())(args.slice(1))
+  if (comparison !== undefined) return (await comparison.open())(args.slice(1))
   const suites = await loadSuites()
   const request = parseRequest(args, Object.keys(suites))
   if (request.help) return void process.stdout.write(usage(Object.keys(suites)))

@@ -52,7 +52,7 @@ export const callBench = async (name: string, ...args: ReadonlyArray<string>): P
   console.log = (line: string) => void lines.push(`${line}\n`)
   console.error = () => {} // progress
   try {
-    await (await comparisons[name]!())(args)
+    await (await comparisons[name]!.open())(args)
   } finally {
     Object.assign(console, { log, error })
   }
