@@ -3,9 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { availableParallelism, freemem, tmpdir } from "node:os"
 import { join } from "node:path"
 
-// A process of tests takes up to 3 GB. One more than there are cores works while others wait for a cluster, a worker or a disk;
-// more than four wait for each other's cores.
-const processes = Math.max(1, Math.min(4, availableParallelism() + 1, Math.floor(freemem() / 3e9)))
+// A process of tests takes up to 3 GB; more than there are cores, or than four, wait for each other's cores.
+const processes = Math.max(1, Math.min(4, availableParallelism(), Math.floor(freemem() / 3e9)))
 const folder = mkdtempSync(join(tmpdir(), "winnow-tests-"))
 try {
   // A test has five minutes: a slow machine makes none fail. bunfig.toml cannot say so.
