@@ -30,10 +30,37 @@ export interface ClusterOptions {
   readonly maxJobs?: number
   /** Seconds after which the controller forgets an ended job. */
   readonly minJobAge?: number
+  /**
+   * Each node sees the folder `shared` by a mount of its own, over SFTP: another client of a network's file system, which
+   * believes what it knew of a file for some seconds. Needs sshfs and the SFTP server of OpenSSH.
+   */
+  readonly mounts?: boolean
+}
+
+/** The program that serves files over SFTP. */
+const sftpServer = "/usr/lib/openssh/sftp-server"
+
+/** The reason why nodes can have no mounts of their own here; undefined where they can. */
+export const whyNoMounts = (): string | undefined =>
+  Bun.which("sshfs") !== null && existsSync(sftpServer) && existsSync("/dev/fuse")
+    ? undefined
+    : "there is no sshfs here; install sshfs and openssh-sftp-server"
+
+/** Seconds for which a node believes what it knew of a file, as NFS does. */
+const staleSeconds = 3
+
+/** A command that mounts the folder `exported` at `shared`. */
+const mountCommand = (folder: string): ReadonlyArray<string> => {
+  const timeouts = ["dcache_timeout", "attr_timeout", "entry_timeout"].map((name) => `${name}=${staleSeconds}`)
+  // The server is a child of the mount: its stream takes the place of a connection.
+  const options = [`ssh_command=${folder}/serve`, "auto_cache", ...timeouts]
+  return ["sshfs", `server:${folder}/exported`, `${folder}/shared`, "-o", options.join(",")]
 }
 
 export interface Cluster {
   readonly folder: string
+  /** The folder that all nodes see; with `mounts` by a mount of this machine's own. */
+  readonly shared: string
   /** Variables with which clients reach this cluster. */
   readonly env: Readonly<Record<string, string>>
   readonly nodes: ReadonlyArray<string>
@@ -150,6 +177,16 @@ export const startCluster = async (folder: string, options: ClusterOptions): Pro
   const files = ["--pid-file", "--log-file", "--seed-file"].map(
     (flag, i) => `${flag}=${folder}/munge.${["pid", "log", "seed"][i]}`,
   )
+  const shared = join(folder, "shared")
+  const { mounts = false } = options
+  mkdirSync(shared, { recursive: true })
+  if (mounts) {
+    mkdirSync(join(folder, "exported"))
+    writeFileSync(join(folder, "serve"), `#!/bin/sh\nexec ${sftpServer}\n`, { mode: 0o755 })
+    const [command, ...args] = mountCommand(folder) as [string, ...Array<string>]
+    const { status, stderr } = spawnSync(command, args, { encoding: "utf8" })
+    if (status !== 0) throw new Error(`${command}: ${stderr}`)
+  }
   daemon("munged", "munged", ["--foreground", "--force", `--key-file=${key}`, `--socket=${socket}`, ...files])
   await waitFor("munged", 10, () => existsSync(socket))
   daemon("slurmctld", "slurmctld", ["-D", "-f", conf])
@@ -158,7 +195,8 @@ export const startCluster = async (folder: string, options: ClusterOptions): Pro
     mkdirSync(join(folder, `spool-${node}`), { recursive: true })
     const own = ["--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
     // The shell is the first process of the node's table: without slurmd the others go on.
-    daemon(node, "unshare", [...own, "sh", "-c", `hostname ${node}; slurmd -D -f ${conf}; exec sleep infinity`])
+    const mount = mounts ? `${mountCommand(folder).join(" ")} && ` : ""
+    daemon(node, "unshare", [...own, "sh", "-c", `hostname ${node}; ${mount}slurmd -D -f ${conf}; exec sleep infinity`])
   }
   for (const node of nodes) boot(node)
   const run = (...[command, ...args]: ReadonlyArray<string>) => {
@@ -175,6 +213,7 @@ export const startCluster = async (folder: string, options: ClusterOptions): Pro
   }
   const cluster: Cluster = {
     folder,
+    shared,
     env,
     nodes,
     run,
@@ -213,6 +252,7 @@ export const startCluster = async (folder: string, options: ClusterOptions): Pro
         await ended
         clearTimeout(timer)
       }
+      if (mounts) spawnSync("umount", ["--lazy", shared])
       rmSync(key, { force: true })
     },
   }

@@ -1,8 +1,9 @@
 /**
  * Slow drills on a cluster of the test, each compared byte by byte with a run of one process: a job past its time (Slurm
  * counts minutes), a controller that takes few jobs, a node that is declared down, a slurmd that is killed while its job
- * runs on, a node that is lost with one of two tasks of a training, and the quickstart with a node killed in it.
- * `bun packages/lab/test/slurm/drill.ts [time] [full] [down] [daemon] [peer] [quickstart]`.
+ * runs on, a node that is lost with one of two tasks of a training, a store that each node sees by a mount of its own, and
+ * the quickstart with a node killed in it.
+ * `bun packages/lab/test/slurm/drill.ts [time] [full] [down] [daemon] [peer] [mounts] [quickstart]`.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -10,7 +11,7 @@ import { join } from "node:path"
 import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
 import { local, type ProgressEvent, slurm } from "../../src/index.ts"
-import { type Cluster, type ClusterOptions, startCluster, whyNoCluster } from "./cluster.ts"
+import { type Cluster, type ClusterOptions, startCluster, whyNoCluster, whyNoMounts } from "./cluster.ts"
 import { contentsOf, type SlurmRun, slurmRun } from "./run.ts"
 
 const began = performance.now()
@@ -48,7 +49,7 @@ const drill = async (
       say(`${name}: job ${job.id} of ${job.node} after ${event.done} steps`)
       working = fault(started, job)
     }
-    const [jobs, alone] = [join(folder, "jobs"), join(folder, "alone")]
+    const [jobs, alone] = [join(started.shared, "jobs"), join(folder, "alone")]
     const [a, b] = [
       await Effect.runPromise(slurmRun({ ...run, home: jobs, launcher: slurm({ devices }), report })),
       await Effect.runPromise(slurmRun({ ...run, home: alone, launcher: local })),
@@ -128,6 +129,16 @@ const drills: Readonly<Record<string, () => Promise<boolean>>> = {
         },
       },
     ),
+  // The store is on a network's file system: each node has a mount and a memory of its own, and one is cut off.
+  mounts: () =>
+    drill("mounts", { nodes: [1, 1], mounts: true }, long, {
+      fault: async (cluster, { id, node }) => {
+        cluster.kill(node)
+        await cluster.until("down", [node])
+        cluster.boot(node)
+        await cluster.hurry(id)
+      },
+    }),
   // The experiment of the README, all arms and seeds, with two nodes of one core.
   quickstart: () =>
     drill(
@@ -150,13 +161,13 @@ const drills: Readonly<Record<string, () => Promise<boolean>>> = {
     ),
 }
 
-const why = whyNoCluster()
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(drills)
+const why = whyNoCluster() ?? (chosen.includes("mounts") ? whyNoMounts() : undefined)
 if (why !== undefined) {
   console.log(why)
   process.exit(1)
 }
 await openEngine()
-const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(drills)
 let good = true
 for (const name of chosen) good = (await drills[name]!()) && good
 process.exit(good ? 0 : 1)
