@@ -70,13 +70,13 @@ const long = { set: ["target.pretraining.steps=6000"] }
 
 const drills: Readonly<Record<string, () => Promise<boolean>>> = {
   // Training takes longer than the shortest time limit, one minute. Slurm may signal a minute early, so a busy machine, where
-  // a stage takes long to begin, can end with the error that it needs more time.
+  // a stage takes long to begin, can end with the error that it needs more time. Each restart waits for two minutes.
   time: () =>
     drill(
       "time",
       { nodes: [1, 1] },
       {
-        set: [`target.pretraining.steps=${process.env["DRILL_STEPS"] ?? "30000"}`],
+        set: [`target.pretraining.steps=${process.env["DRILL_STEPS"] ?? "100000"}`],
         slurm: { stages: { target: { time: "1" } }, warn: 20 },
       },
       {
