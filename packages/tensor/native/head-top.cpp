@@ -37,10 +37,15 @@ struct Best {
   Lane max, above, rest, evicted;
   int32_t count[COLS];
 
-  // Candidates are logits above the thresholds. Lanes from n on are no rows: they have no candidates.
-  void begin(long n, const float* thresholds) {
+  // Lanes from n on are no rows: they have no candidates.
+  void clear(long n) {
     std::memset(this, 0, sizeof *this);
-    for (long c = 0; c < COLS; c++) max[c] = LOWEST, above[c] = c < n ? thresholds[c] : INFINITY;
+    for (long c = 0; c < COLS; c++) max[c] = LOWEST, above[c] = c < n ? -INFINITY : INFINITY;
+  }
+  // A later part begins with the thresholds of the first one.
+  void follow(const Best& first) {
+    clear(0);
+    std::memcpy(above, first.above, sizeof above);
   }
 };
 
@@ -134,16 +139,14 @@ void write_top(const HeadTop& s, long i, const Best* bests, long parts, long J, 
   s.tail[i * s.stride] = s.k < s.V ? static_cast<float>(rest / (inside + rest)) : 0;
 }
 
-// The k-th best logit of each row of a panel in its first part, of n rows: no logit of a later part that is not above it is
-// among the k best, since of equal ones the lower id is. Rows with fewer than k have no threshold.
-void thresholds_of(Candidate* candidates, const Room& room, long k, long n, Best& best, float* thresholds) {
+// Makes the k-th best logit of each row of the first part its threshold, of n rows: no logit of a later part that is not above
+// it is among the k best, since of equal ones the lower id is. Rows with fewer than k have none.
+void tighten(Candidate* candidates, const Room& room, long k, long n, Best& best) {
   for (int c = 0; c < n; c++) {
-    thresholds[c] = -INFINITY;
     if (best.count[c] < k) continue;
     shrink(candidates + c * room.size, k, best, c);
     best.rest[c] += best.evicted[c];
     best.evicted[c] = 0;
-    thresholds[c] = best.above[c];
   }
 }
 
@@ -163,7 +166,6 @@ void top(const HeadTop& s) {
   PackedHidden<P> hidden;
   Buffer memory;
   std::vector<Best> bests;
-  std::vector<float> thresholds;
   for (long row = 0; row < s.N; row += block) {
     const long n = std::min<long>(block, s.N - row), J = panels(n);
     const auto rows_of = [&](long j) { return std::min<long>(COLS, n - j * COLS); };
@@ -175,7 +177,7 @@ void top(const HeadTop& s) {
     const auto pass = [&](long part, long j0, long j1) {
       static thread_local Buffer block_memory, logits;
       float* z = logits.of<float>(HEAD_TILE * COLS);
-      for (long j = j0; j < j1; j++) bests[part * J + j].begin(rows_of(j), thresholds.data() + j * COLS);
+      for (long j = j0; j < j1; j++) part == 0 ? bests[j].clear(rows_of(j)) : bests[part * J + j].follow(bests[j]);
       const long v1 = part_begin(s.V, parts, part + 1, HEAD_TILE);
       for (long v = part_begin(s.V, parts, part, HEAD_TILE); v < v1; v += HEAD_TILE) {
         const long ids = std::min<long>(HEAD_TILE, v1 - v);
@@ -187,11 +189,10 @@ void top(const HeadTop& s) {
         }
       }
     };
-    thresholds.assign(J * COLS, -INFINITY);
     parallel((J + GROUP - 1) / GROUP, [&](long group) {
       const long j0 = group * GROUP, j1 = std::min(J, j0 + GROUP);
       pass(0, j0, j1);
-      for (long j = j0; j < j1; j++) thresholds_of(of(0, j), room, s.k, rows_of(j), bests[j], thresholds.data() + j * COLS);
+      for (long j = j0; j < j1; j++) tighten(of(0, j), room, s.k, rows_of(j), bests[j]);
     });
     parallel(parts - 1, [&](long part) { pass(part + 1, 0, J); });
     parallel(J, [&](long j) {
