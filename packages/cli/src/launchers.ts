@@ -33,6 +33,16 @@ export const launcherFlags = {
   ),
 }
 
+/** The same for a command whose stages wait for each other: more processes than one gain nothing. */
+export const oneByOneFlags = {
+  ...launcherFlags,
+  launcher: Flag.withDefault(launcherFlag, "local" as const),
+  microBatches: Flag.Int("micro-batches").pipe(
+    Flag.withDefault(1),
+    Flag.withDescription("batches of a step, added up; as many --devices can share them"),
+  ),
+}
+
 /** The values of these flags. */
 type FlagValue<F> = F extends Flag.Flag<infer A> ? A : never
 type LauncherFlags = { readonly [K in keyof typeof launcherFlags]: FlagValue<(typeof launcherFlags)[K]> }

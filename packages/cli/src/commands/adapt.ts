@@ -7,7 +7,7 @@ import { readHeadSettings } from "@winnow/models"
 import { Console, Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
-import { launcherFlag, launcherFlags, launcherOf } from "../launchers.ts"
+import { launcherOf, oneByOneFlags } from "../launchers.ts"
 import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
 import { nearby } from "../nearby.ts"
 import { viewed } from "../run-view.ts"
@@ -73,10 +73,6 @@ export const adaptCommand = Command.make(
     ),
     steps: described(Flag.Int("steps").pipe(Flag.withDefault(500)), "of the training"),
     batchSize: trainingFlags.batchSize,
-    microBatches: described(
-      Flag.Int("micro-batches").pipe(Flag.withDefault(1)),
-      "batches of a step, added up; as many --devices can share them",
-    ),
     learningRate: described(Flag.Finite("learning-rate").pipe(Flag.withDefault(3e-3)), "at its height"),
     loss: trainingFlags.loss,
     general: described(
@@ -90,9 +86,7 @@ export const adaptCommand = Command.make(
     seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of the private weights and the order of texts"),
     eos: trainingFlags.eos,
     plugin: familyFlag,
-    ...launcherFlags,
-    // Its stages wait for each other, so that more processes than one gain nothing.
-    launcher: Flag.withDefault(launcherFlag, "local" as const),
+    ...oneByOneFlags,
     verbose: trainingFlags.verbose,
     watch: watchFlag,
     tensorboard: tensorboardFlag,

@@ -17,7 +17,7 @@ import { loadPlugins, pluginFile, pluginFrom, wrap } from "@winnow/lab/outside"
 import { Console, Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
-import { launcherFlag, launcherFlags, launcherOf } from "../launchers.ts"
+import { launcherOf, oneByOneFlags } from "../launchers.ts"
 import { aModel, familyFlag, namedFolder, withFamilies } from "../model.ts"
 import { nearby } from "../nearby.ts"
 import { viewed } from "../run-view.ts"
@@ -60,10 +60,6 @@ export const draftCommand = Command.make(
     maxNew: described(Flag.Int("max-new").pipe(Flag.withDefault(128)), "most tokens of a text"),
     maxLength: trainingFlags.maxLength,
     batchSize: trainingFlags.batchSize,
-    microBatches: described(
-      Flag.Int("micro-batches").pipe(Flag.withDefault(1)),
-      "batches of a step, added up; as many --devices can share them",
-    ),
     learningRate: described(
       Flag.Finite("learning-rate").pipe(Flag.optional),
       "at its height; 0.003, less for widths above 256, if left out",
@@ -72,9 +68,7 @@ export const draftCommand = Command.make(
     seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of texts, weights and their order"),
     eos: trainingFlags.eos,
     plugin: familyFlag,
-    ...launcherFlags,
-    // Its stages wait for each other, so that more processes than one gain nothing.
-    launcher: Flag.withDefault(launcherFlag, "local" as const),
+    ...oneByOneFlags,
     verbose: trainingFlags.verbose,
     watch: watchFlag,
     tensorboard: tensorboardFlag,
