@@ -78,6 +78,8 @@ export interface Cluster {
   readonly until: (state: string, nodes?: ReadonlyArray<string>) => Promise<void>
   /** Lets a job that is about to be queued again begin soon: by itself it would wait for two minutes. */
   readonly hurry: (job: string) => Promise<void>
+  /** Cuts a node off in the middle of a job, and starts it again: Slurm has the job go on, on any node. */
+  readonly lose: (job: { readonly id: string; readonly node: string }) => Promise<void>
   /** Ends all daemons. */
   readonly stop: () => Promise<void>
 }
@@ -241,6 +243,12 @@ export const startCluster = async (folder: string, options: ClusterOptions): Pro
       await waitFor(`job ${job} in the queue again`, 60, waits)
       await Bun.sleep((credentialSeconds + 1) * 1000)
       run("scontrol", "update", `JobId=${job}`, "StartTime=now")
+    },
+    lose: async ({ id, node }) => {
+      cluster.kill(node)
+      await cluster.until("down", [node])
+      cluster.boot(node)
+      await cluster.hurry(id)
     },
     stop: async () => {
       for (const name of [...daemons.keys()].toReversed()) {

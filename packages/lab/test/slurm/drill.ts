@@ -132,12 +132,7 @@ const drills: Readonly<Record<string, () => Promise<boolean>>> = {
   // The store is on a network's file system: each node has a mount and a memory of its own, and one is cut off.
   mounts: () =>
     drill("mounts", { nodes: [1, 1], mounts: true }, long, {
-      fault: async (cluster, { id, node }) => {
-        cluster.kill(node)
-        await cluster.until("down", [node])
-        cluster.boot(node)
-        await cluster.hurry(id)
-      },
+      fault: (cluster, job) => cluster.lose(job),
     }),
   // The experiment of the README, all arms and seeds, with two nodes of one core.
   quickstart: () =>
@@ -151,12 +146,7 @@ const drills: Readonly<Record<string, () => Promise<boolean>>> = {
         },
       },
       {
-        fault: async (cluster, { id, node }) => {
-          cluster.kill(node)
-          await cluster.until("down", [node])
-          cluster.boot(node)
-          await cluster.hurry(id)
-        },
+        fault: (cluster, job) => cluster.lose(job),
       },
     ),
 }

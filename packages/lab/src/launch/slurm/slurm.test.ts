@@ -55,15 +55,7 @@ describe.skipIf(why !== undefined)("jobs of Slurm", () => {
     const faults: Readonly<Record<string, ReadonlyArray<Fault>>> = {
       target: [
         // Slurm itself queues its jobs again, on the other node.
-        [
-          "a node",
-          async ({ id, node }) => {
-            cluster.kill(node)
-            await cluster.until("down", [node])
-            cluster.boot(node)
-            await cluster.hurry(id)
-          },
-        ],
+        ["a node", (job) => cluster.lose(job)],
         // So it does with a job in the way of a more urgent one, after a SIGTERM.
         [
           "its place",
