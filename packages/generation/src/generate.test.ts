@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test"
-import type { Sampling } from "@winnow/core"
+import type { Decoder, Sampling, StatePart } from "@winnow/core"
 import { speculate } from "@winnow/decoding"
 import { llama } from "@winnow/model-llama"
 import { initialise } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
-import { tf } from "@winnow/tensor"
+import { native, nativeDecodingInUse, tf } from "@winnow/tensor"
 import { randomPrompts, type TableModel, tableModel } from "@winnow/testing"
 import { Effect } from "effect"
 import { GenerateSession, generate } from "./generate.ts"
@@ -105,6 +105,60 @@ describe("generate", () => {
         expect(alone.rollouts).toEqual([rollouts[firstIndex]!])
       }
     }
+    real.dispose()
+  })
+
+  test("states that run together are as many as the batch, read no token twice and leave none alive", async () => {
+    const use = llama({
+      ...{ vocab_size: 11, hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 16 },
+      ...{ max_position_embeddings: 48, initializer_range: 0.5 },
+    })
+    const real = initialise(await Effect.runPromise(use.instance), 3)
+    const used = nativeDecodingInUse()
+    for (const sampling of [{ temperature: 0 }, { temperature: 1 }, { temperature: 1, topK: 4 }]) {
+      let [states, read] = [0, 0]
+      const counted: Decoder = {
+        ...real,
+        decoding: (...of) => {
+          const decoding = real.decoding(...of)
+          const together = decoding.quick?.together
+          if (together === undefined) return decoding
+          const count = (parts: ReadonlyArray<StatePart>) => {
+            for (const { ids } of parts) read += ids.length
+          }
+          states++
+          const counting = {
+            greedy: (parts: ReadonlyArray<StatePart>, margins: boolean) => {
+              count(parts)
+              return together.greedy(parts, margins)
+            },
+            logits: (parts: ReadonlyArray<StatePart>) => {
+              count(parts)
+              return together.logits(parts)
+            },
+          }
+          Object.assign(decoding.quick!, { together: counting })
+          return decoding
+        },
+      }
+      const options = { ...sampling, maxNew: 30, eosId: 5, seed: 7 }
+      const { rollouts, stats } = await generate(counted, prompts, { ...options, batchSize: 8 })
+      if (native() !== undefined) {
+        expect(states).toBe(8)
+        // of each text all tokens but the last
+        expect(read).toBe(prompts.reduce((n, { length }) => n + length - 1, stats.tokens))
+      }
+      expect(new Set(rollouts.map(({ finish }) => finish)).size).toBeGreaterThan(1)
+      for (const [firstIndex, prompt] of prompts.entries()) {
+        const alone = await generate(real, [prompt], { ...options, firstIndex })
+        expect(alone.rollouts).toEqual([rollouts[firstIndex]!])
+      }
+      expect((await generate(counted, prompts.slice(0, 3), { ...options, batchSize: 8 })).rollouts).toEqual(
+        rollouts.slice(0, 3),
+      )
+      if (native() !== undefined) expect(states).toBe(8 + 3)
+    }
+    expect(nativeDecodingInUse()).toEqual(used)
     real.dispose()
   })
 

@@ -1,14 +1,11 @@
-/**
- * Generation by one model alone: batched, left-padded, greedy or sampled.
- *
- * Letters: B rows of a batch, T positions, V vocabulary.
- */
-import { checkedIds, checkedOptions, type Decoder, type Decoding, samplingOptions } from "@winnow/core"
-import { type Rng, seeded } from "@winnow/numerics"
-
+/** Generation by one model alone, several texts at once, greedy or sampled. */
+import { checkedIds, checkedOptions, type Decoder, type Sampling, samplingOptions } from "@winnow/core"
+import { seeded } from "@winnow/numerics"
+import type { Batch, Sequence } from "./batch.ts"
 import { drive, type Session } from "./drive.ts"
-import { type Ending, type Finish, finishOf, limitOf, type Rollout, type Stop } from "./rollout.ts"
-import { choicesAfter, drawsAfter } from "./what-follows.ts"
+import { JoinedStates } from "./joined-states.ts"
+import { PaddedBatch } from "./padded-batch.ts"
+import { finishOf, limitOf, type Rollout, type Stop } from "./rollout.ts"
 
 /** Options of `generate`, with sampling options. */
 export const generateOptions = samplingOptions.merge({
@@ -45,22 +42,18 @@ export interface GenerateHooks {
   readonly onProgress?: (stats: GenerateStats) => void
 }
 
-interface Sequence {
-  readonly prompt: Int32Array
-  readonly tokens: Array<number>
-  readonly ending: Ending
-  readonly rng: Rng
-  finish: Finish | undefined
+/** Texts that run together where the model's states can, in a padded batch where they cannot. */
+const batchOf = (model: Decoder, waiting: Array<Sequence>, size: number, sampling: Sampling): Batch => {
+  const first = waiting.length > 0 ? model.decoding() : undefined
+  if (first?.quick?.together !== undefined) return new JoinedStates(model, first, waiting, size, sampling)
+  first?.dispose()
+  return new PaddedBatch(model, waiting, size, sampling)
 }
 
 /** Generation in steps of one model call. The caller disposes it; `drive` does. */
 export class GenerateSession implements Session {
   readonly #sequences: ReadonlyArray<Sequence>
-  readonly #waiting: Array<Sequence>
-  readonly #options: typeof generateOptions.infer
-  #batch: Array<Sequence> = []
-  #decoding: Decoding | undefined
-  #leastPad = 0
+  readonly #batch: Batch
   #tokens = 0
   #calls = 0
   #seconds = 0
@@ -76,8 +69,8 @@ export class GenerateSession implements Session {
     options: GenerateOptions,
     stop?: Stop,
   ) {
-    this.#options = checkedOptions("generate", generateOptions, options)
-    const { seed, firstIndex, eosId, maxNew } = this.#options
+    const checked = checkedOptions("generate", generateOptions, options)
+    const { seed, firstIndex, eosId, maxNew, batchSize } = checked
     this.#sequences = prompts.map((prompt, i) => ({
       prompt: checkedIds(`prompt ${firstIndex + i}`, prompt, model.architecture.vocabularySize),
       tokens: [],
@@ -85,64 +78,24 @@ export class GenerateSession implements Session {
       rng: seeded(seed, "generate", firstIndex + i),
       finish: undefined,
     }))
-    // Prompts of similar length share a batch, to save padding. The longest batch comes first and shows the peak
-    // memory.
-    this.#waiting = this.#sequences.toSorted((a, b) => a.prompt.length - b.prompt.length)
+    // The longest prompts come first and show the peak memory. In a padded batch prompts are of like length.
+    const waiting = this.#sequences.toSorted((a, b) => a.prompt.length - b.prompt.length)
+    this.#batch = batchOf(model, waiting, batchSize, checked)
   }
 
   step(): boolean {
     const began = performance.now()
-    const input_BT = this.#nextInput()
-    if (input_BT === undefined) return false
-    const chosen = this.#choose(input_BT)
-    for (const [b, sequence] of this.#batch.entries()) {
-      if (sequence.finish !== undefined) continue
-      sequence.tokens.push(chosen[b]!)
+    const next = this.#batch.next()
+    if (next.length === 0) return false
+    for (const [sequence, token] of next) {
+      sequence.tokens.push(token)
       sequence.finish = finishOf(sequence.tokens, sequence.ending)
-      this.#tokens++
       if (sequence.finish !== undefined) this.#finished++
     }
+    this.#tokens += next.length
     this.#calls++
     this.#seconds += (performance.now() - began) / 1000
     return this.#finished < this.#sequences.length
-  }
-
-  /**
-   * The newest token of each row, or all tokens of a new batch. Once half of the rows have ended, the others move to a
-   * new batch with waiting prompts: one pass over their text costs less than half-empty steps. They also move where an
-   * ended row would exceed the model's context, as each step lengthens it.
-   */
-  #nextInput(): Int32Array | undefined {
-    const alive = this.#batch.filter((s) => s.finish === undefined)
-    const next = (this.#decoding?.length ?? 0) + 1 - this.#leastPad
-    const fits = next <= this.model.architecture.maxLength
-    if (this.#decoding !== undefined && alive.length * 2 > this.#batch.length && fits)
-      return Int32Array.from(this.#batch, (s) => s.tokens.at(-1)!)
-    this.#decoding?.dispose()
-    this.#decoding = undefined
-    const room = this.#options.batchSize - alive.length
-    this.#batch = [...alive, ...this.#waiting.splice(Math.max(0, this.#waiting.length - room))]
-    const B = this.#batch.length
-    if (B === 0) return undefined
-    const length_B = this.#batch.map((s) => s.prompt.length + s.tokens.length)
-    const T = Math.max(...length_B)
-    const pad_B = Int32Array.from(length_B, (length) => T - length)
-    const ids_BT = new Int32Array(B * T)
-    for (const [b, { prompt, tokens }] of this.#batch.entries()) {
-      ids_BT.set(prompt, b * T + pad_B[b]!)
-      ids_BT.set(tokens, b * T + pad_B[b]! + prompt.length)
-    }
-    this.#leastPad = Math.min(...pad_B)
-    this.#decoding = this.model.decoding(pad_B)
-    return ids_BT
-  }
-
-  #choose(input_BT: Int32Array): ArrayLike<number> {
-    const decoding = this.#decoding!
-    const B = this.#batch.length
-    if (this.#options.temperature === 0) return choicesAfter(this.model, decoding, input_BT, B, 1, false).argmax
-    const u_B = Float64Array.from(this.#batch, ({ finish, rng }) => (finish === undefined ? rng.uniform() : -1))
-    return drawsAfter(this.model, decoding, input_BT, B, this.#options, u_B)
   }
 
   get stats(): GenerateStats {
@@ -164,8 +117,7 @@ export class GenerateSession implements Session {
   }
 
   dispose(): void {
-    this.#decoding?.dispose()
-    this.#decoding = undefined
+    this.#batch.dispose()
   }
 }
 

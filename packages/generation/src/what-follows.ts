@@ -14,6 +14,7 @@ import {
   type LogitRows,
   type Probable,
   type Sampling,
+  type StatePart,
 } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { argmaxRows, argmaxWithMargin, idsTensor, lastLogits, row } from "./head.ts"
@@ -122,6 +123,21 @@ export const distributionsOf = (model: Decoder, logits: LogitRows, sampling: Sam
       }
 }
 
+/** A token drawn from each row of logits: see `drawsAfter`. */
+const drawsOf = (model: Decoder, logits: LogitRows, sampling: Sampling, u_R: Float64Array): ArrayLike<number> => {
+  const { temperature, topK, topP = 1 } = sampling
+  if (topK !== undefined || topP < 1) return drawsFrom(distributionsOf(model, logits, sampling), u_R)
+  const { headIds } = model
+  return Int32Array.from(logits.draw(temperature, u_R), (u, r) => {
+    if (u >= 0) return headIds === undefined ? u : headIds.id_U[u]!
+    // `adjusted` refuses the row of a -1 and states the reason.
+    return u_R[r]! < 0 ? 0 : draw(adjusted(logits.row(r), sampling), u_R[r]!)
+  })
+}
+
+const drawsFrom = (p: DistributionRows, u_R: Float64Array): ArrayLike<number> =>
+  Int32Array.from(u_R, (u, r) => (u < 0 ? 0 : draw(p.at(r)!, u)))
+
 /**
  * Extends a decoding state by tokens and returns a token drawn after the last position of each sequence.
  *
@@ -134,17 +150,25 @@ export const drawsAfter = (
   B: number,
   sampling: Sampling,
   u_B: Float64Array,
+): ArrayLike<number> =>
+  decoding.quick === undefined
+    ? drawsFrom(distributionsAfter(model, decoding, ids_BT, B, 1, sampling), u_B)
+    : drawsOf(model, decoding.quick.logits(ids_BT, B, 1), sampling, u_B)
+
+/**
+ * Extends several states that run together, and returns a token after the last position of each.
+ *
+ * @param parts one row each, of states of the model that have `quick.together`
+ * @param u_R uniform in [0, 1), one a state; left out for the most probable token
+ */
+export const tokensAfter = (
+  model: Decoder,
+  parts: ReadonlyArray<StatePart>,
+  sampling: Sampling,
+  u_R: Float64Array | undefined,
 ): ArrayLike<number> => {
-  const { temperature, topK, topP = 1 } = sampling
-  if (decoding.quick === undefined || topK !== undefined || topP < 1) {
-    const p = distributionsAfter(model, decoding, ids_BT, B, 1, sampling)
-    return Int32Array.from(u_B, (u, b) => (u < 0 ? 0 : draw(p.at(b)!, u)))
-  }
-  const logits = decoding.quick.logits(ids_BT, B, 1)
-  const { headIds } = model
-  return Int32Array.from(logits.draw(temperature, u_B), (u, b) => {
-    if (u >= 0) return headIds === undefined ? u : headIds.id_U[u]!
-    // `adjusted` refuses the row of a -1 and states the reason.
-    return u_B[b]! < 0 ? 0 : draw(adjusted(logits.row(b), sampling), u_B[b]!)
-  })
+  const together = parts[0]!.decoding.quick!.together!
+  return u_R === undefined
+    ? withIds(model, together.greedy(parts, false)).argmax
+    : drawsOf(model, together.logits(parts), sampling, u_R)
 }

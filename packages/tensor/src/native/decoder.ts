@@ -235,22 +235,35 @@ export class NativeDecoder {
   static extendTogether(parts: ReadonlyArray<DecoderPart>): void {
     const first = parts[0]?.decoder
     if (first === undefined) throw new Error("no decoders: give at least one")
-    for (const { decoder } of parts) decoder.#bind()
-    const isAlike = (decoder: NativeDecoder): boolean =>
-      decoder.program === first.program &&
-      decoder.#rounded.includes(true) === first.#rounded.includes(true) &&
-      decoder.#parameters.every((weight, i) => weight === first.#parameters[i])
+    first.#bind()
+    const rounded = first.#rounded.includes(true)
+    const isAlike = (decoder: NativeDecoder): boolean => {
+      decoder.#find()
+      return (
+        decoder.program === first.program &&
+        decoder.#rounded.includes(true) === rounded &&
+        decoder.#parameters.every((weight, i) => weight === first.#parameters[i])
+      )
+    }
+    let [most, count, kept] = [0, 0, 0]
     for (const { decoder, ids, rows } of parts) {
       if (decoder.#B !== 1 || !isAlike(decoder))
         throw new Error("decoders run together that have one sequence each, one model and one precision")
       if (!(ids.length > 0 && Number.isInteger(rows) && rows > 0 && rows <= ids.length))
         throw new Error(`${ids.length} ids, ${rows} rows kept: expected 1 to as many rows as ids`)
+      most = Math.max(most, decoder.#length + ids.length)
+      count += ids.length
+      kept += rows
     }
     if (new Set(parts.map(({ decoder }) => decoder)).size < parts.length)
       throw new Error("a decoder stands twice among those that run together")
-    const most = Math.max(...parts.map(({ decoder, ids }) => decoder.#length + ids.length))
     first.#growRotary(most)
-    const ids = Int32Array.from(parts.flatMap((part) => [...part.ids]))
+    const ids = new Int32Array(count)
+    let at = 0
+    for (const part of parts) {
+      ids.set(part.ids, at)
+      at += part.ids.length
+    }
     const status = first.#native.C.winnow_decode_extend_together(
       Float64Array.from(parts, ({ decoder }) => decoder.#live()),
       parts.length,
@@ -263,7 +276,7 @@ export class NativeDecoder {
       part.decoder.#length += part.ids.length
       part.decoder.#rows = 0
     }
-    first.#rows = first.#last = parts.reduce((sum, { rows }) => sum + rows, 0)
+    first.#rows = first.#last = kept
   }
 
   #kept(): number {
