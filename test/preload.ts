@@ -13,4 +13,5 @@ if (process.env.WINNOW_TEST_FOLDER === undefined) {
   if (process.env.BUN_TEST_WORKER_ID === undefined) afterAll(() => rmSync(folder, { recursive: true, force: true }))
 }
 
-await openEngine()
+const threads = process.env.WINNOW_TEST_THREADS
+await openEngine(threads === undefined ? {} : { threads: Number(threads) })

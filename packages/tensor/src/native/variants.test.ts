@@ -1,10 +1,10 @@
 /**
  * Every variant that this processor can run agrees with the plain forms: head, kernels and the training step, each in a
- * separate process.
+ * separate process of three threads, as the processes of these tests may have one.
  */
 import { expect, test } from "bun:test"
 import { join } from "node:path"
-import { processorFlags, runnable, variantsToTry } from "@winnow/engine"
+import { processorFlags, runnable } from "@winnow/engine"
 import { native } from "./native.ts"
 
 const root = join(import.meta.dir, "..", "..", "..", "..")
@@ -17,16 +17,11 @@ const files = [
   "packages/training/src/step.test.ts",
 ]
 
-const flags = processorFlags()
-const own = native()?.variant
-// These files test the variant of this process by themselves.
-const others = runnable(flags).filter((variant) => variant !== (own ?? variantsToTry(flags, undefined)[0]))
-
-for (const variant of others)
-  test.skipIf(own === undefined)(`${variant} (skipped: no native library)`, async () => {
+for (const variant of runnable(processorFlags()))
+  test.skipIf(native() === undefined)(`${variant} (skipped: no native library)`, async () => {
     const child = Bun.spawn([process.execPath, "test", "--timeout", "60000", ...files], {
       cwd: root,
-      env: { ...process.env, WINNOW_NATIVE: variant },
+      env: { ...process.env, WINNOW_NATIVE: variant, WINNOW_TEST_THREADS: "3" },
       stdout: "pipe",
       stderr: "pipe",
     })
