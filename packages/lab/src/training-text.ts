@@ -3,6 +3,7 @@ import type { Architecture, Attends, LossUse, TaskUse } from "@winnow/core"
 import { ownLossesOf, type ResolvedText, splitText } from "./experiment/text.ts"
 import type { Stage } from "./stage.ts"
 import type { OwnWriting } from "./stages/distilling.ts"
+import { firstTextStage } from "./stages/first-text.ts"
 import { mixtureStage } from "./stages/mixture.ts"
 import { plainTextStage } from "./stages/plain-text.ts"
 import type { BeginModel } from "./stages/start.ts"
@@ -49,7 +50,12 @@ export const textOf = (
   if (rest !== text) return textOf(rest, shared, begin)
   const [own] = ofTasks.values()
   const ofTask = (task: TaskUse | undefined) => (task === undefined ? own! : ofTasks.get(taskKey(task))!)
-  if (text === undefined || text.kind === "task") return ofTask(text?.task)
+  if (text === undefined) return ofTask(undefined)
+  if (text.kind === "task") {
+    const whole = ofTask(text.task)
+    if (text.first === undefined) return whole
+    return { data: firstTextStage(text, text.first, whole.data), sizes: { ...whole.sizes, examples: text.first } }
+  }
   if (text.kind === "plain") {
     const { data, sizes } = ofTask(text.task)
     return { data: plainTextStage(text, data), sizes: { ...sizes, trained: sizes.length - 1 } }

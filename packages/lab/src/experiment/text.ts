@@ -15,6 +15,8 @@ export const taskTextSpec = type({
   kind: "'task'",
   // Another task than the experiment's, in the experiment's tokens.
   "task?": taskUse,
+  // Number of examples, from the start of the training split; all if left out.
+  "first?": natural,
 })
 
 const ofPlain = type({
@@ -153,7 +155,7 @@ export type TextSpec = OneText | Mixture<PartText>
 /** A text that a part of a mixture may be. */
 export type PartText = OneText | Mixture<OneText>
 type OneText =
-  | { readonly kind: "task"; readonly task?: TaskUse }
+  | { readonly kind: "task"; readonly task?: TaskUse; readonly first?: number }
   | { readonly kind: "plain"; readonly task?: TaskUse }
   | ({ readonly kind: "written" } & Writing)
 /** Parts of a mixture, by a name of the author's; their losses may read the target, which every arm has. */
@@ -185,10 +187,19 @@ interface Writing {
   readonly keep?: "ended" | "all"
 }
 
-/** The training text of a task, in the experiment's tokens; of the experiment's own if none is named. */
-export const taskText = (task?: TaskUse): Extract<OneText, { readonly kind: "task" }> => ({
+/**
+ * The training text of a task, in the experiment's tokens; of the experiment's own if none is named.
+ *
+ * @param options.first number of examples, from the start of the training split; all if left out. A cache of signals then
+ * covers these alone
+ */
+export const taskText = (
+  task?: TaskUse,
+  { first }: { readonly first?: number } = {},
+): Extract<OneText, { readonly kind: "task" }> => ({
   kind: "task",
   ...(task && { task }),
+  ...(first !== undefined && { first }),
 })
 /** The same as plain text: prompts and answers without a border, so that every token but the first is trained. */
 export const plainText = (task?: TaskUse): OneText => ({ kind: "plain", ...(task && { task }) })
@@ -285,8 +296,10 @@ const sampled = ({ temperature, topK, topP, seed }: WrittenText): string =>
 /** A text in a few words, for labels, tables and messages. */
 export const describeText = (text: ResolvedText): string => {
   switch (text.kind) {
-    case "task":
-      return text.task === undefined ? "the task's text" : `text of ${text.task.name}`
+    case "task": {
+      const of = text.task === undefined ? "the task's text" : `text of ${text.task.name}`
+      return text.first === undefined ? of : `${of}, ${text.first} examples`
+    }
     case "plain":
       return text.task === undefined ? "plain text" : `plain text of ${text.task.name}`
     case "written": {
