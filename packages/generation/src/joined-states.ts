@@ -6,10 +6,10 @@ import type { Decoder, Decoding, Sampling } from "@winnow/core"
 import type { Batch, Sequence } from "./batch.ts"
 import { tokensAfter } from "./what-follows.ts"
 
-/** A state and its text; without one it waits for the next prompt. */
+/** A state and its text. */
 interface Place {
   readonly decoding: Decoding
-  sequence: Sequence | undefined
+  sequence: Sequence
 }
 
 export class JoinedStates implements Batch {
@@ -17,7 +17,7 @@ export class JoinedStates implements Batch {
 
   /**
    * @param first a fresh state of the model that runs with others; disposed with the batch
-   * @param waiting texts; the batch takes the last ones first
+   * @param waiting texts, one or more; the batch takes the last ones first
    */
   constructor(
     readonly model: Decoder,
@@ -27,32 +27,36 @@ export class JoinedStates implements Batch {
     readonly sampling: Sampling,
   ) {
     const others = Array.from({ length: Math.min(size, waiting.length) - 1 }, () => model.decoding())
-    this.#places = [first, ...others].map((decoding) => ({ decoding, sequence: undefined }))
+    this.#places = [first, ...others].map((decoding) => ({ decoding, sequence: waiting.pop()! }))
   }
 
   next(): ReadonlyArray<readonly [Sequence, number]> {
     // The first state of a call holds the numbers of all. So it stays the first, and ends where no prompt waits for it.
-    this.#places = this.#places.filter((place) => {
-      if (place.sequence === undefined || place.sequence.finish !== undefined) this.#take(place)
-      return place.sequence !== undefined
-    })
-    const asked = this.#places.map(({ decoding, sequence }) => ({ decoding, sequence: sequence! }))
-    if (asked.length === 0) return []
-    const parts = asked.map(({ decoding, sequence: { prompt, tokens } }) => ({
+    this.#places = this.#places.filter((place) => place.sequence.finish === undefined || this.#takesNext(place))
+    if (this.#places.length === 0) return []
+    const parts = this.#places.map(({ decoding, sequence: { prompt, tokens } }) => ({
       decoding,
       ids: decoding.length === 0 ? prompt : Int32Array.of(tokens.at(-1)!),
       rows: 1,
     }))
     const draws =
-      this.sampling.temperature === 0 ? undefined : Float64Array.from(asked, ({ sequence }) => sequence.rng.uniform())
+      this.sampling.temperature === 0
+        ? undefined
+        : Float64Array.from(this.#places, ({ sequence }) => sequence.rng.uniform())
     const chosen = tokensAfter(this.model, parts, this.sampling, draws)
-    return asked.map(({ sequence }, i) => [sequence, chosen[i]!])
+    return this.#places.map(({ sequence }, i) => [sequence, chosen[i]!])
   }
 
-  #take(place: Place): void {
-    place.sequence = this.waiting.pop()
-    if (place.sequence === undefined) place.decoding.dispose()
-    else place.decoding.rollback(0)
+  /** Gives the state to the next prompt; false without one, and the state is then disposed. */
+  #takesNext(place: Place): boolean {
+    const next = this.waiting.pop()
+    if (next === undefined) {
+      place.decoding.dispose()
+      return false
+    }
+    place.decoding.rollback(0)
+    place.sequence = next
+    return true
   }
 
   dispose(): void {
