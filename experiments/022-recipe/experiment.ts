@@ -6,7 +6,7 @@ import { kl } from "@winnow/loss-kl"
 import { late } from "@winnow/loss-late"
 import { sharpenedKl } from "@winnow/loss-sharpened-kl"
 import { llama } from "@winnow/model-llama"
-import { arithmetic, gsm8kSmall, onText, type Setup } from "@winnow/setups"
+import { arithmetic, arithmeticOther, gsm8kSmall, onText, type Setup } from "@winnow/setups"
 import { alpaca } from "@winnow/task-alpaca"
 import { arithmetic as arithmeticTask } from "@winnow/task-arithmetic"
 import { codealpaca } from "@winnow/task-codealpaca"
@@ -82,12 +82,6 @@ const onWords: Part = {
   onGreedyText: ["sharpened"],
 }
 
-/** The arithmetic pair with another target: same task and sizes, another initialisation and order of the data. */
-const otherTarget: Setup = {
-  ...arithmetic,
-  target: { ...(arithmetic.target as Extract<Setup["target"], { kind: "fresh" }>), seed: 1 },
-}
-
 /** One to three steps with numbers to 99: a target of twice the width. */
 const harder: Setup = {
   ...arithmetic,
@@ -146,7 +140,7 @@ const screening = (() => {
 export default {
   arithmetic: recipe("arithmetic", arithmetic, short),
   "arithmetic-long": recipe("arithmetic, 1000 steps", arithmetic, long),
-  "arithmetic-other": recipe("arithmetic, another target", otherTarget, short),
+  "arithmetic-other": recipe("arithmetic, another target", arithmeticOther, short),
   "arithmetic-harder": recipe("harder arithmetic", harder, short),
   gsm8k: recipe("GSM8K", gsm8kSmall, onWords),
   alpaca: recipe("Alpaca", onText(alpaca({}), 1000, 128), onWords),

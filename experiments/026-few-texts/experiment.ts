@@ -3,7 +3,7 @@ import { none } from "@winnow/filter-none"
 import { type Arm, arm, defineExperiment, taskText } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"
 import { sharpenedKl } from "@winnow/loss-sharpened-kl"
-import { arithmetic, gsm8kSmall, onText, type Setup } from "@winnow/setups"
+import { arithmetic, arithmeticOther, gsm8kSmall, onText, type Setup } from "@winnow/setups"
 import { alpaca } from "@winnow/task-alpaca"
 import { codealpaca } from "@winnow/task-codealpaca"
 
@@ -58,18 +58,12 @@ const recipe = (name: string, setup: Setup, { more, rates, prompts, wide }: Part
   })
 }
 
-/** The arithmetic pair with another target: same task and sizes, another initialisation and order of the data. */
-const otherTarget: Setup = {
-  ...arithmetic,
-  target: { ...(arithmetic.target as Extract<Setup["target"], { kind: "fresh" }>), seed: 1 },
-}
-
 const numbers: Part = { more: 640, rates: [3e-3, 6e-3, 1.2e-2, 2.4e-2], prompts: 400, wide: true }
 const words: Part = { more: 1000, rates: [6e-3, 1.2e-2], prompts: 240, wide: false }
 
 export default {
   arithmetic: recipe("arithmetic", arithmetic, numbers),
-  "arithmetic-other": recipe("arithmetic, another target", otherTarget, numbers),
+  "arithmetic-other": recipe("arithmetic, another target", arithmeticOther, numbers),
   gsm8k: recipe("GSM8K", gsm8kSmall, { ...words, prompts: 400 }),
   alpaca: recipe("Alpaca", onText(alpaca({}), 1000, 128), words),
   code: recipe("CodeAlpaca", onText(codealpaca({}), 1000, 128), words),

@@ -48,6 +48,12 @@ export const arithmetic: Setup = {
   measure: { prompts: 200, maxNew: 80, gammas: [1, 2, 4, 8], gamma: 4, temperature: 1, timedPrompts: 8 },
 }
 
+/** The same with another target: same task and sizes, another initialisation and order of the data. */
+export const arithmeticOther: Setup = {
+  ...arithmetic,
+  target: { ...(arithmetic.target as Extract<Setup["target"], { kind: "fresh" }>), seed: 1 },
+}
+
 /** Grade-school word problems: a target of 3.7M parameters that writes fluent and mostly wrong solutions, a draft of 0.2M. */
 export const gsm8k: Setup = {
   task: gsm8kTask({}),
