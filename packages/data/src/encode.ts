@@ -21,6 +21,16 @@ export const trainedOffsets = (examples: ReadonlyArray<EncodedExample>): Float64
   return offset_E
 }
 
+/** The tokens of examples, and the trained ones among them. */
+export const tokensOf = (examples: Iterable<EncodedExample>): { readonly tokens: number; readonly trained: number } => {
+  let [tokens, trained] = [0, 0]
+  for (const { ids, promptLength } of examples) {
+    tokens += ids.length
+    trained += ids.length - firstTrained(promptLength)
+  }
+  return { tokens, trained }
+}
+
 /** The number of examples that spell a special token, and its encoding. */
 export interface SpelledToken {
   /** The special token's text. */
@@ -146,14 +156,10 @@ export const encodeTask = (
     const all = yield* encodeExamples(examples, tokenizer, { specialTokens })
     const kept: Array<EncodedExample> = []
     const source: Array<number> = []
-    let tokens = 0
-    let trained = 0
     for (const [i, encoded] of all.entries()) {
       if (encoded.ids.length > maxLength) continue
       kept.push(encoded)
       source.push(i)
-      tokens += encoded.ids.length
-      trained += encoded.ids.length - firstTrained(encoded.promptLength)
     }
     const changed = yield* changedIn(examples, all, tokenizer)
     const corrupted = source.flatMap((from, i) => (examples[from]!.corrupted === true ? [i] : []))
@@ -162,8 +168,7 @@ export const encodeTask = (
       source: Int32Array.from(source),
       dropped: examples.length - kept.length,
       maxLength,
-      tokens,
-      trained,
+      ...tokensOf(kept),
       spelled: yield* spelledIn(examples, tokenizer),
       specialTokens,
       ...(changed && { changed }),

@@ -1,7 +1,7 @@
 /** Mixes several encoded splits into one; each pass takes examples by weight. */
-import { firstTrained, InvalidInput } from "@winnow/core"
+import { InvalidInput } from "@winnow/core"
 import { permutation, seeded } from "@winnow/numerics"
-import type { EncodedTask } from "./encode.ts"
+import { type EncodedTask, tokensOf } from "./encode.ts"
 
 /** Most examples of a pass: weights that need more are a mistake. */
 const mostOfPass = 2 ** 24
@@ -17,13 +17,7 @@ export interface PassSize {
 /** The size of a pass over a split. */
 export const passSize = ({ examples, tokens, trained, pass }: EncodedTask): PassSize => {
   if (pass === undefined) return { examples: examples.length, tokens, trained }
-  let [all, counted] = [0, 0]
-  for (const e of pass) {
-    const { ids, promptLength } = examples[e]!
-    all += ids.length
-    counted += ids.length - firstTrained(promptLength)
-  }
-  return { examples: pass.length, tokens: all, trained: counted }
+  return { examples: pass.length, ...tokensOf(pass.values().map((e) => examples[e]!)) }
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The first examples of a text: a split that a training reads more often, and whose signals cost less. */
-import { DataError, firstTrained } from "@winnow/core"
+import { DataError } from "@winnow/core"
+import { tokensOf } from "@winnow/data"
 import { Effect } from "effect"
 import { describeText, type TaskText } from "../experiment/text.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
@@ -28,9 +29,7 @@ export const firstTextStage = (spec: TaskText, first: number, data: Stage): Stag
           return yield* new DataError({ message })
         }
         const examples = task.examples.slice(0, first)
-        const sum = (of: (example: (typeof examples)[number]) => number) => examples.reduce((n, e) => n + of(e), 0)
-        const tokens = sum(({ ids }) => ids.length)
-        const trained = sum(({ ids, promptLength }) => ids.length - firstTrained(promptLength))
+        const { tokens, trained } = tokensOf(examples)
         writeSplit(directory, "train", {
           ...task,
           examples,

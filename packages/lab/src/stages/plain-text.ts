@@ -1,5 +1,5 @@
 /** A text without the border between prompt and answer: a split in which every token but the first is trained. */
-import { firstTrained } from "@winnow/core"
+import { tokensOf } from "@winnow/data"
 import { Effect } from "effect"
 import { describeText, type PlainText } from "../experiment/text.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
@@ -22,7 +22,7 @@ export const plainTextStage = (spec: PlainText, data: Stage): Stage =>
       Effect.gen(function* () {
         const task = yield* readSplit(artifact!, "train")
         const examples = task.examples.map(({ ids }) => ({ ids, promptLength: 0 }))
-        const trained = examples.reduce((sum, { ids }) => sum + ids.length - firstTrained(0), 0)
+        const { trained } = tokensOf(examples)
         writeSplit(directory, "train", { ...task, examples, trained })
         return { train: { examples: examples.length, dropped: task.dropped, tokens: task.tokens, trained } }
       }),

@@ -6,8 +6,8 @@
  */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { DataError, type EncodedExample, firstTrained, samplingOf } from "@winnow/core"
-import type { EncodedTask } from "@winnow/data"
+import { DataError, type EncodedExample, samplingOf } from "@winnow/core"
+import { type EncodedTask, tokensOf } from "@winnow/data"
 import { sha256, writeWhole } from "@winnow/files"
 import { generate, type Rollout } from "@winnow/generation"
 import { Effect } from "effect"
@@ -158,14 +158,12 @@ export const writtenStage = (
         }
         const dropped = rollouts.length - examples.length
         if (dropped > 0) note(`${label}: ${counts}; these are left out`)
-        const sum = (of: (example: EncodedExample) => number) => examples.reduce((total, e) => total + of(e), 0)
         const encoded: EncodedTask = {
           examples,
           source: Int32Array.from(source),
           dropped,
           maxLength,
-          tokens: sum(({ ids }) => ids.length),
-          trained: sum(({ ids, promptLength }) => ids.length - firstTrained(promptLength)),
+          ...tokensOf(examples),
           spelled: [],
           specialTokens: "text",
         }
