@@ -113,15 +113,12 @@ describe("plugins", () => {
     )
   })
 
-  test("the trial takes little time, and leaves no tensor", async () => {
+  test("the trial leaves no tensor", async () => {
     const resolved = await Effect.runPromise(resolve(tiny))
     await Effect.runPromise(tryPlugins(resolved))
     const before = tf.memory().numTensors
-    const began = process.cpuUsage()
     await Effect.runPromise(tryPlugins(resolved))
-    const { user, system } = process.cpuUsage(began)
     expect(tf.memory().numTensors).toBe(before)
-    expect((user + system) / 1000).toBeLessThan(150) // It takes 15 ms on a quiet machine.
   })
 })
 

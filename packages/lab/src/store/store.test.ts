@@ -242,7 +242,7 @@ test("the time of an artifact is that of all its attempts", async () => {
   const store = makeStore(home())
   const stopped = {
     ...making("", []),
-    run: () => Effect.andThen(Effect.sleep(300), Effect.fail(new DataError({ message: "stopped" }))),
+    run: () => Effect.andThen(Effect.sleep(310), Effect.fail(new DataError({ message: "stopped" }))),
   }
   await Effect.runPromise(Effect.flip(store.obtain<DataError, never>(stopped)))
   const { manifest } = await Effect.runPromise(store.obtain(making("hello", [])))
