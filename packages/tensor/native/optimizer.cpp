@@ -19,6 +19,17 @@ WINNOW_API void winnow_adamw(int64_t n, float* p, const float* g, float* m, floa
   });
 }
 
+WINNOW_API void winnow_average(int64_t n, const float* x, float* a, float share) {
+  using namespace winnow;
+  const vf s = splat(share);
+  parallel_pieces(n, [&](long from, long to) {
+    each_vector(from, to, [&](long i, long count) {
+      const vf old = load_partial(a + i, count);
+      store_partial(a + i, old + s * (load_partial(x + i, count) - old), count);
+    });
+  });
+}
+
 WINNOW_API double winnow_square_sum(int64_t n, const float* x) {
   using namespace winnow;
   static thread_local Buffer memory;

@@ -1,6 +1,6 @@
 /** One optimizer step: micro-batches, their gradients summed, clipped by the global norm, applied by AdamW. */
-import type { StepState } from "@winnow/core"
-import { AdamW, squareSum, tf } from "@winnow/tensor"
+import { type StepState, stateTensors } from "@winnow/core"
+import { AdamW, squareSum, tf, type WeightAverage } from "@winnow/tensor"
 import type { MicroResult } from "./micro-batch.ts"
 import { learningRateAt, type OptimizerOptions } from "./schedule.ts"
 
@@ -130,3 +130,13 @@ export const optimizerState = (optimizer: AdamW): StepState => {
     ),
   }
 }
+
+/** The average of the weights as a state of the stage: an update after each step. */
+export const averageState = (average: WeightAverage): StepState => ({
+  after: () => average.update(),
+  save: () => average.steps,
+  restore: (steps) => {
+    average.steps = steps as number
+  },
+  tensors: stateTensors(average.averages),
+})

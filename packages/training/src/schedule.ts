@@ -20,6 +20,8 @@ export const optimizerOptions = type({
   // 0.95 rather than 0.999: runs here are hundreds of steps long.
   beta2: shareBelowOne.default(0.95),
   epsilon: positiveFloat32.default(1e-8),
+  // Decay of the average of the weights over the steps that the training ends with; 0 or left out: the last step's weights.
+  "average?": "0 <= number < 1",
   // Largest global norm of the gradient; null for none.
   clip: positiveFloat32.or("null").default(1),
 })

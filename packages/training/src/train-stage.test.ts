@@ -123,6 +123,33 @@ describe("resume", () => {
       expect({ ...resumed, seconds: 0 }).toEqual({ ...summary, seconds: 0 })
     })
 
+  test("a stage with averaged weights ends with the mean of its steps, and resumes with the steps' own weights", async () => {
+    const averaged = { optimizer: { ...optimizer, average: 0.999 }, checkpoint: checkpoint() } as const
+    const own = model(1)
+    const sums = new Map<string, Float64Array>()
+    const add = (event: TrainEvent) => {
+      if (event._tag !== "step") return
+      for (const [name, values] of Object.entries(weights(own)))
+        sums.set(
+          name,
+          (sums.get(name) ?? new Float64Array(values.length)).map((x, i) => x + values[i]! / 12),
+        )
+    }
+    await Effect.runPromise(stage(own, plain, { onEvent: add }))
+    const part = model(1)
+    await Effect.runPromise(stage(part, plain, { ...averaged, until: 5 }))
+    await interrupted(model(1), plain, 9, averaged)
+    const rest = model(1)
+    await Effect.runPromise(stage(rest, plain, averaged))
+    for (const [name, values] of Object.entries(weights(rest)))
+      for (const [i, x] of values.entries()) expect(x).toBeCloseTo(sums.get(name)![i]!, 6)
+    expect(weights(part)).not.toEqual(weights(rest))
+    // The stage was whole: its last checkpoint is read, no step is run.
+    const again = model(1)
+    await Effect.runPromise(stage(again, plain, averaged))
+    expect(weights(again)).toEqual(weights(rest))
+  })
+
   test("a filter's memory is part of the checkpoint", async () => {
     const every = defineFilter({
       name: "every-other-step",

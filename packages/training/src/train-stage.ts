@@ -27,6 +27,7 @@ import {
   GroupBroken,
   type Precision,
   type SumOptions,
+  WeightAverage,
   withPrecision,
 } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -35,7 +36,7 @@ import { countersState, noSteps } from "./counters.ts"
 import type { TrainEvent } from "./events.ts"
 import { headFor } from "./head/head.ts"
 import { eventsOf, oneStep, type StageSetting } from "./one-step.ts"
-import { globalNorm, makeOptimizer, optimizerState } from "./optimizer-step.ts"
+import { averageState, globalNorm, makeOptimizer, optimizerState } from "./optimizer-step.ts"
 import { type OwnText, type OwnTextSource, ownText, type WritingCounts } from "./own-text.ts"
 import { type Probe, type ProbePoint, probeState } from "./probe.ts"
 import type { OptimizerOptions } from "./schedule.ts"
@@ -178,8 +179,17 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     Effect.sync(() => makeOptimizer(model.trained, options.optimizer)),
     (o) => Effect.sync(() => o.dispose()),
   )
+  const { average: decay = 0 } = options.optimizer
+  const average =
+    decay === 0
+      ? undefined
+      : yield* Effect.acquireRelease(
+          Effect.sync(() => new WeightAverage(model.trained, decay)),
+          (a) => Effect.sync(() => a.dispose()),
+        )
   const others: States = {
     optimizer: optimizerState(optimizer),
+    ...(average && { average: averageState(average) }),
     filter,
     counters: countersState(
       () => counters,
@@ -306,6 +316,11 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     }
   }).pipe(Effect.onInterrupt(() => Effect.orDie(save)))
   yield* save
+  if (average !== undefined) {
+    // The checkpoint has the weights of the last step, so a longer training can go on from it.
+    average.take()
+    model.adapters?.compose()
+  }
   const { step, loss: finalLoss, ...counts } = counters
   const ofText = writing && { writing: writing.counts() }
   if (probe === undefined) return { steps: step, finalLoss, ...counts, ...ofText }

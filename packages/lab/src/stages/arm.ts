@@ -199,6 +199,7 @@ export const armStage = (
           own?.share,
         ),
         until !== undefined,
+        arm,
       ),
       run: (context) =>
         Effect.gen(function* () {

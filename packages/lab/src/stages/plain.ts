@@ -103,7 +103,7 @@ export const furtherStage = (
       seed,
       unit: "steps",
       sharers: training.microBatches,
-      work: keepingState(work, cut?.until !== undefined),
+      work: keepingState(work, cut?.until !== undefined, training),
       continues: cut?.continues,
       run: (context) =>
         Effect.gen(function* () {

@@ -264,9 +264,11 @@ export const workOf = (
     }
   })
 
-/** The work with the bytes of the state that a cut training keeps: two checkpoints of weights and both moments. */
-export const keepingState = (work: Stage["work"], keeps: boolean): Stage["work"] =>
-  keeps && work.parameters !== undefined ? { ...work, bytes: 2 * 3 * 4 * work.parameters } : work
+/** The work with the bytes of the state that a cut training keeps: two checkpoints of weights, their average and both moments. */
+export const keepingState = (work: Stage["work"], keeps: boolean, { optimizer }: Training): Stage["work"] =>
+  keeps && work.parameters !== undefined
+    ? { ...work, bytes: 2 * (optimizer.average ? 4 : 3) * 4 * work.parameters }
+    : work
 
 /** Plain training: no filter, no frozen model. */
 export const noPasses = { needs: [], lossNeedsTarget: false, lossReadsBatch: false } as const

@@ -222,6 +222,11 @@ void optimizer(check::Random& random) {
     expect("p", p[i], p0[i] * 0.99 - 0.01 * mi / (std::sqrt(vi) + 1e-4), 1e-6, static_cast<long>(i));
     squares += static_cast<double>(g[i]) * g[i];
   }
+  Floats average(at(n));
+  winnow_average(n, p.data(), average.data(), 1);
+  check::same("first average", average.data(), p.data(), p.size());
+  winnow_average(n, g.data(), average.data(), 0.25f);
+  for (size_t i = 0; i < p.size(); i++) expect("average", average[i], 0.75 * p[i] + 0.25 * g[i], 1e-6, static_cast<long>(i));
   const double sum = winnow_square_sum(n, g.data());
   expect("sum of squares", sum, squares, 1e-6, 0);
   for (const int threads : {1, 3}) {

@@ -52,6 +52,7 @@ export const kernelSymbols = {
     args: [long, pointer, pointer, pointer, pointer, float, float, float, float, float, float],
     returns: nothing,
   },
+  winnow_average: { args: [long, pointer, pointer, float], returns: nothing },
   winnow_probe_multiply_adds: { args: [int, long], returns: double },
   winnow_probe_stream: { args: [long, pointer, pointer], returns: nothing },
   winnow_square_sum: { args: [long, pointer], returns: double },
