@@ -14,6 +14,9 @@ interface Part {
   readonly rates: ReadonlyArray<number>
   /** Test prompts. */
   readonly prompts: number
+  /** Measured seeds, and those of the search. */
+  readonly seeds: ReadonlyArray<number>
+  readonly searched: ReadonlyArray<number>
   /** With the arms that say how many texts, which batch and which loss. */
   readonly wide: boolean
 }
@@ -21,7 +24,7 @@ interface Part {
 /** Steps of KL with the target live, and sequences of a step. */
 const [steps, batchSize] = [400, 16]
 
-const recipe = (name: string, setup: Setup, { more, rates, prompts, wide }: Part) => {
+const recipe = (name: string, setup: Setup, { more, rates, prompts, seeds, searched, wide }: Part) => {
   const shared = { filter: none(), loss: kl(), batchSize, optimizer: { warmup: 25 } } as const
   const few = (first: number) => ({
     ...shared,
@@ -47,19 +50,27 @@ const recipe = (name: string, setup: Setup, { more, rates, prompts, wide }: Part
     },
     about: "few",
     primary: "greedy",
-    seeds: [61, 62, 63, 64, 65, 66, 67, 68, 69, 70],
+    seeds: [...seeds],
     sweep: {
       over: { "optimizer.learningRate": [...rates], "optimizer.schedule": ["cosine", "decay"] },
       by: "greedyAcceptance",
       prompts: 160,
-      seeds: [121, 122, 123],
+      seeds: [...searched],
     },
     plugins: [none, kl, sharpenedKl],
   })
 }
 
-const numbers: Part = { more: 640, rates: [3e-3, 6e-3, 1.2e-2, 2.4e-2], prompts: 400, wide: true }
-const words: Part = { more: 1000, rates: [6e-3, 1.2e-2], prompts: 240, wide: false }
+const numbers: Part = {
+  ...{ more: 640, rates: [3e-3, 6e-3, 1.2e-2, 2.4e-2], prompts: 400, wide: true },
+  seeds: [61, 62, 63, 64, 65, 66, 67, 68, 69, 70],
+  searched: [121, 122, 123],
+}
+const words: Part = {
+  ...{ more: 1000, rates: [6e-3, 1.2e-2], prompts: 240, wide: false },
+  seeds: [61, 62, 63, 64, 65],
+  searched: [121, 122],
+}
 
 export default {
   arithmetic: recipe("arithmetic", arithmetic, numbers),
