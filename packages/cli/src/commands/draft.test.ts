@@ -53,6 +53,9 @@ test("a draft in the budget, with figures and a page; the same request computes 
   expect(plan.steps!.count).toBeWithin(20, 1 + Math.ceil((30 * 36) / 8))
   const arm = record.rows.find(({ role }) => role === "arm")!
   expect(arm.budget[0]!.arm.steps).toBe(plan.steps!.count)
+  // The steps read the target from a cache, which the cost of the draft has in it.
+  expect(plan.signals).toBe("hidden")
+  expect(readdirSync(at("store", "artifacts", "signals"))).toHaveLength(1)
   expect(record.conditions.prompts).toBe(4)
   const draft = await Effect.runPromise(loadDecoder(made.directory, [llama]))
   expect(draft.architecture.layers).toBeLessThan(4)

@@ -33,6 +33,8 @@ const draftPlan = type({
   prompts: "number.integer >= 1",
   heldOut: "number.integer >= 1",
   learningRate: positive,
+  /** Where the steps have the target from: a cache of its hidden states, or the target itself, as in plans of earlier versions. */
+  "signals?": "'hidden' | 'live'",
   /** Steps of the training, once a trial has told the seconds of one; null before. */
   steps: type({ count: "number.integer >= 1", secondsEach: positive }).or("null"),
 })

@@ -16,8 +16,9 @@ import {
   outOfRange,
   type TaskUse,
 } from "@winnow/core"
-import { readRegularText, sha256 } from "@winnow/files"
+import { freeBytes, readRegularText, sha256 } from "@winnow/files"
 import { loadDecoder, parameterCount, readArchitecture } from "@winnow/models"
+import { bytesPerToken } from "@winnow/training"
 import { Effect } from "effect"
 import { checkProcesses, promptsSource } from "../adapt/launched.ts"
 import { examplesOf, prompts, splitExamples } from "../adapt/prompts-task.ts"
@@ -102,6 +103,8 @@ const [TRIAL, FEWEST_STEPS] = [6, 20]
 const PASSES = 30
 /** The learning rate of a width of 256 and less; it falls with the width above it. */
 const RATE = { width: 256, rate: 3e-3 }
+/** The most of the free disk that the cache of the target's hidden states may take. */
+const OF_DISK = 0.5
 /** The draft's arm. */
 const ARM = "draft"
 
@@ -246,6 +249,7 @@ const experimentOf = (
       [ARM]: arm({
         ...{ filter: everyToken(), loss, steps, batchSize, microBatches },
         optimizer: { learningRate: plan.learningRate, warmup: Math.ceil(steps / 20), schedule: "cosine" },
+        signals: { target: plan.signals ?? "live" },
         // A text that was cut teaches as well as one that ended.
         text: written({ by: "target", maxNew, temperature: 1, seed, prompts: plan.prompts, keep: "all" }),
       }),
@@ -302,13 +306,19 @@ export const makeDraft = (request: DraftRequest): Effect.Effect<MadeDraft, Stage
     yield* checkProcesses(request)
     const counts = yield* checkRequest(request)
     const kept = yield* keptPlan(request.to, settingsOf(request))
+    const architecture = yield* readArchitecture(request.target, yield* knownFamilies)
     const measured = Effect.gen(function* () {
       const { report } = yield* Progress
       report({ _tag: "note", text: "measuring the target's speed, and that of each size of a draft" })
-      return yield* keepPlan(request.to, yield* measuredPlan(request, counts))
+      const plan = yield* measuredPlan(request, counts)
+      // Each text is read in several passes, and one pass of the target is cheap beside the writing of the text.
+      const tokens = plan.prompts * Math.min(request.maxNew, request.maxLength)
+      const { hiddenSize: D, vocabularySize: V } = architecture
+      const bytes = tokens * bytesPerToken("hidden", { D, V })
+      const signals = bytes < OF_DISK * freeBytes(home) ? "hidden" : "live"
+      return yield* keepPlan(request.to, { ...plan, signals })
     })
     const first = kept ?? (yield* measured)
-    const architecture = yield* readArchitecture(request.target, yield* knownFamilies)
     // The plan was measured on it as a decoder.
     const size = startOf(draftSizes(architecture as Architecture), first.chosen)
     const plan = first.steps === null ? yield* withSteps(request, first, size) : first
