@@ -1,6 +1,15 @@
 /** The table of differences over several runs: means with intervals of which the targets are a random effect. */
 import { overRuns } from "@winnow/numerics"
-import { type ArmsRun, armsOf, comparedArms, isCompared, mainArm } from "../record/comparisons.ts"
+import {
+  type ArmsRun,
+  armsOf,
+  type Concluded,
+  comparedArms,
+  isCompared,
+  levelMargin,
+  mainArm,
+} from "../record/comparisons.ts"
+import { marginText } from "../record/sentences.ts"
 import { canonicalJson } from "../store/key.ts"
 import { column, type StudyTable } from "../study/table.ts"
 
@@ -41,6 +50,16 @@ const pairsOf = (run: PooledRun) => {
   })
 }
 
+/** The finding of a mean over runs, by its 95 % and its 90 % interval; "-" where neither a difference nor equality is shown. */
+const foundIn = (
+  { unit, better }: Concluded,
+  [low, high]: readonly [number, number],
+  [low90, high90]: readonly [number, number],
+): string => {
+  if (low > 0 || high < 0) return low > 0 === (better === "higher") ? "ahead" : "behind"
+  return unit === "%" && low90 > -levelMargin && high90 < levelMargin ? "level" : "-"
+}
+
 /** The table, undefined if no pair of arms is in three runs. */
 export const overRunsTable = (runs: ReadonlyArray<PooledRun>): StudyTable | undefined => {
   const groups = [
@@ -58,10 +77,13 @@ export const overRunsTable = (runs: ReadonlyArray<PooledRun>): StudyTable | unde
       `Each of the ${over} counts the same. The 95 % interval is over ${over}: their spread has the seeds' error in it${
         shared === undefined ? " and the prompts'." : `; the error of the ${shared} prompts, which all share, is added.`
       } "Between" is the standard deviation of the true differences, after the runs' own errors.`,
+      `No interval is narrower than that for these very ${over}, from the errors of their seeds: few ${over} may lie close together by luck.`,
+      `Ahead and behind: the interval is without 0. Level: within ${marginText}, by two one-sided tests at 5 % each.`,
     ],
     columns: [
       column("measure", "measure", { kind: "text" }),
       column("mean", "mean [95 %]", { kind: "figure", style: "plain", name: "mean difference" }),
+      column("found", "found", { kind: "text" }),
       column("between", "between", { kind: "cost", style: "plain", name: "standard deviation between runs" }),
       column("lowest", "lowest", { kind: "cost", style: "plain", name: "lowest difference of a run" }),
       column("highest", "highest", { kind: "cost", style: "plain", name: "highest difference of a run" }),
@@ -70,10 +92,11 @@ export const overRunsTable = (runs: ReadonlyArray<PooledRun>): StudyTable | unde
     rows: groups.map((of) => {
       const { pair, measure } = of[0]!
       const scale = measure.unit === "%" ? 100 : 1
-      const found = overRuns(
-        of.map(({ difference }) => ({ value: difference.value!, errors: difference.errors! })),
-        sharedPrompts(of.map(({ run }) => run)),
-      )
+      const all = of.map(({ difference: { value, errors, seeds } }) => {
+        return { value: value!, errors: errors!, seeds: seeds.length }
+      })
+      const prompts = sharedPrompts(of.map(({ run }) => run))
+      const [found, at90] = [overRuns(all, prompts), overRuns(all, prompts, 0.9)]
       const values = of.map(({ difference }) => difference.value!)
       const cost = (value: number) => ({ value: scale * value })
       return {
@@ -82,6 +105,7 @@ export const overRunsTable = (runs: ReadonlyArray<PooledRun>): StudyTable | unde
         cells: {
           measure: measure.unit === "%" ? "points" : measure.unit,
           mean: { value: scale * found.value, low: scale * found.low, high: scale * found.high },
+          found: foundIn(measure, [found.low, found.high], [at90.low, at90.high]),
           between: cost(found.between),
           lowest: cost(Math.min(...values)),
           highest: cost(Math.max(...values)),

@@ -108,6 +108,7 @@ test("three runs have a table of means over runs; two have none", async () => {
   expect(mean.value).toBeCloseTo(100 * value!, 10)
   // Differences of 1 point between neighbours: a standard deviation of 1, with two degrees of freedom.
   expect(mean.high - mean.value).toBeGreaterThanOrEqual(4.3026 / Math.sqrt(3))
+  expect(row.cells["found"]).toBe(mean.low > 0 ? "ahead" : "-")
   expect(row.cells["lowest"]).toEqual({ value: expect.closeTo(100 * (value! - 0.01), 10) })
   expect(overRunsRecord(three)).toMatchObject({ runs: [{ run: "aaaa11" }, {}, {}], tables: [{ name: "over-runs" }] })
   expect(await renderPage(report, { docs: null })).toContain("Differences over 3 targets")
