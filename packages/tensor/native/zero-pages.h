@@ -2,46 +2,65 @@
 // as reading through thousands of small ones takes longer for their addresses than for their contents. Small pieces that are
 // freed wait for the next request of their size: the system would take the pages back and give others, at a fault each.
 #pragma once
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <mutex>
 #include <new>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/mman.h>
 #endif
 
 namespace winnow {
 
-// Freed pieces by their size. It lives as long as the process.
+// Freed pieces by their size: those that have waited for longest give way to others. It lives as long as the process.
 class FreedPieces {
  public:
   // A piece of so many bytes, not zero; null if none waits.
   void* take(size_t bytes) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    auto& pieces = of_size_[bytes];
-    if (pieces.empty()) return nullptr;
-    void* piece = pieces.back();
-    pieces.pop_back();
+    const auto found = of_size_.find(bytes);
+    if (found == of_size_.end()) return nullptr;
+    void* memory = found->second.back().memory;
+    found->second.pop_back();
+    if (found->second.empty()) of_size_.erase(found);
     held_ -= bytes;
-    return piece;
+    return memory;
   }
-  // False where the pieces that wait are enough; the caller then frees this one.
-  bool keep(void* piece, size_t bytes) noexcept {
+  // False where it cannot wait; the caller then frees it.
+  bool keep(void* memory, size_t bytes) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (held_ + bytes > MOST) return false;
+    if (bytes > MOST) return false;
+    while (held_ + bytes > MOST) free_oldest();
     try {
-      of_size_[bytes].push_back(piece);
+      of_size_[bytes].push_back({memory, clock_++});
     } catch (const std::bad_alloc&) {
+      if (const auto found = of_size_.find(bytes); found != of_size_.end() && found->second.empty()) of_size_.erase(found);
       return false;
     }
     held_ += bytes;
     return true;
   }
+  // Bytes of all pieces that wait.
+  size_t held() const { return held_; }
 
  private:
+  struct Piece {
+    void* memory;
+    uint64_t since;
+  };
+  void free_oldest() noexcept {
+    auto oldest = of_size_.begin();
+    for (auto each = of_size_.begin(); each != of_size_.end(); ++each)
+      if (each->second.front().since < oldest->second.front().since) oldest = each;
+    std::free(oldest->second.front().memory);
+    held_ -= oldest->first;
+    oldest->second.pop_front();
+    if (oldest->second.empty()) of_size_.erase(oldest);
+  }
   // Bytes: the caches of 32 texts of a model of a few layers. None under a sanitizer, which then sees a use after the end.
 #if defined(__SANITIZE_ADDRESS__)
   static constexpr size_t MOST = 0;
@@ -49,8 +68,10 @@ class FreedPieces {
   static constexpr size_t MOST = size_t{64} << 20;
 #endif
   std::mutex mutex_;
-  std::unordered_map<size_t, std::vector<void*>> of_size_;
+  // The pieces of a size, the oldest first; no size without one.
+  std::unordered_map<size_t, std::deque<Piece>> of_size_;
   size_t held_ = 0;
+  uint64_t clock_ = 0;
 };
 
 inline FreedPieces& freed_pieces() {

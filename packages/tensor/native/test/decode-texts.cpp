@@ -2,7 +2,9 @@
 #include "../decode.h"
 
 #include <algorithm>
+#include <cstdlib>
 
+#include "../zero-pages.h"
 #include "check.h"
 
 using check::Random;
@@ -276,4 +278,37 @@ static void together(Random& random) {
   if (winnow_decode_live() != live || winnow_decode_live_bytes() != bytes) check::fail("caches were not freed");
 }
 
-int main(int argc, char** argv) { return check::run(argc, argv, {{"texts however cut", cuts}, {"trees", trees}, {"texts together", together}}); }
+// Freed memory waits for its size, the youngest piece first; where there is too much of it the oldest gives way.
+void freed(check::Random& random) {
+  winnow::FreedPieces pieces;
+  const auto piece = [](size_t bytes) {
+    void* memory = std::aligned_alloc(64, bytes);
+    if (memory == nullptr) check::fail("no memory");
+    return memory;
+  };
+  const size_t small = size_t{1} << 20, large = size_t{3} << 20;
+  std::vector<void*> kept;
+  const long count = random.between(60, 80);
+  for (long i = 0; i < count; i++) {
+    kept.push_back(piece(small));
+    if (!pieces.keep(kept.back(), small)) {  // under a sanitizer nothing waits
+      std::free(kept.back());
+      return;
+    }
+  }
+  const size_t most = pieces.held();
+  if (most > small * static_cast<size_t>(count)) check::fail("more is held than was freed");
+  void* other = piece(large);
+  if (!pieces.keep(other, large)) check::fail("a piece of a new size did not wait");
+  if (pieces.held() > std::max(most, size_t{64} << 20)) check::fail("too much is held");
+  if (pieces.take(large) != other || pieces.take(large) != nullptr) check::fail("another piece than the one that waits");
+  std::free(other);
+  if (pieces.take(small / 2) != nullptr) check::fail("a piece of another size");
+  for (size_t i = kept.size(); void* memory = pieces.take(small); std::free(memory))
+    if (memory != kept[--i]) check::fail("not the youngest piece");
+  if (pieces.held() != 0) check::fail("%zu bytes are left", pieces.held());
+}
+
+int main(int argc, char** argv) {
+  return check::run(argc, argv, {{"texts however cut", cuts}, {"trees", trees}, {"texts together", together}, {"freed memory", freed}});
+}
