@@ -59,7 +59,8 @@ export const keepFreedMemory = (): void => {
   const [trimThreshold, mmapThreshold, arenas] = [-1, -3, -8]
   const most = 2 ** 31 - 1
   glibc.mallopt(trimThreshold, most)
-  glibc.mallopt(mmapThreshold, most)
+  // A glibc of before 2.35 refuses a threshold above half of its largest heap, 32 MiB.
+  if (glibc.mallopt(mmapThreshold, most) === 0) glibc.mallopt(mmapThreshold, 32 * 2 ** 20)
   glibc.mallopt(arenas, 1)
 }
 
