@@ -90,7 +90,8 @@ export type TogetherOptions = SpeculativeOptions & {
 
 /**
  * Decodes prompts with the target and a proposer, several at once. Native decoding gives the texts, counts and margins of
- * `speculate` on the same prompts, bit by bit. Without it, and for trees and heads, each prompt is called alone. Timing is
+ * `speculate` on the same prompts, bit by bit, unless the draft's length follows the clock (`draftLength.most` without a
+ * `costRatio`), which is that of whole rounds here. Without it, and for trees and heads, each prompt is called alone. Timing is
  * of the rounds, in which a prompt waits for the others.
  *
  * @returns results in the order of the prompts

@@ -314,7 +314,8 @@ export const makeDraft = (request: DraftRequest): Effect.Effect<MadeDraft, Stage
       // Each text is read in several passes, and one pass of the target is cheap beside the writing of the text.
       const tokens = plan.prompts * Math.min(request.maxNew, request.maxLength)
       const { hiddenSize: D, vocabularySize: V } = architecture
-      const bytes = tokens * bytesPerToken("hidden", { D, V })
+      // The head's table is written beside the rows, in float32.
+      const bytes = tokens * bytesPerToken("hidden", { D, V }) + 4 * V * D
       const signals = bytes < OF_DISK * freeBytes(home) ? "hidden" : "live"
       return yield* keepPlan(request.to, { ...plan, signals })
     })
