@@ -3,7 +3,9 @@ import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { defineTask } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
+import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { runDistillation } from "../test/run-distillation.ts"
 import { echo, everything, squares, tiny, tinyModel } from "../test/tiny.ts"
@@ -58,11 +60,27 @@ test("a training reads the first examples alone, more often, and a cache covers 
   expect(record.stages.map(({ label }) => label)).toContain("text of echo, 2 examples")
 })
 
-test("more examples than there are cost the arm its figures, with both numbers; the number is a setting", async () => {
-  const { record } = await run(base, 'arms.few.text={"kind":"task","first":500}')
-  expect(record.missing.map(({ name }) => name)).toContain("few")
-  expect(record.missing.map(({ message }) => message).join("\n")).toMatch(
-    /the task's text, 500 examples: the training split has \d+ within maxLength; ask for fewer/,
+/** Twelve letters, of which two have answers that are longer than `maxLength`. */
+const uneven = defineTask({
+  name: "uneven",
+  options: type({ "+": "reject" }),
+  make: () => {
+    const examples = Array.from({ length: 12 }, (_, i) => String.fromCharCode(97 + i)).map((letter, i) => ({
+      prompt: `${letter}:`,
+      answer: letter.repeat(i < 2 ? 40 : 10),
+    }))
+    return Effect.succeed({ examples: () => examples, sharesPrompts: true })
+  },
+})
+
+test("more examples than there are is refused before any work, the number is a setting; long ones are counted later", async () => {
+  await expect(run(base, 'arms.few.text={"kind":"task","first":500}')).rejects.toThrow(
+    "arms.few.text.first is 500, the train split has 12 examples; ask for fewer",
+  )
+  const { record } = await run({ ...base, task: uneven() }, 'arms.few.text={"kind":"task","first":11}')
+  expect(record.missing.map(({ name }) => name)).toEqual(["few"])
+  expect(record.missing[0]!.message).toContain(
+    "the task's text, 11 examples: the training split has 10 within maxLength; ask for fewer",
   )
   await expect(run(base, 'arms.few.text={"kind":"task","first":0}')).rejects.toThrow(/first must be/)
 })

@@ -9,11 +9,10 @@ import { type Arm, cellStages, frozenReference, startOf } from "./cells.ts"
 import type { Choice } from "./choices.ts"
 import { armsBefore } from "./experiment/places.ts"
 import { plainSpec } from "./experiment/plain-json.ts"
-import { type Point, pointsOf } from "./experiment/points.ts"
-import { armAt, referenceAt } from "./experiment/resolve.ts"
+import { type Fields, type Point, pointsOf } from "./experiment/points.ts"
+import { armAt, ofArms, ofReferences, referenceAt } from "./experiment/resolve.ts"
 import type { Resolved, ResolvedArm } from "./experiment/resolved.ts"
 import { searches, searchingOf } from "./experiment/searching.ts"
-import { armSpec } from "./experiment/spec.ts"
 import { type Sweep, sweepMeasures } from "./experiment/sweep.ts"
 import type { Judge, Trial } from "./judge.ts"
 import { countsStarts, paidFor } from "./paid.ts"
@@ -203,11 +202,11 @@ export const settle = <E, R>(
     const candidates = (
       name: string,
       training: object,
-      schema: unknown,
+      fields: Fields,
       at: (point: Point, rung: number, rungs: Rungs, cuts: ReadonlyArray<Stage>) => ReturnType<Candidates["at"]>,
     ): Candidates => ({
       name,
-      points: pointsOf(training, sweep, schema).filter((point) => point.name !== ""),
+      points: pointsOf(training, sweep, fields).filter((point) => point.name !== ""),
       at: (point, rung, rungs, before) =>
         Effect.map(at(point, rung, rungs, before?.trials.map(({ trained }) => trained) ?? []), (run) =>
           run.steps === undefined ? run : { ...run, trials: run.trials.map((trial) => ({ ...trial, rung })) },
@@ -216,7 +215,7 @@ export const settle = <E, R>(
     const references = yield* referencesOf(resolved.arms)
     const chosenReferences = yield* runSearches(
       references.map(({ name, reference }) =>
-        candidates(name, reference, undefined, (point, rung, rungs, shorter) =>
+        candidates(name, reference, ofReferences, (point, rung, rungs, shorter) =>
           Effect.gen(function* () {
             const whole = yield* referenceAt(`${name} at ${point.name}`, reference, point.set)
             const { training, until, steps, told, goesOn } = yield* atRung(whole, rung, rungs)
@@ -247,7 +246,7 @@ export const settle = <E, R>(
       const arms = yield* begun(yield* Effect.forEach(level, compared))
       const chosen = yield* runSearches(
         arms.map((arm) =>
-          candidates(arm.name, arm, armSpec, (point, rung, rungs, shorter) =>
+          candidates(arm.name, arm, ofArms, (point, rung, rungs, shorter) =>
             Effect.gen(function* () {
               const whole = yield* withNumber(yield* armAt(`${arm.name} at ${point.name}`, arm, point.set, resolved))
               const { training, until, steps, told, goesOn } = yield* atRung(whole, rung, rungs)

@@ -19,7 +19,7 @@ import { arm, type Experiment } from "./experiment/define.ts"
 import { fromConfig } from "./experiment/from-config.ts"
 import { pointsOf } from "./experiment/points.ts"
 import { registryOf } from "./experiment/registry.ts"
-import { resolve } from "./experiment/resolve.ts"
+import { ofArms, resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { artifactOf, fresh } from "./experiment/start.ts"
 import { lora } from "./experiment/training-spec.ts"
@@ -174,7 +174,7 @@ test("a measure of a plugin chooses too, by its own better end", async () => {
 })
 
 test("of equal scores the first point counts, whose numbers are the smallest; of none known the middle", async () => {
-  const tried = pointsOf(arm({ filter: behind({ k: 0.5 }), loss: squares(), ...budget }), { over }).map(
+  const tried = pointsOf(arm({ filter: behind({ k: 0.5 }), loss: squares(), ...budget }), { over }, ofArms).map(
     ({ set, name }) => ({ set, name, score: 0.5 as number | null, known: true }),
   )
   const best = (points: typeof tried, better: "higher" | "lower" = "higher") =>

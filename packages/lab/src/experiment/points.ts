@@ -50,24 +50,28 @@ export const describeSettings = (set: Settings): string =>
     })
     .join(", ")
 
+/** The fields that a kind of training may have. */
+export interface Fields {
+  readonly schema: unknown
+  /** Where they are left out, a search sets `text` and its like if this is true, else only fields such as `optimizer.average`. */
+  readonly own: boolean
+}
+
 /** True of a setting that a training leaves out and may have: "text", "frozen", but no plugin and no reference. */
-const mayHave = (training: object, path: ReadonlyArray<string>, schema: unknown): boolean => {
+const mayHave = (training: object, path: ReadonlyArray<string>, { schema, own }: Fields): boolean => {
   const [above, key] = [path.slice(0, -1), path.at(-1)!]
+  if (above.length === 0 && !own) return false
   const node = above.length === 0 ? training : valueAt(training, above)
   return (
     isNode(node) && !pluginFields.has(key) && key !== "reference" && fieldsAt(schema, above, training).includes(key)
   )
 }
 
-/**
- * The paths of a search that a training has.
- *
- * @param schema of an arm, which may also have a setting that it leaves out; undefined for a reference
- */
-const pathsOf = (training: object, { over }: Pick<Sweep, "over">, schema?: unknown): ReadonlyArray<string> =>
+/** The paths of a search that a training has, or may have. */
+const pathsOf = (training: object, { over }: Pick<Sweep, "over">, fields: Fields): ReadonlyArray<string> =>
   Object.keys(over).filter((text) => {
     const path = text.split(".")
-    return valueAt(training, path) !== undefined || (schema !== undefined && mayHave(training, path, schema))
+    return valueAt(training, path) !== undefined || mayHave(training, path, fields)
   })
 
 /** All combinations of the values of these paths: the first path varies slowest, numbers rise. */
@@ -103,15 +107,13 @@ const drawsOf = (
 /**
  * The points of a search for a training, in the order that ties are decided by: that of the grid, or of the draws. A
  * path that the training does not have is left out; without any there is one point, the training itself.
- *
- * @param schema as for `pathsOf`
  */
 export const pointsOf = (
   training: object,
   sweep: Pick<Sweep, "over" | "method">,
-  schema?: unknown,
+  fields: Fields,
 ): ReadonlyArray<Point> => {
-  const paths = pathsOf(training, sweep, schema)
+  const paths = pathsOf(training, sweep, fields)
   const { method } = sweep
   const sets = paths.length === 0 ? [{}] : method === undefined ? gridOf(paths, sweep) : drawsOf(paths, sweep, method)
   return sets.map((set) => ({ set, name: describeSettings(set) }))
@@ -124,19 +126,15 @@ export const atSettings = <T extends object>(training: T, set: Settings): T =>
 /**
  * Refuses a search over a path that no training has.
  *
- * @param arms with every default filled in, and `schema`, which they are of
- * @param references with every default filled in
+ * @param trainings arms and references with every default filled in, each with the fields that its kind may have
  * @error InvalidInput that names the path and the plugins' options
  */
 export const checkPaths = (
   what: string,
   sweep: Sweep,
-  { arms, schema, references }: Readonly<Record<"arms" | "references", ReadonlyArray<object>>> & { schema: unknown },
+  trainings: ReadonlyArray<readonly [training: object, fields: Fields]>,
 ): Effect.Effect<void, InvalidInput> => {
-  const had = new Set([
-    ...arms.flatMap((arm) => pathsOf(arm, sweep, schema)),
-    ...references.flatMap((reference) => pathsOf(reference, sweep)),
-  ])
+  const had = new Set(trainings.flatMap(([training, fields]) => pathsOf(training, sweep, fields)))
   const none = Object.keys(sweep.over).filter((path) => !had.has(path))
   const problems = none.map(
     (path) =>

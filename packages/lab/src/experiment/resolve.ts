@@ -20,7 +20,7 @@ import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
 import { decodingSettings, hasAcceptance, withoutDecoding } from "./measures.ts"
 import { plain, plainSpec } from "./plain-json.ts"
-import { atSettings, checkPaths, pointsOf, type Settings } from "./points.ts"
+import { atSettings, checkPaths, type Fields, pointsOf, type Settings } from "./points.ts"
 import { earlierProblem, scoredProblem, startProblem, textProblem } from "./problems.ts"
 import { withPinnedReferences } from "./references.ts"
 import type { PlacedArm, Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
@@ -193,6 +193,11 @@ export const referenceAt = <T extends ResolvedReference>(
   }))
 }
 
+/** The fields that a search may set in an arm. */
+export const ofArms: Fields = { schema: armSpec, own: true }
+/** The same in a reference, whose text and target are those of its arm. */
+export const ofReferences: Fields = { schema: referenceSpec, own: false }
+
 /**
  * The arms at every point of a search. An arm whose reference is searched appears once for each point of the reference.
  *
@@ -202,12 +207,16 @@ const sweptArms = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>,
   Effect.gen(function* () {
     const references = arms.flatMap(({ reference }) => reference ?? [])
     // A setting may belong to an arm that is not selected.
-    if (whole) yield* checkPaths(what, sweep, { arms: arms.map(withoutAdded), schema: armSpec, references })
+    if (whole)
+      yield* checkPaths(what, sweep, [
+        ...arms.map((arm) => [withoutAdded(arm), ofArms] as const),
+        ...references.map((reference) => [reference, ofReferences] as const),
+      ])
     const placed: Array<PlacedArm> = []
     for (const arm of arms) {
       const { reference } = arm
       const at = `arms.${arm.name}`
-      for (const { name, set } of pointsOf(withoutAdded(arm), sweep, armSpec)) {
+      for (const { name, set } of pointsOf(withoutAdded(arm), sweep, ofArms)) {
         if (name === "") continue
         const tried = yield* armAt(`${what}, ${at} at ${name}`, arm, set, common)
         const waits = tried.start !== arm.start && tried.start.kind === "arm"
@@ -217,7 +226,7 @@ const sweptArms = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>,
         }
         placed.push({ at: `${at} at ${name}`, arm: tried })
       }
-      for (const { name, set } of reference ? pointsOf(reference, sweep) : []) {
+      for (const { name, set } of reference ? pointsOf(reference, sweep, ofReferences) : []) {
         if (name === "") continue
         const tried = yield* referenceAt(`${what}, the reference of ${at} at ${name}`, reference!, set)
         yield* plainSpec(tried)

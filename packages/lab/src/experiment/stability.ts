@@ -18,8 +18,8 @@ export const stabilitySpec = type({
         ctx.reject({ expected: "parts of the steps in ascending order", actual: JSON.stringify(at) }),
     )
     .default(() => [0, 0.25, 0.5, 0.75, 1]),
-  // The task of the tokens: the experiment's own if left out.
-  "text?": taskTextSpec,
+  // The task of the tokens: the experiment's own if left out. `tokens` says how many, not the text.
+  "text?": taskTextSpec.omit("first"),
 })
 
 /** The settings with checked values and all defaults. */
@@ -30,7 +30,7 @@ export interface StabilitySpec {
   readonly tokens?: number
   readonly split?: "train" | "validation" | "test"
   readonly at?: ReadonlyArray<number>
-  readonly text?: Extract<TextSpec, { readonly kind: "task" }>
+  readonly text?: Omit<Extract<TextSpec, { readonly kind: "task" }>, "first">
 }
 
 /** The steps of an arm at which its choices are recorded, each once. */

@@ -15,7 +15,7 @@ import { arm, type Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { applySettings } from "../experiment/settings.ts"
 import { fresh } from "../experiment/start.ts"
-import { written } from "../experiment/text.ts"
+import { mixture, taskText, written } from "../experiment/text.ts"
 import { Store } from "../store/store.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-places-"))
@@ -85,6 +85,19 @@ test("more prompts to write after than there are, at a place and at a point of a
   )
 })
 
+test("more examples of a text than there are, also in a part of a mixture", async () => {
+  const message = "text.first is 99, the train split has 12 examples; ask for fewer"
+  const text = taskText(undefined, { first: 5 })
+  expect(await refused({ ...tiny, arms: { mine: arm({ ...distil, text }) } }, "arms.mine.text.first=99")).toContain(
+    `arms.mine.${message}`,
+  )
+  const half = mixture({
+    some: { weight: 1, text: taskText(undefined, { first: 99 }) },
+    all: { weight: 1, text: taskText() },
+  })
+  expect(await refused({ ...tiny, arms: { mine: arm({ ...distil, text: half }) } })).toContain(`arms.mine.${message}`)
+})
+
 test("an objective with a mask that no model has, in a measure as in a training", async () => {
   const objective = masked({ maskId: 999 })
   expect(await refused({ ...tiny, measures: ["acceptance", accuracy({ objective })] })).toContain(
@@ -95,13 +108,19 @@ test("an objective with a mask that no model has, in a measure as in a training"
   )
 })
 
-test("a search takes a setting that arms leave out, for arms alone; plugins and references are none", async () => {
+test("a search takes a setting that is left out: of arms any, of references those inside of others; plugins are none", async () => {
   const searched = async (over: Record<string, Array<unknown>>) =>
     (await Effect.runPromise(resolve(swept(over)))).placed.map(({ at }) => at).filter((at) => at.includes(" at "))
   expect(await searched({ frozen: [["head"], ["embedding"]] })).toEqual(
     ["all", "behind"].flatMap((name) => [`arms.${name} at frozen ["head"]`, `arms.${name} at frozen ["embedding"]`]),
   )
   expect(await searched({ text: [{ kind: "task" }, { kind: "written", by: "target" }] })).toHaveLength(4)
+  // A field inside of one that a reference has is a setting of it too.
+  expect(await searched({ "optimizer.average": [0, 0.9] })).toEqual(
+    ["arms.all", "arms.behind", "arms.behind, its reference"].flatMap((at) =>
+      [0, 0.9].map((value) => `${at} at optimizer.average ${value}`),
+    ),
+  )
   const noSetting = "no arm and no reference has a setting"
   expect(await refused(swept({ objective: ["next-token", "masked"] }))).toContain(`${noSetting} objective`)
   expect(await refused(swept({ "adapters.rank": [1, 2] }))).toContain(`${noSetting} adapters.rank`)

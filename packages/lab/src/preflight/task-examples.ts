@@ -130,11 +130,13 @@ const apartFrom = (
     return notes
   })
 
-/** Tasks whose own answers a text has; undefined stands for the experiment's task. */
-const answersIn = (text: ResolvedText | undefined): ReadonlyArray<TaskUse | undefined> => {
-  if (text === undefined) return [undefined]
+/** Tasks whose own answers a text has, the experiment's where none is named, and how many of the first ones if not all. */
+const answersIn = (
+  text: ResolvedText | undefined,
+): ReadonlyArray<{ readonly task?: TaskUse | undefined; readonly first?: number | undefined }> => {
+  if (text === undefined) return [{}]
   if (text.kind === "mixture") return Object.values(text.parts).flatMap((part) => answersIn(part.text))
-  return text.kind === "written" ? [] : [text.task]
+  return text.kind === "written" ? [] : [text]
 }
 
 /** Prompts that a place of the experiment asks for. */
@@ -165,6 +167,13 @@ export const checkTasks = (
         ...{ prompts, task },
       })),
     ),
+    ...trainingsOf(resolved).flatMap(({ at, training }) =>
+      answersIn(training.text).map(({ task, first = 0 }) => ({
+        at: `${at}.text.first`,
+        split: "train" as const,
+        ...{ prompts: first, task },
+      })),
+    ),
   ]
   const own: ReadonlyArray<Split> = [
     "train",
@@ -175,7 +184,7 @@ export const checkTasks = (
   const read = new Set(
     trainingsOf(resolved)
       .flatMap(({ training }) => answersIn(training.text))
-      .map((task) => taskKey(task ?? resolved.task)),
+      .map(({ task }) => taskKey(task ?? resolved.task)),
   )
   return Effect.gen(function* () {
     const ofMeasures = new Set(resolved.measures.flatMap((of) => (of.task ? [taskKey(of.task)] : [])))

@@ -63,12 +63,15 @@ export const workerBytes = (
       undefined,
     )
   const frozen = 4 * (parameterCount(target) + (largest ? parameterCount(largest) : 0))
-  const each = trainingsOf(resolved).map(({ at, training: { batchSize }, from }) => {
+  const each = trainingsOf(resolved).map(({ at, training: { batchSize, optimizer }, from }) => {
     const tokens = batchSize * maxLength
-    if (at === "target.pretraining") return trainingBytes(target, tokens, maxLength)
+    const averages = (parameters: number) => (optimizer.average ? 4 * parameters : 0)
+    if (at === "target.pretraining") return trainingBytes(target, tokens, maxLength) + averages(parameterCount(target))
     const head = from.kind === "head" ? places.get(from)?.head : undefined
-    if (from.kind === "head" && head) return frozen + headBytes(head, from, target, tokens, maxLength)
-    return frozen + trainingBytes(largest ?? draft, tokens, maxLength)
+    if (from.kind === "head" && head)
+      return frozen + headBytes(head, from, target, tokens, maxLength) + averages(headParameters(head))
+    const model = largest ?? draft
+    return frozen + trainingBytes(model, tokens, maxLength) + averages(parameterCount(model))
   })
   return emptyWorker + Math.max(...each)
 }

@@ -53,10 +53,16 @@ export const checkpointSeconds = (
 
 /** The settings of a training stage that enter its key. */
 export const trainingFields = (training: Training): Effect.Effect<Record<string, unknown>, InvalidInput> => {
-  const { steps, batchSize, microBatches, batch, optimizer, precision, objective, frozen, adapters } = training
+  const { steps, batchSize, microBatches, batch, optimizer: whole, precision, objective, frozen, adapters } = training
+  // An average with a decay of 0 is none.
+  const { average, ...optimizer } = whole
   const usual = batch === undefined || (batch.rows === "padded" && batch.bucket === usualBucket)
   const arranged = usual ? {} : { batch }
-  return plainSpec({ steps, batchSize, microBatches, ...arranged, optimizer, precision, objective, frozen, adapters })
+  return plainSpec({
+    ...{ steps, batchSize, microBatches, ...arranged },
+    optimizer: average ? { ...optimizer, average } : optimizer,
+    ...{ precision, objective, frozen, adapters },
+  })
 }
 
 /** The plugins among the settings of a training stage, for the code in its key. */
