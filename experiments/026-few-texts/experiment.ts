@@ -49,6 +49,7 @@ const recipe = (name: string, setup: Setup, { more, rates, prompts, seeds, searc
       ...(wide ? others : {}),
     },
     about: "few",
+    against: ["kl", "kl-8", ...(wide ? ["kl-32"] : [])],
     primary: "greedy",
     seeds: [...seeds],
     sweep: {

@@ -84,6 +84,25 @@ test("k and the learning rate are searched together: each training at the points
   expect((await Effect.runPromise(planned)).stages.every(({ state }) => state === "cached")).toBe(true)
 })
 
+test("of several arms to be compared to, the baseline is the best by the search, and a sentence says so", async () => {
+  const arms = { ...tiny.arms, third: arm({ filter: everything(), loss: squares(), ...budget }) }
+  const experiment = { ...searched, arms, about: "third", against: ["all", "behind"] } as Experiment
+  const { record } = await run(experiment)
+  const best = (name: string) => {
+    const { tried, chosen } = record.sweep!.arms.find((one) => one.name === name)!
+    return tried.find(({ set }) => JSON.stringify(set) === JSON.stringify(chosen))!.score!
+  }
+  const expected = best("behind") > best("all") ? "behind" : "all"
+  expect(record.baseline).toBe(expected)
+  expect(record.verdict).toContain(`third minus ${expected}`)
+  expect(record.conclusions).toContain(
+    `The baseline is ${expected}: of all and behind its best point of the search had the highest score.`,
+  )
+  const again = await run({ ...experiment, against: "behind" })
+  expect(again.record.baseline).toBe("behind")
+  expect(again.record.run).not.toBe(record.run)
+})
+
 test("a search by the loss takes the lowest, and its figure is that of dense logits", async () => {
   const byLoss: Experiment = { ...searched, sweep: { over: { "filter.k": [0.25, 1] }, by: "loss", prompts: 5 } }
   const { record } = await run(byLoss)

@@ -84,6 +84,34 @@ test("an arm that is named and not run has no figure to be about; one that there
   expect((await refused).message).toContain("one of the arms: all, chosen")
 })
 
+test("the baseline is named by the author: one arm, or several and a search; others are refused, one not run is left out", async () => {
+  const against = async (more: Partial<Experiment>, only?: ReadonlyArray<string>) => {
+    const options = only === undefined ? {} : { arms: only }
+    const { against, config } = await Effect.runPromise(
+      resolve({ ...tiny, arms: { all, random, chosen }, ...more }, options),
+    )
+    return [against, config["against"]]
+  }
+  const sweep = { over: { "optimizer.learningRate": [1e-3, 1e-2] }, prompts: 3 }
+  expect(await against({})).toEqual([[], undefined])
+  expect(await against({ against: "random" })).toEqual([["random"], ["random"]])
+  expect(await against({ against: ["all", "random"], sweep })).toEqual([
+    ["all", "random"],
+    ["all", "random"],
+  ])
+  expect(await against({ against: ["all", "random"], sweep }, ["random", "chosen"])).toEqual([["random"], ["random"]])
+  const refused = async (more: Partial<Experiment>) =>
+    (
+      await Effect.runPromise(
+        Effect.flip(resolve({ ...tiny, arms: { all, random, chosen }, about: "chosen", ...more })),
+      )
+    ).message
+  expect(await refused({ against: "chosen" })).toContain("arms other than the one that the run is about: all, random")
+  expect(await refused({ against: "alll" })).toContain("against")
+  expect(await refused({ against: ["all", "all"], sweep })).toContain("each arm once")
+  expect(await refused({ against: ["all", "random"] })).toContain("one arm, or a sweep")
+})
+
 test("the distillations of this repository name theirs", async () => {
   for (const found of findExperiments())
     for (const { experiment } of await Effect.runPromise(loadExperiment(found)))

@@ -63,6 +63,11 @@ export interface Experiment {
    * filter reads a statistic; then the first arm whose loss differs from the baseline's.
    */
   readonly about?: string
+  /**
+   * The arm that it is compared to, the baseline; the first arm if left out. Of several arms, such as one method at several
+   * batches, it is the one with the best score of the search.
+   */
+  readonly against?: string | ReadonlyArray<string>
   /** The acceptance of the verdict, "greedy" if left out; name it before the run. */
   readonly primary?: "greedy" | "expected"
   readonly measure?: MeasureSpec

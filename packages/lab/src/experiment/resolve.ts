@@ -27,7 +27,7 @@ import type { PlacedArm, Resolved, ResolvedArm, ResolvedReference } from "./reso
 import { assumed } from "./scored.ts"
 import { serviceProblem } from "./services.ts"
 import { signalUses } from "./signal-uses.ts"
-import { armSpec, type draftSpec, experimentSpec, referenceSpec } from "./spec.ts"
+import { againstOf, armSpec, type draftSpec, experimentSpec, referenceSpec } from "./spec.ts"
 import { describeStart, type ResolvedStart } from "./start.ts"
 import type { Sweep } from "./sweep.ts"
 import { ownLossesOf, type ResolvedText } from "./text.ts"
@@ -330,7 +330,7 @@ export const resolve = Effect.fn("resolve")(function* (
       if (lacking !== undefined) return yield* lacking
     }
   }
-  const { reference: _, plugins = [], arms: ___, capacity: ____, about: written, ...rest } = spec
+  const { reference: _, plugins = [], arms: ___, capacity: ____, about: written, against: _____, ...rest } = spec
   const searching = !hasAcceptance(rest.measures) && spec.sweep === undefined
   const chosen = placed.find(({ arm }) => arm.start.kind === "arm" && arm.start.among !== undefined)
   if (searching && chosen !== undefined) {
@@ -368,8 +368,10 @@ export const resolve = Effect.fn("resolve")(function* (
   }
   // The run cannot be about an arm outside the selection, because that arm has no figures.
   const named = written !== undefined && names.includes(written) ? { about: written } : {}
+  const against = againstOf(spec).filter((name) => names.includes(name))
   const measure = acceptance ? rest.measure : withoutDecoding(rest.measure)
-  const config = yield* plainSpec({ ...rest, measure, ...named }).pipe(Effect.mapError(where(what)))
+  const compared = { ...named, ...(against.length > 0 && { against }) }
+  const config = yield* plainSpec({ ...rest, measure, ...compared }).pipe(Effect.mapError(where(what)))
   const problem = jsonProblem({ ...config, arms: arms.map((a) => a.config) })
   if (problem !== undefined) return yield* new InvalidInput({ what, problems: [problem] })
   const whole = {
@@ -378,6 +380,7 @@ export const resolve = Effect.fn("resolve")(function* (
     services,
     families: familiesOf(spec, plugins),
     about: named.about ?? defaultAbout(arms),
+    against,
     primary: rest.primary ?? "greedy",
     acceptance,
     measures: (rest.measures ?? []).filter((one) => one !== "acceptance"),

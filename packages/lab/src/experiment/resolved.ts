@@ -67,6 +67,8 @@ export interface Resolved {
   readonly seeds: ReadonlyArray<number>
   /** The arm that the run is about; undefined if none is named or selected and no arm qualifies. */
   readonly about: string | undefined
+  /** The arms of which the baseline is one; none for the first arm. */
+  readonly against: ReadonlyArray<string>
   readonly primary: "greedy" | "expected"
   /** The question about the drafts; undefined for a distillation, the default. */
   readonly study: StudyUse | undefined

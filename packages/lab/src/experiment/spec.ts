@@ -128,6 +128,10 @@ export const measureSpec = later(() =>
 const armName = /^[a-z0-9][a-z0-9-]{0,39}$/
 const armNames = "named in lower-case letters, digits and hyphens, at most 40 and no hyphen first"
 
+/** The arms that `against` names; none if it is left out. */
+export const againstOf = ({ against = [] }: { readonly against?: string | ReadonlyArray<string> }) =>
+  typeof against === "string" ? [against] : against
+
 export const experimentSpec = later(() =>
   type({
     "+": "reject",
@@ -144,6 +148,9 @@ export const experimentSpec = later(() =>
     seeds: seed.array().atLeastLength(1),
     // The arm that the run is about; the verdict judges it.
     "about?": "string",
+    // The arm that it is compared to, the baseline: the first arm if left out. Of several arms it is the one with the best score
+    // of the search.
+    "against?": type("string").or(type("string").array().atLeastLength(1)),
     // The kind of acceptance that the verdict reads; the other kind gets a conclusion beside it.
     "primary?": "'greedy' | 'expected'",
     measure: measureSpec.default(() => ({})),
@@ -189,6 +196,22 @@ export const experimentSpec = later(() =>
       return ctx.reject({ path: ["services"], expected: "an object of services by name", actual: "a list" })
     if (spec.about !== undefined && !names.includes(spec.about))
       return ctx.reject({ path: ["about"], expected: `one of the arms: ${names.join(", ")}`, actual: spec.about })
+    const against = againstOf(spec)
+    const stranger = against.find((name) => !names.includes(name) || name === spec.about)
+    if (stranger !== undefined)
+      return ctx.reject({
+        path: ["against"],
+        expected: `arms other than the one that the run is about: ${names.filter((name) => name !== spec.about).join(", ")}`,
+        actual: brief(stranger),
+      })
+    if (new Set(against).size < against.length)
+      return ctx.reject({ path: ["against"], expected: "each arm once", actual: brief(against) })
+    if (against.length > 1 && spec.sweep === undefined)
+      return ctx.reject({
+        path: ["against"],
+        expected: "one arm, or a sweep, by whose scores the best of several is chosen",
+        actual: brief(against),
+      })
     if (new Set(spec.seeds).size < spec.seeds.length)
       return ctx.reject({ path: ["seeds"], expected: "all different", actual: brief(spec.seeds) })
     const both = spec.sweep && seedsOf(spec.sweep).find((seed) => spec.seeds.includes(seed))

@@ -1,6 +1,8 @@
 /** One arm in several variants: `--set arms.adaspec.filter.k=0.2,0.4,0.6` makes an arm of each value. */
+
 import { InvalidInput } from "@winnow/core"
 import type { Experiment } from "./define.ts"
+import { againstOf } from "./spec.ts"
 
 /** The values of a list without brackets; undefined for a single value, or if a part is not a JSON value by itself. */
 const valuesOf = (source: string): ReadonlyArray<string> | undefined => {
@@ -68,6 +70,12 @@ export const withVariants = (experiment: Experiment, { arm, each }: Variants): E
   const arms = Object.entries(experiment.arms).flatMap(([name, spec]) =>
     name === arm ? each.map((variant) => [variant.name, spec] as const) : [[name, spec] as const],
   )
-  const { about, ...rest } = experiment
-  return { ...rest, arms: Object.fromEntries(arms), ...(about !== undefined && about !== arm && { about }) }
+  const { about, against, ...rest } = experiment
+  const others = againstOf({ ...(against !== undefined && { against }) }).filter((name) => name !== arm)
+  return {
+    ...rest,
+    arms: Object.fromEntries(arms),
+    ...(about !== undefined && about !== arm && { about }),
+    ...(others.length > 0 && { against: others }),
+  }
 }

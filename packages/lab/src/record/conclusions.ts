@@ -2,7 +2,7 @@
 import { nats as inNats, short, written } from "../table/format.ts"
 import { armsOf, armsRun } from "./comparisons.ts"
 import type { RunRecord } from "./schema.ts"
-import { ofSweep } from "./search-sentences.ts"
+import { ofBaseline, ofSweep } from "./search-sentences.ts"
 import { comparison, inOrder, ofMissing, ofSeeds, ofSign, together, verdictOn } from "./sentences.ts"
 
 const nats = (x: number): string => written(x, inNats)
@@ -42,6 +42,7 @@ export const conclusions = (run: RunRecord): ReadonlyArray<string> => {
     ...together(all, arms),
     ofCapacity(run),
     ofSweep(run),
+    ...ofBaseline(run.config, run),
     ...ofSeeds(run),
     ...ofMissing(run),
     limits(run),

@@ -2,7 +2,7 @@
 import { short } from "../table/format.ts"
 import type { ArmsRun } from "./comparisons.ts"
 import type { MeasuresRecord } from "./measures-schema.ts"
-import { ofSweep } from "./search-sentences.ts"
+import { ofBaseline, ofSweep } from "./search-sentences.ts"
 import { comparison, inOrder, ofMissing, ofSeeds, ofSign, together, verdictOn } from "./sentences.ts"
 
 const limits = ({ data, arms: { target, draftParameters } }: MeasuresRecord): string =>
@@ -24,6 +24,7 @@ export const measuresConclusions = (
       ...all.map((compared) => comparison(compared, run)),
       ...together(all, run),
       ofSweep(record.arms),
+      ...ofBaseline(record.config, record.arms),
       ...ofSeeds(record),
       ...ofMissing({ ...record.arms, missing: record.missing, seeds: record.seeds }),
       limits(record),

@@ -1,4 +1,5 @@
 /** Makes the record of a run that measures no acceptance. */
+
 import type { DataError, InvalidInput } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
 import { Effect } from "effect"
@@ -12,6 +13,7 @@ import type { StudyMeasures } from "../study/study.ts"
 import type { TableColumn } from "../study/table.ts"
 import { costTable } from "../table/cost.ts"
 import { differencesTable } from "../table/differences.ts"
+import { baselineOf } from "./baseline.ts"
 import { choicesTables } from "./choices.ts"
 import { measuresCountsText } from "./counts.ts"
 import { type MissingRecord, studySchema } from "./header.ts"
@@ -91,7 +93,7 @@ export const makeMeasuresRecord = (
         ...(yield* stabilityTables(graph, artifacts)),
       ].filter(({ rows }) => rows.length > 0),
       arms: {
-        baseline: arms[0]!.name,
+        baseline: baselineOf(graph.settled),
         about: resolved.about ?? null,
         target: artifacts.has(graph.target.key) ? { parameters: parameterCount(target) } : null,
         draftParameters: draftParameters(graph.architectures),

@@ -1,4 +1,5 @@
 /** run.json of a run that measures acceptance: its findings and their origin, in one schema. */
+
 import type { DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { Resolved } from "../experiment/resolved.ts"
@@ -8,6 +9,7 @@ import { type Figures, readFigures } from "../stages/measure.ts"
 import { readRollouts } from "../stages/rollouts.ts"
 import { intervalText } from "../statistics/interval-text.ts"
 import type { Artifact } from "../store/store.ts"
+import { baselineOf } from "./baseline.ts"
 import { choicesTables } from "./choices.ts"
 import { conclusions, verdict } from "./conclusions.ts"
 import { numbers } from "./costs.ts"
@@ -78,7 +80,7 @@ const capacityOf = (rows: ReadonlyArray<RowRecord>): CapacityRecord | null => {
 /**
  * Gathers the record of a run, and its counts, from its artifacts.
  *
- * The first arm is the baseline. A draft that is missing under a seed has no figure there: its row has fewer seeds, and
+ * A draft that is missing under a seed has no figure there: its row has fewer seeds, and
  * comparisons use the common seeds.
  *
  * @param rollouts the graph's own
@@ -96,7 +98,7 @@ export const makeRecord = (
   Effect.gen(function* () {
     const { measure, arms, seeds } = graph.settled
     const artifactOf = ({ key }: { readonly key: string }) => artifacts.get(key)!
-    const baseline = arms[0]!.name
+    const baseline = baselineOf(graph.settled)
     const found = (yield* readMeasured(graph, artifacts)).map((of) => ({
       ...of,
       samples: samplesOf(of.figures, measure.gamma),

@@ -45,6 +45,18 @@ export const ofSweep = ({ sweep }: Pick<RunRecord, "sweep">): string => {
   )
 }
 
+/** Why an arm is the baseline, where the experiment names several: the best by the search. */
+export const ofBaseline = (
+  config: Readonly<Record<string, unknown>>,
+  { baseline, sweep }: Pick<RunRecord, "baseline" | "sweep">,
+): ReadonlyArray<string> => {
+  const { against } = config
+  if (!Array.isArray(against) || against.length < 2 || sweep === null) return []
+  return [
+    `The baseline is ${baseline}: of ${listed(against.map(String))} its best point of the search had the ${sweep.better === "higher" ? "highest" : "lowest"} score.`,
+  ]
+}
+
 /** The method and the budget of a search in words; empty for a grid. */
 const methodOf = ({ method, budget }: SweepRecord): string => {
   if (method === undefined) return ""
