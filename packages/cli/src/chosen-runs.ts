@@ -180,11 +180,12 @@ export const prepareRuns = Effect.fn("experiment.prepare")(function* (name: stri
 /** The plans of prepared runs, printed; nothing runs. */
 export const printPlans = Effect.fn("experiment.plan")(function* (
   { found, runs }: Prepared,
-  { json, verbose }: Pick<ExperimentFlags, "json" | "verbose">,
+  { json, verbose, ...flags }: ExperimentFlags,
 ) {
+  const launcher = yield* launcherOf(flags)
   const plans = yield* Effect.forEach(runs, ({ part, resolved }) =>
     Effect.map(plan(resolved), (planned) => ({ part, ...planned })),
-  ).pipe(Effect.provide(Layer.merge(Store.layer(), datasetsLayer({ beside: dirname(found.file) }))))
+  ).pipe(Effect.provide(Layer.mergeAll(Store.layer(), datasetsLayer({ beside: dirname(found.file) }), launcher)))
   if (json) return yield* Console.log(JSON.stringify(plans.length === 1 ? plans[0] : plans, null, 2))
   const texts = plans.map(
     (planned) => `${planned.part === null ? "" : `${planned.part}\n\n`}${renderPlan(planned, { verbose })}`,

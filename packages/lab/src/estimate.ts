@@ -1,10 +1,13 @@
 /** The plan of a run before it starts: `--dry-run`. */
+
 import { type DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { Resolved } from "./experiment/resolved.ts"
 import { buildGraph } from "./graph.ts"
+import { Launcher } from "./launch/launcher.ts"
 import { secondsLike } from "./pace.ts"
+import { checkDevices } from "./preflight/devices.ts"
 import { checkDisk, type DiskNeed } from "./preflight/disk.ts"
 import { settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
@@ -75,6 +78,7 @@ const stepEfficiency = 0.4
 export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | DataError, Store | Datasets> =>
   Effect.gen(function* () {
     const store = yield* Store
+    const ofDevices = yield* checkDevices(resolved, (yield* Launcher).devices)
     const untried = yield* tryPlugins(resolved)
     const texts = yield* readTexts(resolved)
     const ofTasks = yield* checkTasks(resolved, texts)
@@ -113,6 +117,7 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       Effect.map(store.seek(stage.kind, stage.key), (artifact) => planned(stage, artifact)),
     )
     const seconds = stages.reduce((sum, s) => sum + (s.state === "cached" ? 0 : (s.seconds ?? 0)), 0)
-    const notes = [...untoldPlugins(resolved), ...untried, ...settingsNotes(resolved, graph.architectures), ...ofTasks]
+    const ofSettings = settingsNotes(resolved, graph.architectures)
+    const notes = [...untoldPlugins(resolved), ...untried, ...ofDevices, ...ofSettings, ...ofTasks]
     return { stages, seconds, guessedLengths, notes, ...(disk && { disk }) }
   })

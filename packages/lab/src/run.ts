@@ -268,7 +268,8 @@ export const runnerOf = (
       const { config } = resolved
       const experiment = { slug, file, plugins: [...plugins], part, preset, config, texts: [...texts] }
       const launcher = yield* Launcher
-      yield* checkDevices(resolved, launcher.devices)
+      const { report } = yield* Progress
+      for (const text of yield* checkDevices(resolved, launcher.devices)) report({ _tag: "note", text })
       return yield* launcher.runner({ experiment, memory: workerBytes(resolved, architectures) })
     }),
   )

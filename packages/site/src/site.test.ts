@@ -136,7 +136,7 @@ test("a folder with other files is not replaced; a site is", async () => {
   const to = join(folder, "place")
   mkdirSync(to)
   writeFileSync(join(to, "thesis.tex"), "")
-  expect(writeSite(new Map(), to)).rejects.toThrow("has files that are no site of this command")
+  await expect(writeSite(new Map(), to)).rejects.toThrow("has files that are no site of this command")
   rmSync(join(to, "thesis.tex"))
   await writeSite(new Map([["old.html", "1"]]), to)
   await writeSite(new Map([["a/new.html", "2"]]), to)

@@ -138,7 +138,7 @@ test("batch t has the same masks whether a run came to it or resumed at it, and 
 })
 
 test("shares that do not add up are refused, and a mask that the model does not have is named", async () => {
-  expect(instanceOf(masked({ maskId, mask: 0.8, random: 0.3 }))).rejects.toThrow("add up to 1")
+  await expect(instanceOf(masked({ maskId, mask: 0.8, random: 0.3 }))).rejects.toThrow("add up to 1")
   const { problem } = await instanceOf(masked({ maskId: 60, mask: 1, random: 0, keep: 0 }))
   expect(() => problem(input())).toThrow("is 60; the model has ids 0 to 50")
 })

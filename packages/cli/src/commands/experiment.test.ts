@@ -95,6 +95,9 @@ test("--dry-run tells stages, sizes and time, and runs nothing", async () => {
   expect(existsSync(join(home, "artifacts"))).toBe(false)
   const plan = JSON.parse((await winnow(...tiny, "--dry-run", "--json")).out)
   expect(plan.stages.find((s: { stage: string }) => s.stage === "target").work.steps).toBe(4)
+  const shared = await winnow(...tiny, "--dry-run", "--devices", "2")
+  expect(shared.err).toContain("error: --devices 2: each process")
+  expect(shared.code).not.toBe(0)
 })
 
 test("a run prints its summary, with --verbose everything; a second run computes nothing and prints the same; an interrupted one resumes", async () => {

@@ -125,6 +125,6 @@ test("a batch of no prompts is refused, and no prompts give no results", async (
   const options = { draftLength: 2, maxNew: 4 }
   expect(await speculateTogether(target, modelProposer(draft), [], options)).toEqual([])
   const refused = speculateTogether(target, modelProposer(draft), [[1]], { ...options, batchSize: 0 })
-  expect(refused).rejects.toThrow("batchSize is 0, expected a whole number of 1 or more")
+  await expect(refused).rejects.toThrow("batchSize is 0, expected a whole number of 1 or more")
   dispose()
 })

@@ -68,7 +68,7 @@ test.skipIf(process.platform !== "linux")(
 test("processes that no training can use are refused before any work", async () => {
   const launcher = withDevices(2, local)
   const running = Effect.runPromise(slurmRun({ home: join(root, "refused"), launcher }))
-  expect(running).rejects.toThrow(
+  await expect(running).rejects.toThrow(
     "--devices 2: each process takes whole micro-batches, and every training has one a step; set more, such as --set target.pretraining.microBatches=2",
   )
 })

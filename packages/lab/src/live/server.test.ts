@@ -60,7 +60,7 @@ test("only a request with the token, to this server's own name, is answered", as
   } finally {
     await server.close()
   }
-  expect(fetch(server.url)).rejects.toThrow()
+  await expect(fetch(server.url)).rejects.toThrow()
 })
 
 test("a port that is taken is refused with its remedy", async () => {

@@ -2,18 +2,18 @@
 import { InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import { type Trainings, trainingsOf } from "../experiment/places.ts"
-import { Progress } from "../progress.ts"
 
 /**
- * Refuses a number of processes that no training can use, and names the trainings that use fewer.
+ * Refuses a number of processes that no training can use.
  *
+ * @returns a note that names the trainings that use fewer
  * @error InvalidInput if every training has one micro-batch a step
  */
-export const checkDevices = (resolved: Trainings, devices = 1): Effect.Effect<void, InvalidInput, Progress> =>
+export const checkDevices = (resolved: Trainings, devices = 1): Effect.Effect<ReadonlyArray<string>, InvalidInput> =>
   Effect.gen(function* () {
     const trainings = trainingsOf(resolved).map(({ at, training: { microBatches } }) => ({ at, microBatches }))
     const most = Math.max(0, ...trainings.map(({ microBatches }) => microBatches))
-    if (devices === 1 || most === 0) return
+    if (devices === 1 || most === 0) return []
     if (most === 1) {
       const [{ at }] = trainings as [(typeof trainings)[0]]
       const problems = [
@@ -23,8 +23,7 @@ export const checkDevices = (resolved: Trainings, devices = 1): Effect.Effect<vo
       return yield* new InvalidInput({ what: `--devices ${devices}`, problems })
     }
     const fewer = trainings.filter(({ microBatches }) => microBatches < devices)
-    if (fewer.length === 0) return
-    const { report } = yield* Progress
+    if (fewer.length === 0) return []
     const list = fewer.map(({ at, microBatches }) => `${at} (${microBatches})`).join(", ")
-    report({ _tag: "note", text: `fewer micro-batches than --devices ${devices}, so fewer processes: ${list}` })
+    return [`fewer micro-batches than --devices ${devices}, so fewer processes: ${list}`]
   })

@@ -29,14 +29,14 @@ test("the events of all attempts stay until the stage is whole, with any state o
   expect(readMetrics(directory).length).toBe(3)
 })
 
-test("a stage without a metrics file has its events in their order", () => {
+test("a stage without a metrics file has its events in their order", async () => {
   const directory = folder()
   beginEvents(directory)
   endEvents(directory)
   expect(readMetrics(directory)).toEqual([])
   addEvent(directory, { step: 1 })
   endEvents(directory)
-  expect(Bun.file(join(directory, metricsFile)).text()).resolves.toBe('{"step":1}\n')
+  await expect(Bun.file(join(directory, metricsFile)).text()).resolves.toBe('{"step":1}\n')
 })
 
 test("an attempt continues the metrics of an earlier version with a single file", () => {

@@ -105,7 +105,7 @@ for (const [how, signal, name] of [
 
 test("a member that does not start is named", async () => {
   const meeting = { folder: join(root, "alone"), rank: 1, size: 3, host: "127.0.0.1", limit: 200 }
-  expect(meet(meeting)).rejects.toThrow("rank 0, 2 of 3 did not start within 0.2 s")
+  await expect(meet(meeting)).rejects.toThrow("rank 0, 2 of 3 did not start within 0.2 s")
 })
 
 test("an engine that is open joins no group, and says so", async () => {
