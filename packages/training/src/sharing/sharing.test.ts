@@ -54,7 +54,9 @@ test("two processes and three train, stop, lose one of them and resume as one pr
 
 test("more processes than micro-batches are refused", async () => {
   const group = { rank: 0, size: microBatches + 1 } as never
-  await expect(trained({ group })).rejects.toThrow("6 processes, and a step has 5 micro-batches; take no more processes")
+  await expect(trained({ group })).rejects.toThrow(
+    "6 processes, and a step has 5 micro-batches; take no more processes",
+  )
 })
 
 test("a filter with a memory in tensors is refused, as no process hands it on", () => {
