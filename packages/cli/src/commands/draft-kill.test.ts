@@ -47,8 +47,9 @@ interface Step {
 const steps: ReadonlyArray<Step> = [
   { name: "the costs", isIn: (told) => told.includes("measuring the target's speed"), after: 60 },
   { name: "the target's text", isIn: (told) => /\] +text by the target.*\n/.test(told), after: 30 },
-  { name: "the trial of steps", isIn: (told) => /\/6\] +arm draft, seed 0.*\n/.test(told), after: 30 },
-  { name: "the training", isIn: (told) => /\/11\] +arm draft, seed 0.*\n/.test(told), after: 150 },
+  { name: "the cache", isIn: (told) => /\] +target signals.*\n/.test(told), after: 30 },
+  { name: "the trial of steps", isIn: (told) => /\/7\] +arm draft, seed 0.*\n/.test(told), after: 30 },
+  { name: "the training", isIn: (told) => /\/12\] +arm draft, seed 0.*\n/.test(told), after: 150 },
   { name: "the figures", isIn: (told) => /measure draft, seed 0.*\n/.test(told), after: 5 },
   { name: "the results", isIn: (_, name) => runIn(name) !== undefined, after: 20, writes: true },
   {
