@@ -36,7 +36,7 @@ test("a folder of every kind, outside of the checkout, type-checks and passes it
   expect(own).not.toMatch(/my-?filter/i)
   const types = await run(join(folder, "filter-shy-filter"), join(root, "node_modules/.bin/tsc"), "--noEmit")
   expect([types.code, types.out]).toEqual([0, ""])
-  const laws = await run(join(folder, "filter-shy-filter"), "test")
+  const laws = await run(join(folder, "filter-shy-filter"), "test", "--timeout", "120000")
   expect([laws.code, laws.err]).toEqual([0, expect.stringContaining("2 pass\n 0 fail")])
 })
 
