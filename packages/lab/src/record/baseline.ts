@@ -1,7 +1,6 @@
 /** The baseline of a run: the arm that the one in question is compared to. */
-import { lastRung } from "../search/choose.ts"
+import { lastRung, pointAt } from "../search/choose.ts"
 import type { Settled } from "../settle.ts"
-import { canonicalJson } from "../store/key.ts"
 
 /**
  * The first arm; or the one that `against` names, of several the one with the best score of the search, of equal scores
@@ -11,7 +10,7 @@ export const baselineOf = ({ arms, against, sweep }: Pick<Settled, "arms" | "aga
   const [first = arms[0]!.name] = against
   const scored = against.flatMap((name) => {
     const found = sweep?.arms.find((arm) => arm.name === name)
-    const point = found && lastRung(found.tried).find(({ set }) => canonicalJson(set) === canonicalJson(found.chosen))
+    const point = found && pointAt(lastRung(found.tried), found.chosen)
     return point?.score == null ? [] : [{ name, score: sweep!.better === "higher" ? point.score : -point.score }]
   })
   return scored.reduce((best, one) => (one.score > best.score ? one : best), scored[0] ?? { name: first, score: 0 })

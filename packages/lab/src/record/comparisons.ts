@@ -160,8 +160,16 @@ export const levelMargin = 0.02
 export const isLevel = (difference: ConcludedDifference, prompts: number): boolean => {
   if (difference.of.unit !== "%" || !isCompared(difference)) return false
   const ends = atLevel(difference, prompts, 0.9)
-  return ends !== undefined && ends.low > -levelMargin && ends.high < levelMargin
+  return ends !== undefined && isWithinMargin(ends)
 }
+
+/** The ends of an interval. */
+interface Ends {
+  readonly low: number
+  readonly high: number
+}
+
+const isWithinMargin = ({ low, high }: Ends): boolean => low > -levelMargin && high < levelMargin
 
 /** The finding on the first arm of a difference; `open`: neither a difference nor equality is shown. */
 export type Standing = "ahead" | "behind" | "level" | "open"
@@ -170,7 +178,16 @@ export type Standing = "ahead" | "behind" | "level" | "open"
 export const standingOf = (difference: ConcludedDifference, prompts: number): Standing | undefined => {
   if (!isCompared(difference)) return undefined
   if (!isShown(difference)) return isLevel(difference, prompts) ? "level" : "open"
-  return difference.value! > 0 === (difference.of.better === "higher") ? "ahead" : "behind"
+  return sideOf(difference.value!, difference.of)
+}
+
+const sideOf = (value: number, { better }: Concluded): Standing =>
+  value > 0 === (better === "higher") ? "ahead" : "behind"
+
+/** The finding of a mean over runs, by its interval at 95 % and at 90 %. */
+export const standingOver = (of: Concluded, mean: Ends & { readonly value: number }, at90: Ends): Standing => {
+  if (isShown(mean)) return sideOf(mean.value, of)
+  return of.unit === "%" && isWithinMargin(at90) ? "level" : "open"
 }
 
 /** The number of conclusions on all measures, by which Bonferroni's correction divides. */
@@ -182,7 +199,7 @@ export const atLevel = (
   { value, errors, seeds }: Pick<Difference, "value" | "errors" | "seeds">,
   prompts: number,
   level: number,
-): { readonly low: number; readonly high: number } | undefined => {
+): Ends | undefined => {
   if (value === null || errors === null) return undefined
   const half = halfWidth(errors, seeds.length, prompts, level)
   return { low: value - half, high: value + half }

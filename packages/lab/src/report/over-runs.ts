@@ -1,14 +1,6 @@
 /** The table of differences over several runs: means with intervals of which the targets are a random effect. */
 import { overRuns } from "@winnow/numerics"
-import {
-  type ArmsRun,
-  armsOf,
-  type Concluded,
-  comparedArms,
-  isCompared,
-  levelMargin,
-  mainArm,
-} from "../record/comparisons.ts"
+import { type ArmsRun, armsOf, comparedArms, isCompared, mainArm, standingOver } from "../record/comparisons.ts"
 import { marginText } from "../record/sentences.ts"
 import { canonicalJson } from "../store/key.ts"
 import { column, type StudyTable } from "../study/table.ts"
@@ -50,16 +42,6 @@ const pairsOf = (run: PooledRun) => {
   })
 }
 
-/** The finding of a mean over runs, by its 95 % and its 90 % interval; "-" where neither a difference nor equality is shown. */
-const foundIn = (
-  { unit, better }: Concluded,
-  [low, high]: readonly [number, number],
-  [low90, high90]: readonly [number, number],
-): string => {
-  if (low > 0 || high < 0) return low > 0 === (better === "higher") ? "ahead" : "behind"
-  return unit === "%" && low90 > -levelMargin && high90 < levelMargin ? "level" : "-"
-}
-
 /** The table, undefined if no pair of arms is in three runs. */
 export const overRunsTable = (runs: ReadonlyArray<PooledRun>): StudyTable | undefined => {
   const groups = [
@@ -96,7 +78,8 @@ export const overRunsTable = (runs: ReadonlyArray<PooledRun>): StudyTable | unde
         return { value: value!, errors: errors!, seeds: seeds.length }
       })
       const prompts = sharedPrompts(of.map(({ run }) => run))
-      const [found, at90] = [overRuns(all, prompts), overRuns(all, prompts, 0.9)]
+      const found = overRuns(all, prompts)
+      const standing = standingOver(measure, found, overRuns(all, prompts, 0.9))
       const values = of.map(({ difference }) => difference.value!)
       const cost = (value: number) => ({ value: scale * value })
       return {
@@ -105,7 +88,7 @@ export const overRunsTable = (runs: ReadonlyArray<PooledRun>): StudyTable | unde
         cells: {
           measure: measure.unit === "%" ? "points" : measure.unit,
           mean: { value: scale * found.value, low: scale * found.low, high: scale * found.high },
-          found: foundIn(measure, [found.low, found.high], [at90.low, at90.high]),
+          found: standing === "open" ? "-" : standing,
           between: cost(found.between),
           lowest: cost(Math.min(...values)),
           highest: cost(Math.max(...values)),

@@ -76,13 +76,17 @@ const noiseOf = (tried: ReadonlyArray<Tried>): number | null => {
   return Math.sqrt((2 * squares) / ((rows.length - 1) * (seeds - 1)) / seeds)
 }
 
+/** The point with these settings. */
+export const pointAt = <T extends Pick<Tried, "set">>(tried: ReadonlyArray<T>, wanted: Settings): T | undefined =>
+  tried.find(({ set }) => canonicalJson(set) === canonicalJson(wanted))
+
 /**
  * The number of other points whose score is within two standard errors of the chosen one's: the search does not tell them
  * apart. Of a halving with one point on its last rung they are those of the rung before.
  */
 export const levelWithBest = ({ tried, chosen, noise }: Pick<Chosen, "tried" | "chosen" | "noise">): number => {
   const compared = comparable(tried)
-  const best = compared.find(({ set }) => canonicalJson(set) === canonicalJson(chosen))
+  const best = pointAt(compared, chosen)
   if (best?.score == null || noise == null) return 0
   const [top, reach] = [best.score, 2 * noise]
   return compared.filter(({ score }) => Math.abs(score! - top) <= reach).length - 1
