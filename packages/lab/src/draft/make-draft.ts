@@ -18,7 +18,7 @@ import {
 } from "@winnow/core"
 import { freeBytes, readRegularText, sha256 } from "@winnow/files"
 import { loadDecoder, parameterCount, readArchitecture } from "@winnow/models"
-import { bytesPerToken } from "@winnow/training"
+import { bytesPerToken, tableBytes } from "@winnow/training"
 import { Effect } from "effect"
 import { checkProcesses, promptsSource } from "../adapt/launched.ts"
 import { examplesOf, prompts, splitExamples } from "../adapt/prompts-task.ts"
@@ -314,8 +314,7 @@ export const makeDraft = (request: DraftRequest): Effect.Effect<MadeDraft, Stage
       // Each text is read in several passes, and one pass of the target is cheap beside the writing of the text.
       const tokens = plan.prompts * Math.min(request.maxNew, request.maxLength)
       const { hiddenSize: D, vocabularySize: V } = architecture
-      // The head's table is written beside the rows, in float32.
-      const bytes = tokens * bytesPerToken("hidden", { D, V }) + 4 * V * D
+      const bytes = tokens * bytesPerToken("hidden", { D, V }) + tableBytes("hidden", { D, V })
       const signals = bytes < OF_DISK * freeBytes(home) ? "hidden" : "live"
       return yield* keepPlan(request.to, { ...plan, signals })
     })

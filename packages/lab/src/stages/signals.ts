@@ -33,6 +33,7 @@ import {
   makeTargetSignals,
   openSignals,
   type SignalsIdentity,
+  tableBytes,
 } from "@winnow/training"
 import { Context, Effect, Layer, type Scope } from "effect"
 import { forwardFlops } from "../budget.ts"
@@ -91,7 +92,7 @@ export const targetSignalsStage = (
   const { hiddenSize: D, vocabularySize: V } = architecture
   const perToken = bytesPerToken(form, { D, V })
   const withHead = form !== "hidden"
-  const head = withHead ? 0 : 4 * V * D
+  const table = tableBytes(form, { D, V })
   const flops = (size: SplitSize) => onePass(size, architecture, withHead)
   return inShards(shards, `target signals, ${formName(form)}`, size?.trained, perToken, (label, shard) =>
     stage({
@@ -102,7 +103,7 @@ export const targetSignalsStage = (
       code: code(),
       unit: "tokens",
       work: size
-        ? partOfWork({ tokens: size.seen, flops: flops(size), bytes: size.trained * perToken }, shard, head)
+        ? partOfWork({ tokens: size.seen, flops: flops(size), bytes: size.trained * perToken }, shard, table)
         : {},
       run: (context) =>
         Effect.gen(function* () {

@@ -68,6 +68,10 @@ export const bytesPerToken = (form: CachedForm, sizes: { readonly D: number; rea
   return "topK" in form ? 8 * form.topK + 4 : 8 * form.samples
 }
 
+/** Bytes beside the tokens': of hidden states the head in float32, which turns them into logits. */
+export const tableBytes = (form: CachedForm, { D, V }: { readonly D: number; readonly V: number }): number =>
+  form === "hidden" ? 4 * V * D : 0
+
 /** The kind of a form that holds a part of the target; undefined for forms that hold all of it. */
 export const partOf = (form: TargetForm): SparseTarget["kind"] | undefined => {
   if (typeof form === "string") return undefined
